@@ -1,0 +1,303 @@
+"""What happens beside the training steps: the run directory is written, and whoever asks is obeyed.
+
+Four callbacks for stock `fit`, in this order: `Average` keeps a moving average of the weights, `StopOnNaN` fails
+a run that has diverged, `Recorder` writes what is to be seen, `Remote` obeys pause, step, stop and new values and
+keeps the resumable state.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from vae_core.engine import Engine
+from vae_core.model import VAE, get_weights, set_weights
+from vae_core.network import Weights
+from vae_core.runs import Run
+
+REPORT_SECONDS = 0.5
+AVERAGE_EVERY = 8  # steps between two updates of the moving average: copying 1 M values each step would show
+FIRST_SNAPSHOT_SECONDS, SNAPSHOT_SPACING = 2.0, 0.15  # the next one after 15 % more of the run's time
+
+
+class RunStopped(Exception):
+    """Leaves `fit` at once when a stop is asked for; the state has been saved."""
+
+
+class RunFailed(RuntimeError):
+    """The run cannot go on; the message says at which step and what to try."""
+
+
+class Progress:
+    """Where a run is, shared by the callbacks: steps done in all, and seconds spent training."""
+
+    def __init__(self, total_steps: int, steps_per_epoch: int, step: int = 0, seconds: float = 0.0) -> None:
+        self.total_steps, self.steps_per_epoch = total_steps, steps_per_epoch
+        self.step, self.seconds = step, seconds
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the data so far, with fractions."""
+        return self.step / self.steps_per_epoch
+
+
+class Average(keras.callbacks.Callback):
+    """Exponential moving average of the weights, in numpy; validation and snapshots use it.
+
+    The decay rises with the step, min(decay, (1 + step) / (10 + step)), so that early snapshots are not the
+    initial weights. decay 0 switches it off.
+    """
+
+    def __init__(self, decay: float, progress: Progress, weights: Weights | None = None) -> None:
+        super().__init__()
+        self.decay, self.progress, self.weights = decay, progress, weights
+        self._kept: Weights | None = None
+
+    def current(self) -> Weights:
+        """The weights to evaluate and to keep."""
+        if self._kept is not None or not self.decay or self.weights is None:
+            return get_weights(self._vae())
+        return {name: array.copy() for name, array in self.weights.items()}
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Fold the newest weights in."""
+        step = self.progress.step + 1  # `Recorder` counts this batch after us
+        if not self.decay or step % AVERAGE_EVERY:
+            return
+        newest = get_weights(self._vae())
+        if self.weights is None:
+            self.weights = newest
+        share = 1 - min(self.decay, (1 + step) / (10 + step)) ** AVERAGE_EVERY
+        for name, array in self.weights.items():
+            array += np.float32(share) * (newest[name] - array)
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Validate the average."""
+        if self.decay and self.weights is not None:
+            self._kept = get_weights(self._vae())
+            set_weights(self._vae(), self.weights)
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """Go on training where we were."""
+        if self._kept is not None:
+            set_weights(self._vae(), self._kept)
+            self._kept = None
+
+    def _vae(self) -> VAE:
+        assert isinstance(self.model, VAE)
+        return self.model
+
+
+class StopOnNaN(keras.callbacks.TerminateOnNaN):
+    """Keras' own check, reported with the step and the way out; the last good checkpoint stays."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self.progress = progress
+
+    def on_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Raise `RunFailed` at the first loss that is NaN or infinite."""
+        super().on_batch_end(batch, logs)
+        if self.model.stop_training:
+            raise RunFailed(
+                f"the loss became NaN or infinite at step {self.progress.step + 1}. "
+                "Lower the learning rate (a tenth is a good try) or beta, and start again."
+            )
+
+
+class Recorder(keras.callbacks.Callback):
+    """Writes metrics.jsonl, status.json and the snapshots; calls `show` with each row for a terminal."""
+
+    def __init__(
+        self, run: Run, progress: Progress, average: Average, images: np.ndarray, labels: np.ndarray,
+        show: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.run, self.progress, self.average, self.show = run, progress, average, show
+        self.images, self.labels = images, labels
+        self.state = "running"
+        self._batches, self._busy, self._began = 0, 0.0, 0.0
+        self._traced = False  # the first batch of a process compiles the graph: its time says nothing
+        self._last_report = self._last_snapshot = time.monotonic()
+        self._row: dict[str, Any] = {}
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Start the clock."""
+        self._began = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Stop the clock; report and take a snapshot if it is time."""
+        spent = time.perf_counter() - self._began
+        self.progress.step += 1
+        self.progress.seconds += spent
+        if self._traced:
+            self._batches, self._busy = self._batches + 1, self._busy + spent
+        now = time.monotonic()
+        last = self.progress.step % self.progress.steps_per_epoch == 0
+        if not self._traced or last or self.state == "paused" or now - self._last_report >= REPORT_SECONDS:
+            self.report()
+        wait = max(FIRST_SNAPSHOT_SECONDS, SNAPSHOT_SPACING * self.progress.seconds)
+        if not self._traced or now - self._last_snapshot >= wait:
+            self.snapshot()
+        self._traced = True
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Validation takes a while too: stay alive to the readers."""
+        if time.monotonic() - self._last_report >= REPORT_SECONDS:
+            self.beat()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Write the validation figures."""
+        found = {name: float(value) for name, value in (logs or {}).items() if name.startswith("val_")}
+        self.run.append_metrics({"kind": "validation", **self._where(), **found})
+
+    def report(self) -> None:
+        """One row: means over the batches since the last row."""
+        model: Any = self.model
+        terms = keras.ops.convert_to_numpy(model.terms).astype(np.float64)
+        model.terms.assign(np.zeros_like(terms))
+        images, reconstruction, units = terms[0], terms[1], terms[2:]
+        if images:
+            beta = float(model.beta)
+            row = {
+                "reconstruction_loss": reconstruction / images,
+                "kl_loss": units.sum() / images,
+                "loss": (reconstruction + beta * units.sum()) / images,
+                "kl_per_unit": [round(value, 4) for value in units / images],
+                "beta": beta,
+                "learning_rate": float(model.optimizer.learning_rate),
+            }
+            if self._batches:
+                row["batch_time"] = 1000 * self._busy / self._batches
+            self._row = {"kind": "step", **self._where(), **row}
+            self.run.append_metrics(self._row)
+        self._batches, self._busy = 0, 0.0
+        self.beat()
+        if self.show:
+            self.show({**self._row, "state": self.state, "eta_seconds": self.eta()})
+
+    def beat(self) -> None:
+        """Tell the readers where we are."""
+        self._last_report = time.monotonic()
+        figures = {
+            key: self._row[key]
+            for key in ("loss", "reconstruction_loss", "kl_loss", "batch_time")
+            if key in self._row
+        }
+        total = self.progress.total_steps
+        self.run.write_status(
+            self.state, **self._where(), total_steps=total, eta_seconds=self.eta(), **figures
+        )
+
+    def event(self, event: str, **values: Any) -> None:
+        """A mark on the charts: paused, resumed, a new learning rate."""
+        self.run.append_metrics({"kind": "event", "event": event, **self._where(), **values})
+
+    def snapshot(self) -> None:
+        """Weights, and the codes of the fixed images, without disturbing the step (ONNX Runtime, one thread)."""
+        weights = self.average.current()
+        z_mean, z_log_var = Engine(self.model.network, weights, threads=1).encode(self.images)
+        latents = {"z_mean": z_mean, "z_log_var": z_log_var, "labels": self.labels}
+        self.run.save_snapshot(self.progress.step, weights, latents)
+        self._last_snapshot = time.monotonic()
+
+    def eta(self) -> float | None:
+        """Seconds to go at the pace of the last report."""
+        if "batch_time" not in self._row:
+            return None
+        return float((self.progress.total_steps - self.progress.step) * self._row["batch_time"] / 1000)
+
+    def _where(self) -> dict[str, Any]:
+        return {
+            "step": self.progress.step,
+            "epoch": round(self.progress.epoch, 4),
+            "seconds": round(self.progress.seconds, 3),
+        }
+
+
+class Remote(keras.callbacks.Callback):
+    """Obeys control.json after each batch, and keeps the resumable state every so many seconds and at each epoch."""
+
+    def __init__(self, run: Run, recorder: Recorder, save: Callable[[], None], every_seconds: float) -> None:
+        super().__init__()
+        self.run, self.recorder, self.save, self.every_seconds = run, recorder, save, every_seconds
+        self.interrupted = False  # set by a signal
+        self._seen, self._steps = -1, run.control().steps
+        self._control = run.control()
+        self._saved = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """The moment between two steps."""
+        if time.monotonic() - self._saved >= self.every_seconds:
+            self._keep()
+        self._obey()
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Validation can be stopped and paused as well; the epoch's last checkpoint is on disk by then."""
+        self._obey(validating=True)
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Keep the state before validating: a stop during validation then loses nothing."""
+        self._keep()
+
+    def _keep(self) -> None:
+        self.save()
+        self._saved = time.monotonic()
+
+    def _obey(self, validating: bool = False) -> None:
+        control = self._read()
+        self._turn(control)
+        if control.command == "pause" and self._steps >= control.steps and not self.interrupted:
+            self.recorder.state = "paused"
+            if not self._paused_before:
+                self._paused_before = True
+                self.recorder.report()
+                self.recorder.event("paused")
+                if not validating:
+                    self._keep()
+            while control.command == "pause" and self._steps >= control.steps and not self.interrupted:
+                time.sleep(0.05)
+                if time.monotonic() - self.recorder._last_report >= REPORT_SECONDS:
+                    self.recorder.beat()
+                control = self._read()
+                self._turn(control)
+        if control.command == "stop" or self.interrupted:
+            if not validating:
+                self._keep()
+            raise RunStopped
+        if control.command == "pause":
+            self._steps += 1  # one batch, then here again
+        else:
+            self._steps = control.steps
+            if self._paused_before:
+                self._paused_before = False
+                self.recorder.state = "running"
+                self.recorder.event("continued")
+                self.recorder.beat()
+
+    _paused_before = False
+
+    def _read(self) -> Any:
+        """control.json, read again only when it has changed: a look costs microseconds."""
+        try:
+            stamp = (self.run.path / "control.json").stat().st_mtime_ns
+        except OSError:
+            return self._control
+        if stamp != self._seen:
+            self._seen, self._control = stamp, self.run.control()
+        return self._control
+
+    def _turn(self, control: Any) -> None:
+        """Put new values in, and mark them."""
+        model: Any = self.model
+        dials = {"learning_rate": model.optimizer._learning_rate.peak, "beta": model.beta}
+        for name, variable in dials.items():
+            wanted = getattr(control, name)
+            if wanted is not None and not np.isclose(float(variable), wanted, rtol=1e-6, atol=0):
+                self.recorder.report()
+                self.recorder.event(name, old=float(variable), new=float(wanted))
+                variable.assign(wanted)

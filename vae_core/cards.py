@@ -1,0 +1,156 @@
+"""From a run to a model that people can trust: its figures, its card, its frames of the timeline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae_core import checkpoints
+from vae_core.checkpoints import Checkpoint, Latents
+from vae_core.datasets import Dataset
+from vae_core.files import new_folder, write_bytes, write_json, write_weights
+from vae_core.metrics import evaluate
+from vae_core.runs import Run
+
+# What each figure is called on a card; in this order, and only these.
+ROWS = {
+    "negative_elbo": "−ELBO, nats",
+    "reconstruction_loss": "reconstruction loss, nats",
+    "excess": "excess over the pixels' entropy, nats",
+    "kl_loss": "KL, nats",
+    "iwae_nll": "IWAE bound on −log p(x), nats",
+    "mse": "MSE",
+    "psnr": "PSNR, dB",
+    "ssim": "SSIM",
+    "knn_accuracy": "nearest-neighbour accuracy",
+    "active_units": "active units",
+}
+
+
+def figures_table(figures: Mapping[str, Any]) -> str:
+    """The figures as a Markdown table: value, split, n, method."""
+    lines = ["| figure | value | split, n | method |", "|---|---|---|---|"]
+    for name, label in ROWS.items():
+        if name in figures:
+            found = figures[name]
+            value = found["value"]
+            shown = (
+                f"{value}"
+                if isinstance(value, int)
+                else f"{value:.4f}"
+                if abs(value) < 10
+                else f"{value:.2f}"
+            )
+            lines.append(f"| {label} | {shown} | {found['split']}, {found['n']:,} | {found['method']} |")
+    return "\n".join(lines)
+
+
+def model_card(name: str, config: Mapping[str, Any], parameters: int, figures: Mapping[str, Any]) -> str:
+    """MODEL_CARD.md: what it is, how it was trained, what was measured, what it is not for."""
+    model, training, data = config["model"], config["training"], config["dataset"]
+    sizes = ", ".join(f"{split} {size:,}" for split, size in data["sizes"].items())
+    recipe = ", ".join(f"{key} {value}" for key, value in training.items())
+    return f"""# {name}
+
+A convolutional variational autoencoder, preset `{model["preset"]}`, {model["latent_dim"]} latent units, {parameters:,} parameters,
+for pictures of {" × ".join(map(str, model["image_shape"]))}, {model["likelihood"]} likelihood.
+
+## Data
+
+{data["name"]} ({sizes}), sha256 `{data["checksum"][:16]}…`. The validation split was held out of the original training set; the test split
+was neither trained on nor used to choose anything.
+
+## Training
+
+{config["steps"]:,} steps, {config["seconds"] / 60:.0f} minutes. {recipe}.
+Versions: {", ".join(f"{key} {value}" for key, value in config["versions"].items())}.
+
+## Figures
+
+{figures_table(figures)}
+
+Printed by `python -m vae_core evaluate checkpoints/{name}`; the loss sums over pixels and latent units, and is measured at beta = 1.
+
+## Limits
+
+Made to learn with: to see what a small VAE does. Its pictures are blurred averages of what it has seen. It knows ten classes of
+centred clothes on black; anything else is rebuilt as the nearest clothes, and may still be rated likely. It is not fit to judge people or products.
+"""
+
+
+def keep(
+    run: Run,
+    folder: str | Path,
+    dataset: Dataset,
+    snapshots: int = 0,
+    note: Callable[[str], None] | None = None,
+) -> tuple[Path, dict[str, Any]]:
+    """Make a checkpoint folder of a run's newest snapshot, measured on the whole test split; returns path and figures.
+
+    dataset must be what the run was trained on. snapshots: so many frames of the timeline are kept (decoder only,
+    16-bit), spaced evenly in log time, since most happens early.
+    """
+    began, now = run.config()["dataset"], dataset.describe()
+    if began["checksum"] != now["checksum"]:
+        raise ValueError(
+            f"{run.path} was trained on {began['name']}, this is {now['name']} ({now['source']}). Pass the same --data."
+        )
+    checkpoint = checkpoints.load(run.path)
+    engine = checkpoint.engine()
+    if note:
+        note(f"measuring {run.name} on {dataset.title('test')}")
+    figures = evaluate(engine, dataset, "test")
+    z_mean, z_log_var = engine.encode(dataset.images("test"))
+    status = run.status()
+    path = Path(folder)
+    config = {
+        **run.config(),
+        "name": path.name,
+        "steps": checkpoint.step,
+        "step": checkpoint.step,
+        "seconds": status.get("seconds", 0.0),
+    }
+    checkpoints.save(
+        path,
+        config=config,
+        network=checkpoint.network,
+        weights=checkpoint.weights,
+        metrics=figures,
+        latents=Latents(z_mean, z_log_var, dataset.labels("test").astype(np.uint8)),
+        texts={"MODEL_CARD.md": model_card(path.name, config, checkpoint.network.parameters(), figures)},
+        copy=[run.path / "history.csv"],
+    )
+    for step in spaced(run.snapshots(), snapshots):
+        _keep_frame(run, step, path)
+    return path, figures
+
+
+def _keep_frame(run: Run, step: int, path: Path) -> None:
+    """One frame of the timeline: the decoder draws the map and the samples, the codes draw the points."""
+    weights, latents = run.snapshot_weights(step), run.snapshot_latents(step)
+    half = {name: array.astype(np.float16) for name, array in weights.items() if name.startswith("decoder/")}
+    with new_folder(path / "snapshots" / f"{step:08d}") as folder:
+        write_weights(folder / "decoder.safetensors", half)
+        small = {name: array.astype(np.float16) for name, array in latents.items() if name != "labels"}
+        np.savez_compressed(folder / "latents.npz", labels=latents["labels"], **small)
+
+
+def spaced(steps: list[int], count: int) -> list[int]:
+    """`count` of the steps, the first and the last among them, evenly spaced in the logarithm."""
+    if count <= 0 or not steps:
+        return []
+    wanted = np.geomspace(max(1, steps[0]), max(1, steps[-1]), max(2, count))
+    nearest = [min(steps, key=lambda step: abs(np.log(max(1, step) / goal))) for goal in wanted]
+    return sorted(set(nearest))
+
+
+def write_into(checkpoint: Checkpoint, figures: Mapping[str, Any]) -> None:
+    """Put freshly measured figures and the card that shows them into a checkpoint folder."""
+    config = json.loads((checkpoint.path / "config.json").read_bytes())
+    write_json(checkpoint.path / "metrics.json", figures)
+    card = model_card(checkpoint.name, config, checkpoint.network.parameters(), figures)
+    write_bytes(checkpoint.path / "MODEL_CARD.md", card.encode())

@@ -1,0 +1,294 @@
+"""What each command of `python -m vae_core` does. TensorFlow is imported by train, resume and `export --format keras` only."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vae_core import datasets
+from vae_core.config import ModelConfig, recommended
+from vae_core.runs import ENDED, Run, RunError, list_runs
+
+if TYPE_CHECKING:
+    from vae_core.checkpoints import Checkpoint
+
+
+class TrainingFailed(Exception):
+    """A run that began and could not go on."""
+
+
+def train(
+    preset: str, latent_dim: int, likelihood: str, image_shape: tuple[int, int, int] | None, data: str, run_dir: str,
+    strategy: str, tensorboard: bool, deterministic: bool, checkpoint_seconds: float, **recipe: Any,
+) -> None:  # fmt: skip
+    """Train a new model."""
+    dataset = _data(data, image_shape)
+    model = ModelConfig(preset, latent_dim, dataset.image_shape, likelihood)
+    training = recommended(model, **{name: value for name, value in recipe.items() if value is not None})
+    run = Run(run_dir)
+    print(f"{dataset.title('train')} · {preset}, {latent_dim} latent units · {run.path}", file=sys.stderr)
+
+    def go(training_module: Any, show: Any) -> str:
+        return training_module.train(
+            model, training, dataset, run, show=show, strategy=strategy, tensorboard=tensorboard,
+            deterministic=deterministic, checkpoint_seconds=checkpoint_seconds,
+        )  # fmt: skip
+
+    _watched(run, go)
+
+
+def resume(run: str, data: str, **flags: Any) -> None:
+    """Continue a run."""
+    opened = Run(run)
+    shape = tuple(opened.config()["model"]["image_shape"])
+    dataset = _data(data, shape)
+    _watched(opened, lambda training, show: training.resume(opened, dataset, show=show, **flags))
+
+
+def _watched(run: Run, go: Any) -> None:
+    """Train with a progress bar, and say how it ended."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its start-up notes would break the bar
+    from vae_core import training
+    from vae_core.terminal import progress_bar
+
+    try:
+        with progress_bar() as show:
+            state = go(training, show)
+    except training.RunFailed as error:
+        raise TrainingFailed(str(error)) from error
+    hint = f"Look at it:  python -m vae_core evaluate {run.path}"
+    print(
+        f"{state}: {run.path}. "
+        + (hint if state == "finished" else f"Go on:  python -m vae_core resume {run.path}")
+    )
+
+
+def runs(root: str, follow: str | None, pause: str | None, stop: str | None, **others: Any) -> None:
+    """List, follow, pause, continue, stop."""
+    verbs = {"pause": pause, "run": others["continue"], "stop": stop}
+    for command, name in verbs.items():
+        if name:
+            _ask(_find(root, name), command)
+            return
+    if follow:
+        _follow(_find(root, follow))
+        return
+    found = list_runs(root)
+    if not found:
+        print(f"no runs in {root}. Start one:  python -m vae_core train --run-dir {root}/demo")
+    for run in found:
+        state, note = run.state()
+        status = run.status()
+        figures = f"step {status.get('step', 0):,}/{status.get('total_steps', 0):,}  loss {status.get('loss', float('nan')):.2f}"
+        print(f"{run.name:24} {state:9} {figures}  {note}")
+
+
+def _find(root: str, name: str) -> Run:
+    run = Run(name if Path(name).is_dir() else Path(root) / name)
+    run.config()
+    return run
+
+
+def _ask(run: Run, command: str) -> None:
+    """Ask, then wait a little for the answer, so that what is printed is what happened."""
+    state, _ = run.state()
+    if state in ENDED:
+        raise RunError(
+            f"{run.path} is {state}; only a run in progress can be asked. Continue it with resume."
+        )
+    run.ask(command=command)
+    wanted = {"pause": ("paused",), "run": ("running",), "stop": ENDED}[command]
+    for _ in range(100):
+        state, note = run.state()
+        if state in wanted or state == "failed":
+            break
+        time.sleep(0.1)
+    print(f"{run.path}: {state} {note}".rstrip())
+
+
+def _follow(run: Run) -> None:
+    from vae_core.terminal import progress_bar
+
+    with progress_bar() as show:
+        while True:
+            state, note = run.state()
+            show({**run.status(), "state": state})
+            if state in ENDED or note:
+                break
+            time.sleep(0.5)
+    print(f"{run.path}: {state} {note}".rstrip())
+
+
+def evaluate(model: str, data: str, split: str, n: int | None, iwae: int, seed: int, write: bool) -> None:
+    """Measure, print, and with `write` keep."""
+    from vae_core import cards, checkpoints
+    from vae_core.metrics import evaluate as measure
+
+    checkpoint = checkpoints.load(model)
+    dataset = _data(data, checkpoint.model.image_shape)
+    if write and (split != "test" or n is not None):
+        raise ValueError("--write keeps the figures of the whole test split; leave out --split and -n.")
+    figures = measure(checkpoint.engine(), dataset, split, n=n, seed=seed, iwae_k=iwae, progress=None)
+    print(cards.figures_table(figures))
+    if write:
+        cards.write_into(checkpoint, figures)
+
+
+def sample(model: str, n: int, seed: int, output: str) -> None:
+    """Decode draws from the prior into one PNG."""
+    from vae_core import latent
+    from vae_core.heatmaps import mosaic
+
+    if not 1 <= n <= 10_000:
+        raise ValueError(f"-n must be in 1..10,000, got {n}.")
+    checkpoint = _load(model)
+    z = latent.sample_prior(n, checkpoint.network.latent_dim, seed)
+    images = checkpoint.engine().decode(z)
+    _save_png(output, mosaic(images, columns=int(np.ceil(np.sqrt(n))), scale=2))
+    print(f"{output}: {n} samples of z ~ N(0, 1) decoded by {checkpoint.name}, seed {seed}")
+
+
+def reconstruct(
+    model: str, picture: list[str] | None, index: list[int] | None, data: str, output: str
+) -> None:
+    """One row a picture: original, reconstruction, signed error, SSIM map."""
+    from vae_core import metrics
+    from vae_core.heatmaps import error_heatmap, mosaic, ssim_heatmap
+
+    checkpoint = _load(model)
+    images, names = _pictures(checkpoint, picture, index, data)
+    engine = checkpoint.engine()
+    rebuilt = engine.reconstruct(images)
+    mse, psnr, ssim = (
+        metrics.mse(images, rebuilt),
+        metrics.psnr(images, rebuilt),
+        metrics.ssim(images, rebuilt),
+    )
+    rows = []
+    for image, again, similar in zip(images, rebuilt, metrics.ssim_map(images, rebuilt), strict=True):
+        rows += [_rgb(image), _rgb(again), error_heatmap(image, again).rgb, ssim_heatmap(similar).rgb]
+    _save_png(output, mosaic(np.stack(rows), columns=4, scale=4))
+    print(
+        "picture  MSE  PSNR dB  SSIM   (reconstruction from z_mean; columns: original, reconstruction, error, SSIM map)"
+    )
+    for row in zip(names, mse, psnr, ssim, strict=True):
+        print("{}  {:.4f}  {:.1f}  {:.3f}".format(*row))
+    print(output)
+
+
+def heatmap(
+    model: str, picture: list[str] | None, index: list[int] | None, data: str, part: str, layer: str | None,
+    channel: int | None, alpha: float, colormap: str, output: str,
+) -> None:  # fmt: skip
+    """A layer's channels, coloured and laid over the picture."""
+    from vae_core import activations, heatmaps
+
+    checkpoint = _load(model)
+    images, names = _pictures(checkpoint, picture, index, data)
+    maps = activations.feature_maps(checkpoint.engine(), images[0], part)
+    layer = layer or [name for name in maps if name != "logits"][-1]
+    if layer not in maps:
+        raise ValueError(
+            f"--layer must be a convolution layer of the {part}: {', '.join(maps)}; got {layer!r}."
+        )
+    found = maps[layer]
+    if channel is not None:
+        if not 0 <= channel < found.shape[-1]:
+            raise ValueError(f"--channel must be in 0..{found.shape[-1] - 1} for {layer}, got {channel}.")
+        found = found[..., channel : channel + 1]
+    low, high = float(found.min()), float(found.max())
+    scaled = np.moveaxis(heatmaps.normalise(found, "channel").values, 2, 0)
+    coloured = heatmaps.colour(scaled, colormap)  # (channels, h, w, 3)
+    tiles = [
+        heatmaps.overlay(images[0], heatmaps.resize(one, images[0].shape[:2]), alpha) for one in coloured
+    ]
+    _save_png(output, heatmaps.mosaic(np.stack(tiles), scale=3))
+    height, width, channels = found.shape
+    print(
+        f"{output}: {names[0]}, {part}/{layer}, {channels} channel(s) of {height}×{width}, raw {low:.3f} to {high:.3f}, each channel normalised by itself"
+    )
+
+
+def export(model: str, format: str, output: str, data: str) -> None:
+    """Write for other programs."""
+    from vae_core import exports
+
+    checkpoint = _load(model)
+    folder = Path(output)
+    folder.mkdir(parents=True, exist_ok=True)
+    if format == "projector":
+        written = exports.projector(checkpoint, _data(data, checkpoint.model.image_shape), folder)
+    else:
+        written = {"onnx": exports.onnx_files, "keras": exports.keras_files, "browser": exports.browser}[
+            format
+        ](checkpoint, folder)
+    print("\n".join(f"{path}  {path.stat().st_size:,} bytes" for path in written))
+
+
+def keep(run: str, folder: str, data: str, snapshots: int) -> None:
+    """Run directory -> checkpoint folder, measured on the whole test split."""
+    from vae_core import cards
+
+    opened = Run(run)
+    dataset = _data(data, tuple(opened.config()["model"]["image_shape"]))
+    path, figures = cards.keep(opened, folder, dataset, snapshots, _note)
+    print(cards.figures_table(figures))
+    print(path)
+
+
+def _data(name: str, image_shape: Any = None) -> datasets.Dataset:
+    extra = (
+        {}
+        if name in ("auto", "fashion", "drawn") or image_shape is None
+        else {"image_shape": tuple(image_shape)}
+    )
+    return datasets.load(name, notify=_note, **extra)
+
+
+def _load(model: str) -> Checkpoint:
+    from vae_core import checkpoints
+
+    return checkpoints.load(model)
+
+
+def _pictures(
+    checkpoint: Checkpoint, picture: list[str] | None, index: list[int] | None, data: str
+) -> tuple[np.ndarray, list[str]]:
+    """The pictures that were named, as model input, and what to call them."""
+    if picture:
+        from vae_core.preprocessing import prepare
+
+        images = [prepare(Path(name), checkpoint.model.image_shape).image for name in picture]
+        return np.stack(images), [Path(name).name for name in picture]
+    dataset = _data(data, checkpoint.model.image_shape)
+    size, chosen = dataset.sizes["test"], index or [0]
+    if not all(0 <= i < size for i in chosen):
+        raise ValueError(f"--index must be in 0..{size - 1} for {dataset.title('test')}, got {chosen}.")
+    images = dataset.images("test", max(chosen) + 1)[chosen]
+    return images, [f"{dataset.name} test {i}" for i in chosen]
+
+
+def _rgb(image: np.ndarray) -> np.ndarray:
+    """(h, w, 1 or 3) float in [0, 1] -> (h, w, 3) uint8."""
+    return np.broadcast_to(np.round(255 * image).astype(np.uint8), (*image.shape[:2], 3))
+
+
+def _save_png(path: str, image: np.ndarray) -> None:
+    from io import BytesIO
+
+    from PIL import Image
+
+    from vae_core.files import write_bytes
+
+    buffer = BytesIO()
+    Image.fromarray(image.squeeze()).save(buffer, "PNG")
+    write_bytes(Path(path), buffer.getvalue())
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,317 @@
+"""The network as data: an ordered list of layers that Keras, ONNX Runtime and a browser all read.
+
+Nothing here computes. A `Network` says which layers there are, in which order, with which shapes; the weights
+are a plain dict of float32 arrays named `encoder/conv_1/kernel`, `encoder/conv_1/bias` and so on, in Keras'
+layouts: dense (in, out), conv2d (k, k, in, out), conv2d_transpose (k, k, out, in).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+FORMAT_VERSION = 1
+KINDS = ("conv2d", "conv2d_transpose", "dense", "fourier", "flatten", "reshape", "dropout")
+ACTIVATIONS = ("linear", "relu", "silu")
+WEIGHTED = ("conv2d", "conv2d_transpose", "dense")
+MAX_PARAMETERS = 200_000_000  # 800 MB of float32: past this a file is a mistake or an attack
+MAX_ACTIVATION = 64_000_000  # values of one layer for one image
+
+Shape = tuple[int, ...]
+Weights = dict[str, np.ndarray]
+
+
+class NetworkError(ValueError):
+    """A layer list or a set of weights that does not hold together."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer. `size` is filters, units, or octaves; `target` is the shape a reshape makes.
+
+    `rate` is the share of inputs that a dropout layer blanks while training; afterwards it passes all of them on.
+    Padding is always "same": a convolution of stride s maps n to ceil(n / s), a transposed one n to n * s.
+    `kernel_init` and `bias_init` matter only to a network that has not been trained yet.
+    """
+
+    name: str
+    kind: str
+    size: int = 0
+    kernel: int = 0
+    strides: int = 1
+    activation: str = "linear"
+    target: Shape = ()
+    rate: float = 0.0
+    kernel_init: str = "glorot_uniform"
+    bias_init: float = 0.0
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Shape of one image's output, without the batch axis, for an input of `shape`."""
+        if self.kind == "dense":
+            return (*shape[:-1], self.size)
+        if self.kind == "fourier":
+            return (shape[-1] * (1 + 2 * self.size),)
+        if self.kind == "flatten":
+            return (math.prod(shape),)
+        if self.kind == "reshape":
+            return self.target
+        if self.kind == "dropout":
+            return shape
+        height, width, _ = shape
+        if self.kind == "conv2d":
+            return (-(-height // self.strides), -(-width // self.strides), self.size)
+        return (height * self.strides, width * self.strides, self.size)
+
+    def weight_shapes(self, shape: Shape) -> dict[str, Shape]:
+        """Shapes of `kernel` and `bias` for an input of `shape`; empty for a layer without weights."""
+        if self.kind not in WEIGHTED:
+            return {}
+        channels = shape[-1]
+        kernel = {
+            "dense": (channels, self.size),
+            "conv2d": (self.kernel, self.kernel, channels, self.size),
+            "conv2d_transpose": (self.kernel, self.kernel, self.size, channels),
+        }[self.kind]
+        return {"kernel": kernel, "bias": (self.size,)}
+
+    def multiply_adds(self, shape: Shape) -> int:
+        """Multiply-adds for one image: each kernel weight once per place it is applied."""
+        if self.kind not in WEIGHTED:
+            return 0
+        places = shape if self.kind == "conv2d_transpose" else self.output_shape(shape)
+        return math.prod(places[:-1]) * math.prod(self.weight_shapes(shape)["kernel"])
+
+
+@dataclass(frozen=True)
+class Part:
+    """A chain of layers with one input; `heads` are layers that all read the last layer of the chain.
+
+    The encoder's heads are z_mean and z_log_var; the decoder has one, `logits`.
+    """
+
+    name: str
+    input_shape: Shape
+    layers: tuple[Layer, ...]
+    heads: tuple[Layer, ...]
+
+    def walk(self) -> list[tuple[Layer, str, Shape, Shape]]:
+        """Every layer in order as (layer, name of its input, input shape, output shape)."""
+        rows: list[tuple[Layer, str, Shape, Shape]] = []
+        before, shape = "input", self.input_shape
+        for layer in self.layers:
+            rows.append((layer, before, shape, layer.output_shape(shape)))
+            before, shape = layer.name, rows[-1][3]
+        rows.extend((head, before, shape, head.output_shape(shape)) for head in self.heads)
+        return rows
+
+    def weight_shapes(self) -> dict[str, Shape]:
+        """Full weight name -> shape, in order."""
+        return {
+            f"{self.name}/{layer.name}/{key}": size
+            for layer, _, shape, _ in self.walk()
+            for key, size in layer.weight_shapes(shape).items()
+        }
+
+    def multiply_adds(self) -> int:
+        """Multiply-adds for one image."""
+        return sum(layer.multiply_adds(shape) for layer, _, shape, _ in self.walk())
+
+
+@dataclass(frozen=True)
+class Network:
+    """Encoder and decoder. `sigma_name` is the one weight outside the layers: the Gaussian likelihood's log sigma."""
+
+    encoder: Part
+    decoder: Part
+    likelihood: str = "bernoulli"
+    format_version: int = field(default=FORMAT_VERSION)
+
+    sigma_name = "likelihood/log_sigma"
+
+    @property
+    def latent_dim(self) -> int:
+        """Size of z."""
+        return self.decoder.input_shape[0]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels)."""
+        height, width, channels = self.encoder.input_shape
+        return height, width, channels
+
+    def weight_shapes(self) -> dict[str, Shape]:
+        """Full weight name -> shape, for both parts, in order."""
+        sigma: dict[str, Shape] = {self.sigma_name: ()} if self.likelihood == "gaussian" else {}
+        return {**self.encoder.weight_shapes(), **self.decoder.weight_shapes(), **sigma}
+
+    def parameters(self) -> int:
+        """Number of trained values."""
+        return sum(math.prod(shape) for shape in self.weight_shapes().values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for network.json, with every output shape written out for readers that do not compute them."""
+        parts = {}
+        for part in (self.encoder, self.decoder):
+            rows = [
+                {**asdict(layer), "input": before, "output_shape": list(after)}
+                for layer, before, _, after in part.walk()
+            ]
+            parts[part.name] = {
+                "input_shape": list(part.input_shape),
+                "layers": rows[: len(part.layers)],
+                "heads": rows[len(part.layers) :],
+            }
+        return {"format_version": self.format_version, "likelihood": self.likelihood, **parts}
+
+
+def network_from_dict(values: Mapping[str, Any]) -> Network:
+    """Rebuild and check a network from `Network.to_dict` (network.json); raises `NetworkError` on anything odd."""
+    version = values.get("format_version")
+    if not isinstance(version, int) or version < 1:
+        raise NetworkError(f"network.json: format_version must be a whole number from 1, got {version!r}.")
+    if version > FORMAT_VERSION:
+        raise NetworkError(
+            f"network.json: written in format {version}, this program reads up to {FORMAT_VERSION}. Update VAE Explorer."
+        )
+    likelihood = values.get("likelihood")
+    if likelihood not in ("bernoulli", "gaussian"):
+        raise NetworkError(f"network.json: likelihood must be bernoulli or gaussian, got {likelihood!r}.")
+    network = Network(_part("encoder", values), _part("decoder", values), likelihood, version)
+    _check(network)
+    return network
+
+
+def _part(name: str, values: Mapping[str, Any]) -> Part:
+    try:
+        raw = values[name]
+        shape = tuple(raw["input_shape"])
+        part = Part(name, shape, tuple(map(_layer, raw["layers"])), tuple(map(_layer, raw["heads"])))
+    except (KeyError, TypeError) as error:
+        raise NetworkError(
+            f"network.json: the {name} is not described as expected ({error!r} is missing or odd)."
+        ) from error
+    if (
+        not shape
+        or len(shape) not in (1, 3)
+        or not all(type(side) is int and 0 < side <= 4096 for side in shape)
+    ):
+        raise NetworkError(
+            f"network.json: {name} input_shape must be 1 or 3 whole numbers in 1..4096, got {shape}."
+        )
+    return part
+
+
+def _layer(raw: Mapping[str, Any]) -> Layer:
+    known = {key: raw[key] for key in Layer.__dataclass_fields__ if key in raw}
+    layer = Layer(**{**known, "target": tuple(known.get("target", ()))})
+    label = f"network.json: layer {layer.name!r}"
+    if (
+        not isinstance(layer.name, str)
+        or not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", layer.name)
+        or layer.name == "input"
+    ):
+        raise NetworkError(f"{label}: a name is lower-case letters, digits and underscores, and not 'input'.")
+    if layer.kind not in KINDS:
+        raise NetworkError(f"{label}: kind must be one of {', '.join(KINDS)}, got {layer.kind!r}.")
+    if layer.activation not in ACTIVATIONS:
+        raise NetworkError(
+            f"{label}: activation must be one of {', '.join(ACTIVATIONS)}, got {layer.activation!r}."
+        )
+    for key, low, high in (("size", 0, 1_000_000), ("kernel", 0, 31), ("strides", 1, 8)):
+        value = getattr(layer, key)
+        if type(value) is not int or not low <= value <= high:
+            raise NetworkError(f"{label}: {key} must be a whole number in {low}..{high}, got {value!r}.")
+    if not isinstance(layer.rate, (int, float)) or not 0 <= layer.rate < 1:
+        raise NetworkError(f"{label}: rate must be in 0..1 (1 excluded), got {layer.rate!r}.")
+    if layer.kind in WEIGHTED and layer.size == 0:
+        raise NetworkError(f"{label}: size must be at least 1.")
+    if layer.kind.startswith("conv") and layer.kernel == 0:
+        raise NetworkError(f"{label}: kernel must be at least 1.")
+    return layer
+
+
+def _check(network: Network) -> None:
+    """Names unique, ranks right, ends that fit, and nothing larger than a sane limit: before any array exists."""
+    for part in (network.encoder, network.decoder):
+        names = [layer.name for layer in (*part.layers, *part.heads)]
+        if len(set(names)) != len(names):
+            raise NetworkError(f"network.json: the {part.name} has two layers of one name among {names}.")
+        shape = part.input_shape
+        for layer in part.layers:
+            shape = _checked_step(layer, shape)
+        for head in part.heads:
+            _checked_step(head, shape)
+    heads = [head.name for head in network.encoder.heads]
+    if heads != ["z_mean", "z_log_var"] or [head.name for head in network.decoder.heads] != ["logits"]:
+        raise NetworkError(
+            f"network.json: the encoder must end in z_mean and z_log_var and the decoder in logits, got {heads}."
+        )
+    ends = {after for _, _, _, after in network.encoder.walk()[-2:]}
+    if len(network.encoder.input_shape) != 3 or ends != {network.decoder.input_shape}:
+        raise NetworkError(
+            f"network.json: the encoder gives {sorted(ends)}, the decoder takes {network.decoder.input_shape}."
+        )
+    if network.decoder.walk()[-1][3] != network.encoder.input_shape:
+        raise NetworkError(
+            "network.json: the decoder's pictures do not have the shape that the encoder takes."
+        )
+    if network.parameters() > MAX_PARAMETERS:
+        raise NetworkError(
+            f"network.json: {network.parameters():,} parameters; the limit is {MAX_PARAMETERS:,}."
+        )
+
+
+def _checked_step(layer: Layer, shape: Shape) -> Shape:
+    rank = 3 if layer.kind.startswith("conv") else 1 if layer.kind in ("dense", "fourier") else len(shape)
+    if len(shape) != rank:
+        raise NetworkError(
+            f"network.json: layer {layer.name!r} ({layer.kind}) cannot take an input of shape {shape}."
+        )
+    after = layer.output_shape(shape)
+    good = len(after) in (1, 3) and all(type(side) is int and side > 0 for side in after)
+    if not good or math.prod(after) > MAX_ACTIVATION:
+        raise NetworkError(
+            f"network.json: layer {layer.name!r} would give {after}; that is no shape this program can hold."
+        )
+    if layer.kind == "reshape" and math.prod(shape) != math.prod(after):
+        raise NetworkError(f"network.json: layer {layer.name!r} cannot reshape {shape} to {after}.")
+    return after
+
+
+def check_weights(network: Network, weights: Mapping[str, np.ndarray], origin: str = "weights") -> None:
+    """Raise `NetworkError` unless `weights` has just the network's names, shapes and finite values."""
+    check_shapes(network, {name: tuple(array.shape) for name, array in weights.items()}, origin)
+    for name, array in weights.items():
+        if not np.isfinite(array).all():
+            raise NetworkError(
+                f"{origin}: {name} holds NaN or infinite values. The run diverged; use an earlier snapshot."
+            )
+
+
+def check_shapes(network: Network, found: Mapping[str, Shape], origin: str = "weights") -> None:
+    """Raise `NetworkError` unless `found` has just the network's weight names and shapes."""
+    expected = network.weight_shapes()
+    missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
+    if missing or extra:
+        raise NetworkError(
+            f"{origin}: the weights do not belong to this network; missing {missing}, not expected {extra}."
+        )
+    for name, shape in expected.items():
+        if tuple(found[name]) != shape:
+            raise NetworkError(f"{origin}: {name} has shape {tuple(found[name])}, network.json says {shape}.")
+
+
+def random_weights(network: Network, seed: int = 0) -> Weights:
+    """Glorot-scaled random weights and small random biases (float32), for tests and previews; not Keras' initial ones."""
+    rng = np.random.default_rng(seed)
+    weights: Weights = {}
+    for name, shape in network.weight_shapes().items():
+        fan = (shape[-1] + shape[-2]) * math.prod(shape[:-2]) if len(shape) > 1 else 0
+        scale = math.sqrt(2 / fan) if fan else 0.05
+        weights[name] = (rng.standard_normal(shape) * scale).astype(np.float32)
+    return weights

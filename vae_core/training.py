@@ -1,0 +1,370 @@
+"""Train a VAE into a run directory, and continue one: blocking, draws nothing.
+
+    train(ModelConfig(), TrainingConfig(epochs=2), datasets.load(), Run("runs/demo"))
+
+The loop is Keras' stock `fit`; what is ours is the order of the images (a function of seed and epoch, so that a
+resumed run sees what it would have seen), and the callbacks that write the run directory.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from vae_core import presets
+from vae_core.callbacks import Average, Progress, Recorder, Remote, RunFailed, RunStopped, StopOnNaN
+from vae_core.config import ModelConfig, TrainingConfig
+from vae_core.datasets import Dataset
+from vae_core.model import VAE, build_part
+from vae_core.network import Network
+from vae_core.runs import Run, RunError
+
+SNAPSHOT_IMAGES = 1000  # test images whose codes each snapshot holds
+VALIDATION_BATCH = 500
+
+Show = Callable[[dict[str, Any]], None]
+
+
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+    """peak times a shape: linear warm-up then cosine to 1 %, or constant. `peak` can be turned while training."""
+
+    def __init__(self, training: TrainingConfig, total_steps: int) -> None:
+        self.peak = keras.Variable(training.learning_rate, trainable=False, name="peak")
+        warmup = max(1, round(training.warmup * total_steps))
+        self.shape = keras.optimizers.schedules.CosineDecay(
+            0.01, max(1, total_steps - warmup), alpha=0.01, warmup_target=1.0, warmup_steps=warmup
+        )
+        self.constant = training.schedule == "constant"
+
+    def __call__(self, step: Any) -> Any:
+        """Learning rate at a step."""
+        return self.peak + 0.0 if self.constant else self.peak * self.shape(step)
+
+
+def train(
+    model: ModelConfig,
+    training: TrainingConfig,
+    dataset: Dataset,
+    run: Run,
+    *,
+    show: Show | None = None,
+    strategy: str = "default",
+    tensorboard: bool = False,
+    deterministic: bool = False,
+    checkpoint_seconds: float = 10.0,
+) -> str:
+    """Train from scratch into `run`; returns the state it ended in, "finished" or "stopped".
+
+    show is called with each metrics row. strategy "mirrored" uses all GPUs of this machine. Raises `RunError` for
+    a directory that is taken or not writable, `RunFailed` for a loss that became NaN; the run directory then says
+    "failed" and why.
+    """
+    if dataset.image_shape != model.image_shape:
+        raise RunError(
+            f"the model takes pictures of {model.image_shape}, {dataset.name} has {dataset.image_shape}. Set image_shape to match."
+        )
+    config = {
+        "name": run.name,
+        "model": model.to_dict(),
+        "training": training.to_dict(),
+        "dataset": dataset.describe(),
+        "versions": versions(),
+    }
+    run.create(config, presets.build(model))
+    return _go(
+        run,
+        model,
+        training,
+        dataset,
+        show,
+        strategy,
+        tensorboard,
+        deterministic,
+        checkpoint_seconds,
+        resumed=False,
+    )
+
+
+def resume(
+    run: Run,
+    dataset: Dataset,
+    *,
+    show: Show | None = None,
+    strategy: str = "default",
+    tensorboard: bool = False,
+    deterministic: bool = False,
+    checkpoint_seconds: float = 10.0,
+) -> str:
+    """Continue a stopped, killed or failed run from its newest checkpoint, to the same weights as if never stopped.
+
+    Raises `RunError` for a run that has finished, is being trained, or began with other data.
+    """
+    config = run.config()
+    if run.status().get("state") == "finished":
+        raise RunError(
+            f"{run.path} has finished its epochs; there is nothing to resume. Train a new run instead."
+        )
+    began, now = config["dataset"], dataset.describe()
+    if began.get("checksum") != now.get("checksum"):
+        raise RunError(
+            f"{run.path} was trained on {began.get('name')} ({began.get('source')}), this is {now['name']} ({now['source']}). "
+            "Pass the same --data."
+        )
+    model, training = ModelConfig.from_dict(config["model"]), TrainingConfig.from_dict(config["training"])
+    return _go(
+        run,
+        model,
+        training,
+        dataset,
+        show,
+        strategy,
+        tensorboard,
+        deterministic,
+        checkpoint_seconds,
+        resumed=True,
+    )
+
+
+def _go(
+    run: Run,
+    model: ModelConfig,
+    training: TrainingConfig,
+    dataset: Dataset,
+    show: Show | None,
+    strategy: str,
+    tensorboard: bool,
+    deterministic: bool,
+    checkpoint_seconds: float,
+    resumed: bool,
+) -> str:
+    """Hold the lock, keep the status true whatever happens, and train."""
+    with run.lock():
+        try:
+            if resumed:
+                run.ask(command="run")
+            run.write_status("waiting")
+            if deterministic:
+                tf.config.experimental.enable_op_determinism()
+            keras.utils.set_random_seed(training.seed)
+            with scope(strategy):
+                session = _Session(run, model, training, dataset, show, tensorboard, checkpoint_seconds)
+                if resumed:
+                    session.restore()
+            try:
+                session.fit()
+                state = "finished"
+            except RunStopped:
+                state = "stopped"
+            session.recorder.report()
+            session.recorder.snapshot()
+            session.recorder.state = state
+            session.recorder.event(state)
+            session.recorder.beat()
+            return state
+        except BaseException as error:
+            _fail(run, error)
+            raise
+
+
+def _fail(run: Run, error: BaseException) -> None:
+    """Say in the run directory that and why it ended; if even that cannot be written, the lock's end says it."""
+    text = str(error) or type(error).__name__
+    if isinstance(error, OSError):
+        text = (
+            f"could not write {error.filename or run.path}: {error.strerror}. Free some space, then resume."
+        )
+    before = {
+        key: value for key, value in run.status().items() if key in ("step", "epoch", "total_steps", "loss")
+    }
+    try:
+        run.write_status("failed", **before, error=text, traceback="".join(traceback.format_exception(error)))
+        run.append_metrics({"kind": "event", "event": "failed", "step": before.get("step", 0), "error": text})
+    except OSError:
+        pass
+
+
+class _Session:
+    """One process's work on one run: model, data order, callbacks."""
+
+    def __init__(
+        self, run: Run, model: ModelConfig, training: TrainingConfig, dataset: Dataset, show: Show | None,
+        tensorboard: bool, checkpoint_seconds: float,
+    ) -> None:  # fmt: skip
+        self.run, self.training, self.dataset = run, training, dataset
+        pixels = dataset.pixels("train")
+        self.pixels = pixels[: training.images] if training.images else pixels
+        per_epoch = -(-len(self.pixels) // training.batch_size)
+        total = per_epoch * training.epochs
+        self.progress = Progress(total, per_epoch)
+        self.vae = VAE(
+            presets.build(model),
+            beta=training.beta,
+            free_bits=training.free_bits,
+            kl_warmup_steps=round(training.kl_warmup * total),
+            seed=training.seed,
+        )
+        self.schedule = Schedule(training, total)
+        self.vae.compile(optimizer=keras.optimizers.Adam(self.schedule))
+        self.vae.optimizer.build(self.vae.trainable_variables)
+        self.average = Average(training.ema, self.progress)
+        seen, labels = dataset.images("test", SNAPSHOT_IMAGES), dataset.labels("test")[:SNAPSHOT_IMAGES]
+        self.recorder = Recorder(run, self.progress, self.average, seen, labels, show)
+        self.remote = Remote(run, self.recorder, self.save, checkpoint_seconds)
+        self.extra = [keras.callbacks.CSVLogger(str(run.path / "history.csv"), append=True)]
+        if tensorboard:
+            self.extra.append(keras.callbacks.TensorBoard(str(run.path / "tensorboard"), update_freq=50))
+
+    def fit(self) -> None:
+        """Stock `fit`: what is left of the epoch that was begun, then the others."""
+        per_epoch, epochs = self.progress.steps_per_epoch, self.training.epochs
+        self.remote_obeyed_before_the_first_step()
+        with stop_on_signals(self.remote):
+            epoch, batch = divmod(self.progress.step, per_epoch)
+            if batch:
+                self._fit(epoch, epoch + 1, batch)
+            first = -(-self.progress.step // per_epoch)
+            if first < epochs:
+                self._fit(first, epochs, 0)
+
+    def remote_obeyed_before_the_first_step(self) -> None:
+        """A stop that was asked for while TensorFlow was being imported."""
+        if self.run.control().command == "stop":
+            raise RunStopped
+
+    def _fit(self, first: int, last: int, batch: int) -> None:
+        options = tf.data.Options()
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+        validation = self.dataset.images("validation")
+        self.vae.fit(
+            batches(self.pixels, self.training, first, last, batch).with_options(options),
+            initial_epoch=first,
+            epochs=last,
+            steps_per_epoch=self.progress.steps_per_epoch - batch,
+            validation_data=tf.data.Dataset.from_tensor_slices(validation)
+            .batch(VALIDATION_BATCH)
+            .with_options(options),
+            callbacks=[self.average, StopOnNaN(self.progress), self.recorder, self.remote, *self.extra],
+            verbose=0,
+        )
+
+    def save(self) -> None:
+        """Everything that the next step depends on, in one file."""
+        arrays = {f"model/{i}": variable.numpy() for i, variable in enumerate(self.vae.variables)}
+        arrays |= {
+            f"optimizer/{i}": variable.numpy() for i, variable in enumerate(self.vae.optimizer.variables)
+        }
+        arrays |= {f"average/{name}": array for name, array in (self.average.weights or {}).items()}
+        values = {
+            "step": self.progress.step,
+            "seconds": self.progress.seconds,
+            "peak": float(self.schedule.peak),
+        }
+        self.run.save_state({name: np.asarray(array) for name, array in arrays.items()}, values)
+
+    def restore(self) -> None:
+        """Put the newest checkpoint back; a run killed before its first one begins again."""
+        state = self.run.load_state()
+        arrays, values = state if state else ({}, {"step": 0})
+        if state:
+            for prefix, variables in (
+                ("model", self.vae.variables),
+                ("optimizer", self.vae.optimizer.variables),
+            ):
+                for i, variable in enumerate(variables):
+                    variable.assign(arrays[f"{prefix}/{i}"])
+            kept = {
+                name.removeprefix("average/"): a for name, a in arrays.items() if name.startswith("average/")
+            }
+            self.average.weights = {name: array.copy() for name, array in kept.items()} or None
+            self.progress.step, self.progress.seconds = values["step"], values["seconds"]
+            self.schedule.peak.assign(values["peak"])
+        self.recorder.event("resumed")
+
+
+def batches(
+    pixels: np.ndarray, training: TrainingConfig, first: int, last: int, skip: int = 0
+) -> tf.data.Dataset:
+    """Float images in [0, 1], batch by batch, of epochs first..last - 1, leaving out `skip` batches of the first.
+
+    pixels: (n, h, w, c) uint8. The order of epoch e is `default_rng((seed, e)).permutation(n)`.
+    """
+
+    def orders() -> Iterator[np.ndarray]:
+        for epoch in range(first, last):
+            order = np.random.default_rng((training.seed, epoch)).permutation(len(pixels))
+            yield order[skip * training.batch_size if epoch == first else 0 :]
+
+    everything = tf.constant(pixels)
+    spec = tf.TensorSpec((None,), tf.int64)
+    chosen = tf.data.Dataset.from_generator(orders, output_signature=spec).flat_map(
+        lambda order: tf.data.Dataset.from_tensor_slices(order).batch(training.batch_size)
+    )
+    return chosen.map(lambda index: tf.cast(tf.gather(everything, index), tf.float32) / 255.0).prefetch(2)
+
+
+def scope(strategy: str) -> Any:
+    """The devices to train on: "default" is one GPU or the CPU, "mirrored" all GPUs (or logical CPUs) of this machine."""
+    if strategy == "default":
+        return nullcontext()
+    if strategy != "mirrored":
+        raise RunError(f"strategy must be default or mirrored, got {strategy!r}.")
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    cross = tf.distribute.HierarchicalCopyAllReduce() if devices[0].device_type == "CPU" else None
+    return tf.distribute.MirroredStrategy([device.name for device in devices], cross_device_ops=cross).scope()
+
+
+@contextmanager
+def stop_on_signals(remote: Remote) -> Iterator[None]:
+    """Ctrl-C and a polite kill save the state and leave; only the main thread can arrange for that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    old = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def interrupt(number: int, frame: Any) -> None:
+        remote.interrupted = True
+
+    for number in old:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def to_keras(network: Network, weights: dict[str, np.ndarray]) -> tuple[keras.Model, keras.Model]:
+    """(encoder, decoder) as stock functional Keras models with their weights, for `.save("....keras")`."""
+    models = []
+    for part in (network.encoder, network.decoder):
+        model = build_part(part)
+        for name in part.weight_shapes():
+            _, layer, key = name.split("/")
+            getattr(model.get_layer(layer), key).assign(weights[name])
+        models.append(model)
+    return models[0], models[1]
+
+
+def versions() -> dict[str, str]:
+    """What a run was made with."""
+    packages = ("keras", "numpy", "onnxruntime")
+    found = {package: importlib.metadata.version(package) for package in packages}
+    return {
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        **found,
+        "backend": keras.backend.backend(),
+    }
+
+
+__all__ = ["RunFailed", "RunStopped", "Schedule", "batches", "resume", "to_keras", "train", "versions"]
