@@ -32,6 +32,14 @@ class RunFailed(RuntimeError):
     """The run cannot go on; the message says at which step and what to try."""
 
 
+def diverged(step: int) -> RunFailed:
+    """The error for a run whose numbers are no longer finite."""
+    return RunFailed(
+        f"the loss became NaN or infinite at step {step}. "
+        "Lower the learning rate (a tenth is a good try) or beta, and start again."
+    )
+
+
 class Progress:
     """Where a run is, shared by the callbacks: steps done in all, and seconds spent training."""
 
@@ -103,10 +111,7 @@ class StopOnNaN(keras.callbacks.TerminateOnNaN):
         """Raise `RunFailed` at the first loss that is NaN or infinite."""
         super().on_batch_end(batch, logs)
         if self.model.stop_training:
-            raise RunFailed(
-                f"the loss became NaN or infinite at step {self.progress.step + 1}. "
-                "Lower the learning rate (a tenth is a good try) or beta, and start again."
-            )
+            raise diverged(self.progress.step + 1)
 
 
 class Recorder(keras.callbacks.Callback):
@@ -147,8 +152,7 @@ class Recorder(keras.callbacks.Callback):
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """Validation takes a while too: stay alive to the readers."""
-        if time.monotonic() - self._last_report >= REPORT_SECONDS:
-            self.beat()
+        self.beat_if_due()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write the validation figures."""
@@ -193,6 +197,11 @@ class Recorder(keras.callbacks.Callback):
             self.state, **self._where(), total_steps=total, eta_seconds=self.eta(), **figures
         )
 
+    def beat_if_due(self) -> None:
+        """`beat`, unless the readers have just heard of us."""
+        if time.monotonic() - self._last_report >= REPORT_SECONDS:
+            self.beat()
+
     def event(self, event: str, **values: Any) -> None:
         """A mark on the charts: paused, resumed, a new learning rate."""
         self.run.append_metrics({"kind": "event", "event": event, **self._where(), **values})
@@ -200,6 +209,8 @@ class Recorder(keras.callbacks.Callback):
     def snapshot(self) -> None:
         """Weights, and the codes of the fixed images, without disturbing the step (ONNX Runtime, one thread)."""
         weights = self.average.current()
+        if not all(np.isfinite(array).all() for array in weights.values()):
+            raise diverged(self.progress.step)  # the loss shows it a step later
         z_mean, z_log_var = Engine(self.model.network, weights, threads=1).encode(self.images)
         latents = {"z_mean": z_mean, "z_log_var": z_log_var, "labels": self.labels}
         self.run.save_snapshot(self.progress.step, weights, latents)
@@ -226,78 +237,71 @@ class Remote(keras.callbacks.Callback):
         super().__init__()
         self.run, self.recorder, self.save, self.every_seconds = run, recorder, save, every_seconds
         self.interrupted = False  # set by a signal
-        self._seen, self._steps = -1, run.control().steps
         self._control = run.control()
+        self._stamp: tuple[int, int] | None = None  # of the control.json that was read last
+        self._paused, self._steps = False, self._control.steps  # single batches done, of those asked for
         self._saved = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """The moment between two steps."""
-        if time.monotonic() - self._saved >= self.every_seconds:
+        if self._paused:
+            self._steps += 1
+        # An epoch's state is kept before it is validated: by then the model holds the average, not what was trained.
+        epoch_done = self.recorder.progress.step % self.recorder.progress.steps_per_epoch == 0
+        if epoch_done or time.monotonic() - self._saved >= self.every_seconds:
             self._keep()
-        self._obey()
+        self._obey(self._keep)
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Validation can be stopped and paused as well; the epoch's last checkpoint is on disk by then."""
-        self._obey(validating=True)
+        """Validation can be paused and stopped as well; the epoch's last state is on disk by then."""
+        self._obey(lambda: None)
 
-    def on_test_begin(self, logs: Any = None) -> None:
-        """Keep the state before validating: a stop during validation then loses nothing."""
-        self._keep()
+    def _obey(self, keep: Callable[[], None]) -> None:
+        """Do what is asked for; returns when the next batch may run. keep: called before a pause and before leaving."""
+        self._look()
+        if self._control.command == "pause" and not self._paused:
+            self._turn_to("paused")
+            keep()
+        while (
+            self._control.command == "pause" and self._steps >= self._control.steps and not self.interrupted
+        ):
+            time.sleep(0.05)
+            self.recorder.beat_if_due()
+            self._look()
+        if self._control.command == "stop" or self.interrupted:
+            keep()
+            raise RunStopped
+        if self._control.command == "run":
+            self._steps = self._control.steps
+            if self._paused:
+                self._turn_to("running")
+
+    def _turn_to(self, state: str) -> None:
+        self._paused = state == "paused"
+        self.recorder.state = state
+        self.recorder.report()
+        self.recorder.event("paused" if self._paused else "continued")
 
     def _keep(self) -> None:
         self.save()
         self._saved = time.monotonic()
 
-    def _obey(self, validating: bool = False) -> None:
-        control = self._read()
-        self._turn(control)
-        if control.command == "pause" and self._steps >= control.steps and not self.interrupted:
-            self.recorder.state = "paused"
-            if not self._paused_before:
-                self._paused_before = True
-                self.recorder.report()
-                self.recorder.event("paused")
-                if not validating:
-                    self._keep()
-            while control.command == "pause" and self._steps >= control.steps and not self.interrupted:
-                time.sleep(0.05)
-                if time.monotonic() - self.recorder._last_report >= REPORT_SECONDS:
-                    self.recorder.beat()
-                control = self._read()
-                self._turn(control)
-        if control.command == "stop" or self.interrupted:
-            if not validating:
-                self._keep()
-            raise RunStopped
-        if control.command == "pause":
-            self._steps += 1  # one batch, then here again
-        else:
-            self._steps = control.steps
-            if self._paused_before:
-                self._paused_before = False
-                self.recorder.state = "running"
-                self.recorder.event("continued")
-                self.recorder.beat()
-
-    _paused_before = False
-
-    def _read(self) -> Any:
-        """control.json, read again only when it has changed: a look costs microseconds."""
+    def _look(self) -> None:
+        """Read control.json again if it is another file than last time: a look costs microseconds. Turn the dials."""
         try:
-            stamp = (self.run.path / "control.json").stat().st_mtime_ns
+            found = (self.run.path / "control.json").stat()
         except OSError:
-            return self._control
-        if stamp != self._seen:
-            self._seen, self._control = stamp, self.run.control()
-        return self._control
-
-    def _turn(self, control: Any) -> None:
-        """Put new values in, and mark them."""
+            return
+        # The clock of file times is coarse; two files that follow each other differ in their number at least.
+        stamp = (found.st_ino, found.st_mtime_ns)
+        if stamp == self._stamp:
+            return
+        self._stamp, self._control = stamp, self.run.control()
         model: Any = self.model
         dials = {"learning_rate": model.optimizer._learning_rate.peak, "beta": model.beta}
         for name, variable in dials.items():
-            wanted = getattr(control, name)
-            if wanted is not None and not np.isclose(float(variable), wanted, rtol=1e-6, atol=0):
+            old, new = float(variable), getattr(self._control, name)
+            if new is not None and not np.isclose(old, new, rtol=1e-6, atol=0):
                 self.recorder.report()
-                self.recorder.event(name, old=float(variable), new=float(wanted))
-                variable.assign(wanted)
+                self.recorder.event(name, old=old, new=float(new))
+                variable.assign(new)

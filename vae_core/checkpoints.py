@@ -26,6 +26,7 @@ from vae_core.files import (
     write_json,
     write_weights,
 )
+from vae_core.latent import Latents
 from vae_core.network import Network, NetworkError, Weights, network_from_dict
 from vae_core.runs import Run, RunError
 
@@ -58,15 +59,6 @@ class Checkpoint:
         from vae_core.engine import Engine
 
         return Engine(self.network, self.weights, threads)
-
-
-@dataclass(frozen=True)
-class Latents:
-    """Codes of the test split: z_mean, z_log_var (n, latent_dim) float32, labels (n,) uint8."""
-
-    z_mean: np.ndarray
-    z_log_var: np.ndarray
-    labels: np.ndarray
 
 
 def load(path: str | Path, step: int | None = None) -> Checkpoint:

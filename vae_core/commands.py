@@ -158,7 +158,7 @@ def reconstruct(
 ) -> None:
     """One row a picture: original, reconstruction, signed error, SSIM map."""
     from vae_core import metrics
-    from vae_core.heatmaps import error_heatmap, mosaic, ssim_heatmap
+    from vae_core.heatmaps import mosaic, signed_error, ssim_colours
 
     checkpoint = _load(model)
     images, names = _pictures(checkpoint, picture, index, data)
@@ -170,8 +170,8 @@ def reconstruct(
         metrics.ssim(images, rebuilt),
     )
     rows = []
-    for image, again, similar in zip(images, rebuilt, metrics.ssim_map(images, rebuilt), strict=True):
-        rows += [_rgb(image), _rgb(again), error_heatmap(image, again).rgb, ssim_heatmap(similar).rgb]
+    for image, again in zip(images, rebuilt, strict=True):
+        rows += [_rgb(image), _rgb(again), signed_error(image, again), ssim_colours(image, again)]
     _save_png(output, mosaic(np.stack(rows), columns=4, scale=4))
     print(
         "picture  MSE  PSNR dB  SSIM   (reconstruction from z_mean; columns: original, reconstruction, error, SSIM map)"
@@ -202,12 +202,8 @@ def heatmap(
             raise ValueError(f"--channel must be in 0..{found.shape[-1] - 1} for {layer}, got {channel}.")
         found = found[..., channel : channel + 1]
     low, high = float(found.min()), float(found.max())
-    scaled = np.moveaxis(heatmaps.normalise(found, "channel").values, 2, 0)
-    coloured = heatmaps.colour(scaled, colormap)  # (channels, h, w, 3)
-    tiles = [
-        heatmaps.overlay(images[0], heatmaps.resize(one, images[0].shape[:2]), alpha) for one in coloured
-    ]
-    _save_png(output, heatmaps.mosaic(np.stack(tiles), scale=3))
+    tiles = heatmaps.overlay_channels(images[0], found, alpha=alpha, colormap=colormap)
+    _save_png(output, heatmaps.mosaic(tiles, scale=3))
     height, width, channels = found.shape
     print(
         f"{output}: {names[0]}, {part}/{layer}, {channels} channel(s) of {height}×{width}, raw {low:.3f} to {high:.3f}, each channel normalised by itself"

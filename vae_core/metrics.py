@@ -258,9 +258,11 @@ def evaluate(
     iwae_k = 0; the kNN accuracy with knn off or on train, where each code would find itself; an infinite PSNR.
     `progress(done, total)` counts images.
     """
+    if n is not None and n < 1:
+        raise ValueError(f"n must be 1 or more images, or None for the whole split, got {n}.")
     pixels = dataset.pixels(split)[:n]
     if len(pixels) == 0:
-        raise ValueError(f"the {split} split of {dataset.name} has no image to evaluate (n={n}).")
+        raise ValueError(f"the {split} split of {dataset.name} is empty: there is nothing to evaluate.")
     knn = knn and split != "train"
     n_iwae = min(n_iwae, len(pixels)) if iwae_k else 0
     done, total = 0, 2 * len(pixels) + n_iwae + (len(dataset.labels("train")) if knn else 0)
@@ -272,7 +274,7 @@ def evaluate(
     done += len(pixels)
     z = sample_posterior(codes.z_mean, codes.z_log_var, seed)
     floor, parts = 0.0, []
-    step = slice_length(engine)
+    step = min(slice_length(engine), 1000)  # SSIM takes about a millisecond an image: progress is to be seen
     for start in range(0, len(pixels), step):
         images, rows = _floats(pixels[start : start + step]), slice(start, start + step)
         rebuilt = engine.decode(codes.z_mean[rows])

@@ -19,6 +19,8 @@ FORMAT_VERSION = 1
 KINDS = ("conv2d", "conv2d_transpose", "dense", "fourier", "flatten", "reshape", "dropout")
 ACTIVATIONS = ("linear", "relu", "silu")
 WEIGHTED = ("conv2d", "conv2d_transpose", "dense")
+INITIALISERS = ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "orthogonal", "zeros")
+MAX_OCTAVES = 16  # 2^16 / 2 times z is past what float32 sines can tell apart
 MAX_PARAMETERS = 200_000_000  # 800 MB of float32: past this a file is a mistake or an attack
 MAX_ACTIVATION = 64_000_000  # values of one layer for one image
 
@@ -213,21 +215,31 @@ def _layer(raw: Mapping[str, Any]) -> Layer:
     if (
         not isinstance(layer.name, str)
         or not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", layer.name)
-        or layer.name == "input"
+        or layer.name in ("input", "image")  # the names of what goes in and what comes out
     ):
-        raise NetworkError(f"{label}: a name is lower-case letters, digits and underscores, and not 'input'.")
+        raise NetworkError(
+            f"{label}: a name is lower-case letters, digits and underscores, and not 'input' or 'image'."
+        )
     if layer.kind not in KINDS:
         raise NetworkError(f"{label}: kind must be one of {', '.join(KINDS)}, got {layer.kind!r}.")
     if layer.activation not in ACTIVATIONS:
         raise NetworkError(
             f"{label}: activation must be one of {', '.join(ACTIVATIONS)}, got {layer.activation!r}."
         )
+    if layer.kernel_init not in INITIALISERS:  # Keras would build any object from a dict of the right form
+        raise NetworkError(
+            f"{label}: kernel_init must be one of {', '.join(INITIALISERS)}, got {layer.kernel_init!r}."
+        )
+    if type(layer.bias_init) not in (int, float) or not math.isfinite(layer.bias_init):
+        raise NetworkError(f"{label}: bias_init must be a finite number, got {layer.bias_init!r}.")
     for key, low, high in (("size", 0, 1_000_000), ("kernel", 0, 31), ("strides", 1, 8)):
         value = getattr(layer, key)
         if type(value) is not int or not low <= value <= high:
             raise NetworkError(f"{label}: {key} must be a whole number in {low}..{high}, got {value!r}.")
     if not isinstance(layer.rate, (int, float)) or not 0 <= layer.rate < 1:
         raise NetworkError(f"{label}: rate must be in 0..1 (1 excluded), got {layer.rate!r}.")
+    if layer.kind == "fourier" and not 1 <= layer.size <= MAX_OCTAVES:
+        raise NetworkError(f"{label}: size must be 1..{MAX_OCTAVES} octaves, got {layer.size}.")
     if layer.kind in WEIGHTED and layer.size == 0:
         raise NetworkError(f"{label}: size must be at least 1.")
     if layer.kind.startswith("conv") and layer.kernel == 0:

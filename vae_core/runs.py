@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,12 @@ class Control:
     def __post_init__(self) -> None:
         if self.command not in ("run", "pause", "stop"):
             raise RunError(f"control command must be run, pause or stop, got {self.command!r}.")
+        if type(self.steps) is not int:
+            raise RunError(f"control steps must be a whole number, got {self.steps!r}.")
+        for name, high in (("learning_rate", 1000.0), ("beta", 1e9)):
+            value = getattr(self, name)
+            if value is not None and not (type(value) in (int, float) and 0 <= value <= high):
+                raise RunError(f"{name} must be a number in 0..{high:g}, got {value!r}.")
 
 
 class Run:
@@ -83,9 +91,7 @@ class Run:
             write_json(self.path / "control.json", asdict(Control()))
             write_json(self.path / "config.json", {"format_version": FORMAT_VERSION, **config})
         except OSError as error:
-            raise RunError(
-                f"cannot write to {self.path}: {error.strerror}. Choose a folder you may write to."
-            ) from error
+            raise self._unwritable(error) from error
 
     def config(self) -> dict[str, Any]:
         """config.json; `RunError` for no run at all or one of a newer format."""
@@ -104,20 +110,26 @@ class Run:
         """The layer list."""
         return network_from_dict(read_json(self.path / "network.json"))
 
-    def lock(self) -> FileLock:
+    @contextmanager
+    def lock(self) -> Iterator[None]:
         """Hold this while training: the system frees it however the trainer ends. `RunError` if somebody has it."""
         lock = FileLock(self.path / ".lock")
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0)
         except Timeout as error:
             raise RunError(
                 f"{self.path} is being trained by another process (pid {self.status().get('pid')}). Stop that one first, or choose another --run-dir."
             ) from error
         except OSError as error:
-            raise RunError(
-                f"cannot write to {self.path}: {error.strerror}. Choose a folder you may write to."
-            ) from error
-        return lock
+            raise self._unwritable(error) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _unwritable(self, error: OSError) -> RunError:
+        return RunError(f"cannot write to {self.path}: {error.strerror}. Choose a folder you may write to.")
 
     # --- status and control -----------------------------------------------------------------------------------
 
@@ -235,6 +247,15 @@ class Run:
         folder.mkdir(exist_ok=True)
         data = safetensors_bytes({**arrays}, metadata={"values": json.dumps(values)})
         write_bytes(folder / "state.safetensors", data)
+
+    def forget_after(self, step: int) -> None:
+        """Remove the snapshots of steps that will be done again, and what a killed trainer left half-written."""
+        lost = [self.path / "snapshots" / f"{later:08d}" for later in self.snapshots() if later > step]
+        for path in (*lost, *self.path.glob("snapshots/.*"), *self.path.glob("checkpoint/.*")):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
     def load_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
         """What `save_state` wrote, or None if the run never got that far."""

@@ -14,20 +14,22 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from typing import Any
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from vae_core import presets
-from vae_core.callbacks import Average, Progress, Recorder, Remote, RunFailed, RunStopped, StopOnNaN
+from vae_core.callbacks import Average, Progress, Recorder, Remote, RunFailed, RunStopped, StopOnNaN, diverged
 from vae_core.config import ModelConfig, TrainingConfig
-from vae_core.datasets import Dataset
 from vae_core.model import VAE, build_part
 from vae_core.network import Network
 from vae_core.runs import Run, RunError
+
+if TYPE_CHECKING:
+    from vae_core.datasets import Dataset
 
 SNAPSHOT_IMAGES = 1000  # test images whose codes each snapshot holds
 VALIDATION_BATCH = 500
@@ -80,19 +82,11 @@ def train(
         "dataset": dataset.describe(),
         "versions": versions(),
     }
-    run.create(config, presets.build(model))
-    return _go(
-        run,
-        model,
-        training,
-        dataset,
-        show,
-        strategy,
-        tensorboard,
-        deterministic,
-        checkpoint_seconds,
-        resumed=False,
-    )
+    with run.lock():
+        run.create(config, presets.build(model))
+        return _go(
+            run, model, training, dataset, show, strategy, tensorboard, deterministic, checkpoint_seconds
+        )  # fmt: skip
 
 
 def resume(
@@ -121,76 +115,60 @@ def resume(
             "Pass the same --data."
         )
     model, training = ModelConfig.from_dict(config["model"]), TrainingConfig.from_dict(config["training"])
-    return _go(
-        run,
-        model,
-        training,
-        dataset,
-        show,
-        strategy,
-        tensorboard,
-        deterministic,
-        checkpoint_seconds,
-        resumed=True,
-    )
+    with run.lock():
+        return _go(
+            run, model, training, dataset, show, strategy, tensorboard, deterministic, checkpoint_seconds,
+            resumed=True,
+        )  # fmt: skip
 
 
 def _go(
-    run: Run,
-    model: ModelConfig,
-    training: TrainingConfig,
-    dataset: Dataset,
-    show: Show | None,
-    strategy: str,
-    tensorboard: bool,
-    deterministic: bool,
-    checkpoint_seconds: float,
-    resumed: bool,
-) -> str:
-    """Hold the lock, keep the status true whatever happens, and train."""
-    with run.lock():
-        try:
+    run: Run, model: ModelConfig, training: TrainingConfig, dataset: Dataset, show: Show | None, strategy: str,
+    tensorboard: bool, deterministic: bool, checkpoint_seconds: float, resumed: bool = False,
+) -> str:  # fmt: skip
+    """Train, and keep the status true whatever happens. The caller holds the lock."""
+    try:
+        if resumed:
+            run.ask(command="run")
+        run.write_status("waiting")
+        if deterministic:
+            tf.config.experimental.enable_op_determinism()
+        keras.utils.set_random_seed(training.seed)
+        with scope(strategy):
+            session = _Session(run, model, training, dataset, show, tensorboard, checkpoint_seconds)
             if resumed:
-                run.ask(command="run")
-            run.write_status("waiting")
-            if deterministic:
-                tf.config.experimental.enable_op_determinism()
-            keras.utils.set_random_seed(training.seed)
-            with scope(strategy):
-                session = _Session(run, model, training, dataset, show, tensorboard, checkpoint_seconds)
-                if resumed:
-                    session.restore()
-            try:
-                session.fit()
-                state = "finished"
-            except RunStopped:
-                state = "stopped"
-            session.recorder.report()
-            session.recorder.snapshot()
-            session.recorder.state = state
-            session.recorder.event(state)
-            session.recorder.beat()
-            return state
-        except BaseException as error:
-            _fail(run, error)
-            raise
+                session.restore()
+        try:
+            session.fit()
+            state = "finished"
+        except RunStopped:
+            state = "stopped"
+        session.recorder.report()
+        session.recorder.snapshot()
+        session.recorder.state = state
+        session.recorder.event(state)
+        session.recorder.beat()
+        return state
+    except OSError as error:
+        failure = RunFailed(
+            f"could not write {error.filename or run.path}: {error.strerror}. Free some space, then resume."
+        )
+        _fail(run, failure)
+        raise failure from error
+    except BaseException as error:
+        _fail(run, error)
+        raise
 
 
 def _fail(run: Run, error: BaseException) -> None:
     """Say in the run directory that and why it ended; if even that cannot be written, the lock's end says it."""
     text = str(error) or type(error).__name__
-    if isinstance(error, OSError):
-        text = (
-            f"could not write {error.filename or run.path}: {error.strerror}. Free some space, then resume."
-        )
     before = {
         key: value for key, value in run.status().items() if key in ("step", "epoch", "total_steps", "loss")
     }
-    try:
+    with suppress(OSError):
         run.write_status("failed", **before, error=text, traceback="".join(traceback.format_exception(error)))
         run.append_metrics({"kind": "event", "event": "failed", "step": before.get("step", 0), "error": text})
-    except OSError:
-        pass
 
 
 class _Session:
@@ -258,12 +236,14 @@ class _Session:
         )
 
     def save(self) -> None:
-        """Everything that the next step depends on, in one file."""
+        """Everything that the next step depends on, in one file; never numbers that are not finite."""
         arrays = {f"model/{i}": variable.numpy() for i, variable in enumerate(self.vae.variables)}
         arrays |= {
             f"optimizer/{i}": variable.numpy() for i, variable in enumerate(self.vae.optimizer.variables)
         }
         arrays |= {f"average/{name}": array for name, array in (self.average.weights or {}).items()}
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise diverged(self.progress.step)
         values = {
             "step": self.progress.step,
             "seconds": self.progress.seconds,
@@ -288,6 +268,7 @@ class _Session:
             self.average.weights = {name: array.copy() for name, array in kept.items()} or None
             self.progress.step, self.progress.seconds = values["step"], values["seconds"]
             self.schedule.peak.assign(values["peak"])
+        self.run.forget_after(values["step"])
         self.recorder.event("resumed")
 
 

@@ -1,0 +1,112 @@
+"""Small things that the training tests share: a data set that is quick to train on, and a trainer in a thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae_core.config import ModelConfig, TrainingConfig
+from vae_core.runs import ENDED, Run
+
+SHAPE = (16, 16, 1)
+MODEL = ModelConfig("classic", 2, SHAPE)
+
+
+def squares(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Bright squares on black, two classes by size: pixels (n, 16, 16, 1) uint8, labels (n,) uint8."""
+    rng = np.random.default_rng(seed)
+    pixels, labels = np.zeros((n, *SHAPE), np.uint8), rng.integers(0, 2, n).astype(np.uint8)
+    for image, label in zip(pixels, labels, strict=True):
+        top, left = rng.integers(0, 6, 2)
+        side = 4 + 4 * label
+        image[top : top + side, left : left + side] = rng.integers(128, 256)
+    return pixels, labels
+
+
+@dataclass
+class Squares:
+    """Stands in for a `Dataset`: as much of it as training needs."""
+
+    train: int = 96
+    validation: int = 16
+    test: int = 24
+    name: str = "squares"
+    source: str = "drawn by a test"
+    classes: tuple[str, ...] = ("small", "large")
+    image_shape: tuple[int, int, int] = SHAPE
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def checksum(self) -> str:
+        return f"{self.train:064d}"
+
+    def _split(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        return squares(self.sizes[split], ("train", "validation", "test").index(split))
+
+    def pixels(self, split: str) -> np.ndarray:
+        return self._split(split)[0]
+
+    def labels(self, split: str) -> np.ndarray:
+        return self._split(split)[1]
+
+    def images(self, split: str, n: int | None = None) -> np.ndarray:
+        return self.pixels(split)[:n].astype(np.float32) / 255
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "name": self.name, "source": self.source, "checksum": self.checksum, "sizes": self.sizes,
+            "classes": list(self.classes), "image_shape": list(self.image_shape),
+        }  # fmt: skip
+
+    def title(self, split: str) -> str:
+        return f"{self.name} {split}, {self.sizes[split]:,} images"
+
+
+def recipe(**changes: Any) -> TrainingConfig:
+    """Six steps an epoch on the default `Squares`, with the moving average on."""
+    values: dict[str, Any] = {"epochs": 2, "batch_size": 16, "learning_rate": 1e-3, "ema": 0.9}
+    return TrainingConfig(**{**values, **changes})
+
+
+def save_npz(path: Path, n: int = 120) -> Path:
+    """The same squares as a file of the user's own."""
+    pixels, labels = squares(n, 7)
+    np.savez(path, images=pixels, labels=labels)
+    return path
+
+
+def wait_for(true: Callable[[], Any], what: str, seconds: float = 60) -> float:
+    """Seconds until `true()`; fails the test after `seconds`."""
+    began = time.monotonic()
+    while not true():
+        assert time.monotonic() - began < seconds, f"waited {seconds} s in vain for: {what}"
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+@contextmanager
+def in_thread(run: Run, go: Callable[[], str]) -> Iterator[Future[str]]:
+    """Train beside the test, which plays the page; whatever happens, the trainer is asked to stop at the end."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(go)
+        try:
+            wait_for(lambda: future.done() or run.status().get("step", 0) >= 2, "the first steps")
+            yield future
+        finally:
+            if run.status().get("state") not in ENDED:
+                run.ask(command="stop")
+
+
+def events(run: Run) -> list[str]:
+    """Names of the marks on the charts, in order."""
+    return [row["event"] for row in run.metrics() if row["kind"] == "event"]

@@ -1,0 +1,94 @@
+"""The IDX files of MNIST and its descendants, gzipped or not: a magic number, the sizes, then bytes.
+
+Format: LeCun, Cortes & Burges, http://yann.lecun.com/exdb/mnist/ (0, 0, type 8 = unsigned byte, number of dimensions,
+then one big-endian 32-bit size per dimension).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+LARGEST = 1 << 30  # bytes a file may expand to: a hundred-fold the largest real one would be a bomb
+
+# what the first four bytes must be, by number of dimensions
+_MAGIC = {1: (0x0801, "labels"), 3: (0x0803, "images")}
+
+
+class DataError(ValueError):
+    """Data that is missing, damaged or not what it should be; the message says what came and how to mend it."""
+
+
+def read_idx(path: Path, dimensions: int) -> np.ndarray:
+    """The bytes of one IDX file, uint8, read-only: images (n, h, w) for `dimensions` 3, labels (n,) for 1.
+
+    Whether it is gzipped is told by its bytes, not by its name. Raises `DataError` for a missing or truncated file, a
+    wrong magic number, or more or fewer bytes than its header promises.
+    """
+    raw = _content(path)
+    magic, what = _MAGIC[dimensions]
+    header = 4 + 4 * dimensions
+    if len(raw) < header:
+        raise DataError(
+            f"{path} holds {len(raw)} bytes, too few for an IDX file. It is truncated: get it again."
+        )
+    found, *shape = struct.unpack(f">{1 + dimensions}I", raw[:header])
+    if found != magic:
+        raise DataError(
+            f"{path} begins with the magic number 0x{found:08x}, expected 0x{magic:08x} (IDX {what}). "
+            "It is another kind of file, or images and labels are mixed up."
+        )
+    if math.prod(shape) != len(raw) - header:
+        sizes = " × ".join(map(str, shape))
+        raise DataError(
+            f"{path} promises {sizes} bytes in its header but holds {len(raw) - header}. It is damaged: get it again."
+        )
+    return np.frombuffer(raw, np.uint8, offset=header).reshape(shape)
+
+
+def idx_digest(array: np.ndarray) -> str:
+    """SHA-256 (hex) of the uncompressed IDX file that holds `array` (uint8)."""
+    digest = hashlib.sha256(struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape))
+    digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
+def read_pair(images: Path, labels: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 (n, h, w) and their labels uint8 (n,); `DataError` also if they are not equally many."""
+    pixels, classes = read_idx(images, 3), read_idx(labels, 1)
+    if len(pixels) != len(classes):
+        raise DataError(
+            f"{images} holds {len(pixels):,} images but {labels} holds {len(classes):,} labels. "
+            "They belong to different sets: get both again."
+        )
+    return pixels, classes
+
+
+def _content(path: Path) -> bytes:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror or error}). Check that it is there and readable."
+        ) from error
+    if raw[:2] != b"\x1f\x8b":
+        return raw
+    inflate = zlib.decompressobj(31)  # 31: a gzip header and its checksum are expected
+    try:
+        content = inflate.decompress(raw, LARGEST)
+    except zlib.error as error:
+        raise DataError(f"{path} is no whole gzip file ({error}). It is damaged: get it again.") from error
+    if len(content) >= LARGEST:
+        raise DataError(
+            f"{path} expands to more than {LARGEST >> 20} MiB. That is no data set of small pictures; refused."
+        )
+    if not inflate.eof:
+        raise DataError(
+            f"{path} is a truncated gzip file: {len(raw):,} bytes, and its end is missing. Get it again."
+        )
+    return content
