@@ -106,6 +106,7 @@ def test_bad_model_settings_are_named(values: dict[str, Any], message: str) -> N
         ("learning_rate", -1e-3, r"learning_rate must be a number in 0\.\.1000, got -0\.001\. 0\.003 is a good"),
         ("learning_rate", math.nan, "learning_rate must be a number in .*, got nan"),
         ("learning_rate", math.inf, "learning_rate must be a number in .*, got inf"),
+        ("learning_rate", 10**400, "learning_rate must be a number in .*, got 1000"),  # too large for a float
         ("learning_rate", "0.1", "learning_rate must be a number in .*, got '0.1'"),
         ("learning_rate", True, "learning_rate must be a number in .*, got True"),
         ("schedule", "linear", "schedule must be one of cosine, constant, got 'linear'"),

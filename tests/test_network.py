@@ -177,8 +177,9 @@ ODD = [
     # Keras would look an initialiser up by name, or rebuild it from a description.
     ((*CONV, "kernel_init"), {"module": "os", "class_name": "system"}, "kernel_init must be one of"),
     ((*CONV, "kernel_init"), "os.system", "kernel_init must be one of glorot_uniform, .*, got 'os.system'"),
-    ((*CONV, "bias_init"), "zeros", "bias_init must be a finite number, got 'zeros'"),
-    ((*CONV, "bias_init"), math.nan, "bias_init must be a finite number, got nan"),
+    ((*CONV, "bias_init"), "zeros", "bias_init must be a number in -1e6..1e6, got 'zeros'"),
+    ((*CONV, "bias_init"), math.nan, "bias_init must be a number in -1e6..1e6, got nan"),
+    ((*CONV, "bias_init"), 10**400, "bias_init must be a number in -1e6..1e6, got 1000"),
     ((*CONV, "size"), 0, "layer 'conv_1': size must be at least 1"),
     ((*CONV, "size"), -5, r"size must be a whole number in 0\.\.1000000, got -5"),
     ((*CONV, "size"), 32.0, r"size must be a whole number in 0\.\.1000000, got 32\.0"),

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tiny_runs import MODEL, SHAPE
+
 from vae_core import presets
 from vae_core.files import FileProblem
 from vae_core.runs import STALE_SECONDS, Control, Run, RunError, list_runs

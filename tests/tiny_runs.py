@@ -85,7 +85,7 @@ def save_npz(path: Path, n: int = 120) -> Path:
     return path
 
 
-def wait_for(true: Callable[[], Any], what: str, seconds: float = 60) -> float:
+def wait_for(true: Callable[[], Any], what: str, seconds: float = 40) -> float:
     """Seconds until `true()`; fails the test after `seconds`."""
     began = time.monotonic()
     while not true():

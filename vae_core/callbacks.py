@@ -162,11 +162,11 @@ class Recorder(keras.callbacks.Callback):
     def report(self) -> None:
         """One row: means over the batches since the last row."""
         model: Any = self.model
-        terms = keras.ops.convert_to_numpy(model.terms).astype(np.float64)
+        terms = model.terms.numpy().astype(np.float64)
         model.terms.assign(np.zeros_like(terms))
         images, reconstruction, units = terms[0], terms[1], terms[2:]
         if images:
-            beta = float(model.beta)
+            beta = float(model.beta.numpy())
             row = {
                 "reconstruction_loss": reconstruction / images,
                 "kl_loss": units.sum() / images,
@@ -300,7 +300,7 @@ class Remote(keras.callbacks.Callback):
         model: Any = self.model
         dials = {"learning_rate": model.optimizer._learning_rate.peak, "beta": model.beta}
         for name, variable in dials.items():
-            old, new = float(variable), getattr(self._control, name)
+            old, new = float(variable.numpy()), getattr(self._control, name)
             if new is not None and not np.isclose(old, new, rtol=1e-6, atol=0):
                 self.recorder.report()
                 self.recorder.event(name, old=old, new=float(new))

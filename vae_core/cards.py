@@ -12,9 +12,10 @@ import numpy as np
 from vae_core import checkpoints
 from vae_core.checkpoints import Checkpoint, Latents
 from vae_core.datasets import Dataset
-from vae_core.files import new_folder, write_bytes, write_json, write_weights
+from vae_core.files import write_bytes, write_json
 from vae_core.metrics import evaluate
 from vae_core.runs import Run
+from vae_core.timeline import save_frame
 
 # What each figure is called on a card; in this order, and only these.
 ROWS = {
@@ -91,8 +92,8 @@ def keep(
 ) -> tuple[Path, dict[str, Any]]:
     """Make a checkpoint folder of a run's newest snapshot, measured on the whole test split; returns path and figures.
 
-    dataset must be what the run was trained on. snapshots: so many frames of the timeline are kept (decoder only,
-    16-bit), spaced evenly in log time, since most happens early.
+    dataset must be what the run was trained on. snapshots: so many frames of the timeline are kept (see
+    `timeline`), spaced evenly in log time, since most happens early.
     """
     began, now = run.config()["dataset"], dataset.describe()
     if began["checksum"] != now["checksum"]:
@@ -125,18 +126,8 @@ def keep(
         copy=[run.path / "history.csv"],
     )
     for step in spaced(run.snapshots(), snapshots):
-        _keep_frame(run, step, path)
+        save_frame(path, step, run.snapshot_weights(step), run.snapshot_latents(step))
     return path, figures
-
-
-def _keep_frame(run: Run, step: int, path: Path) -> None:
-    """One frame of the timeline: the decoder draws the map and the samples, the codes draw the points."""
-    weights, latents = run.snapshot_weights(step), run.snapshot_latents(step)
-    half = {name: array.astype(np.float16) for name, array in weights.items() if name.startswith("decoder/")}
-    with new_folder(path / "snapshots" / f"{step:08d}") as folder:
-        write_weights(folder / "decoder.safetensors", half)
-        small = {name: array.astype(np.float16) for name, array in latents.items() if name != "labels"}
-        np.savez_compressed(folder / "latents.npz", labels=latents["labels"], **small)
 
 
 def spaced(steps: list[int], count: int) -> list[int]:

@@ -27,7 +27,7 @@ from vae_core.files import (
     write_weights,
 )
 from vae_core.latent import Latents
-from vae_core.network import Network, NetworkError, Weights, network_from_dict
+from vae_core.network import Network, NetworkError, Weights, check_weights, network_from_dict
 from vae_core.runs import Run, RunError
 
 if TYPE_CHECKING:
@@ -107,6 +107,10 @@ def _weights(
     path: Path, network: Network, config: Mapping[str, Any], step: int | None
 ) -> tuple[Weights, int | None]:
     if (path / "model.safetensors").exists() or not (path / "snapshots").is_dir():
+        if step not in (None, config.get("step")):
+            raise CheckpointError(
+                f"{path} holds the model of step {config.get('step')} only, not of step {step}. A run directory holds more."
+            )
         return read_weights(path / "model.safetensors", network), config.get("step")
     run = Run(path)
     steps = run.snapshots()
@@ -136,8 +140,12 @@ def save(
     texts: Mapping[str, str] | None = None,
     copy: Iterable[Path] = (),
 ) -> Path:
-    """Write a checkpoint folder, whole or not at all. texts: further files by name. copy: files or folders to add."""
+    """Write a checkpoint folder, whole or not at all. texts: further files by name. copy: files or folders to add.
+
+    Raises `NetworkError` for weights that `load` would refuse.
+    """
     path = Path(path)
+    check_weights(network, weights)
     with new_folder(path) as folder:
         write_json(folder / "config.json", {"format_version": FORMAT_VERSION, **config})
         write_json(folder / "network.json", network.to_dict())
@@ -167,7 +175,7 @@ def load_latents(path: str | Path) -> Latents:
     if (
         latents.z_mean.ndim != 2
         or latents.z_mean.shape != latents.z_log_var.shape
-        or len(latents.labels) != len(latents.z_mean)
+        or latents.labels.shape != latents.z_mean.shape[:1]
     ):
         raise CheckpointError(
             f"{path}/latents.npz: shapes {[a.shape for a in arrays.values()]} do not belong together."

@@ -238,12 +238,7 @@ def keep(run: str, folder: str, data: str, snapshots: int) -> None:
 
 
 def _data(name: str, image_shape: Any = None) -> datasets.Dataset:
-    extra = (
-        {}
-        if name in ("auto", "fashion", "drawn") or image_shape is None
-        else {"image_shape": tuple(image_shape)}
-    )
-    return datasets.load(name, notify=_note, **extra)
+    return datasets.load(name, notify=_note, image_shape=tuple(image_shape) if image_shape else None)
 
 
 def _load(model: str) -> Checkpoint:
@@ -259,8 +254,8 @@ def _pictures(
     if picture:
         from vae_core.preprocessing import prepare
 
-        images = [prepare(Path(name), checkpoint.model.image_shape).image for name in picture]
-        return np.stack(images), [Path(name).name for name in picture]
+        prepared = [prepare(Path(name), checkpoint.model.image_shape).image for name in picture]
+        return np.stack(prepared), [Path(name).name for name in picture]
     dataset = _data(data, checkpoint.model.image_shape)
     size, chosen = dataset.sizes["test"], index or [0]
     if not all(0 <= i < size for i in chosen):

@@ -5,7 +5,6 @@ Every default is a good run. `from_dict` and `to_dict` carry them through JSON.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
@@ -51,7 +50,7 @@ def _whole(name: str, value: Any, low: int, high: int, hint: str = "") -> None:
 
 
 def _number(name: str, value: Any, low: float, high: float, hint: str = "") -> None:
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    good = isinstance(value, (int, float)) and not isinstance(value, bool)
     _require(
         good and low <= value <= high,
         f"{name} must be a number in {low:g}..{high:g}, got {value!r}. {hint}".rstrip(),

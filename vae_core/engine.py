@@ -25,18 +25,18 @@ SLICE_VALUES = 4_000_000  # float32 values of the largest layer held at once: 16
 class Engine:
     """One network with its weights, ready to run; thread-safe, never changed after it is made.
 
-    network: the layer list. weights: float32 arrays by full name (see `network`). threads: CPU threads of one
-    call, 0 for all. Raises `NetworkError` if the weights do not belong to the network or are not finite.
+    network: the layer list. weights: arrays by full name (see `network`), taken as float32. threads: CPU threads
+    of one call, 0 for all. Raises `NetworkError` if the weights do not belong to the network or are not finite.
     """
 
-    def __init__(self, network: Network, weights: Weights, threads: int = 0) -> None:
-        check_weights(network, weights)
+    def __init__(self, network: Network, weights: Weights, threads: int = 0, only: str | None = None) -> None:
+        check_weights(network, weights, only=only)
         self.network = network
-        self.weights = weights
+        self.weights = {name: np.asarray(array, np.float32) for name, array in weights.items()}
         self.latent_dim = network.latent_dim
         self.image_shape = network.image_shape
         self.likelihood = network.likelihood
-        self.log_sigma = float(weights.get(Network.sigma_name, np.float32(0)))
+        self.log_sigma = float(self.weights.get(Network.sigma_name, np.float32(0)))
         self._threads = threads or os.cpu_count() or 1
         self._sessions: dict[tuple[str, bool], ort.InferenceSession] = {}
         self._lock = threading.Lock()

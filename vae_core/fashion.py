@@ -119,7 +119,10 @@ def problem_with(folder: Path) -> str | None:
         if path is None:
             return f"{file.name} (.gz or plain) is missing there"
         dimensions = 1 if what.endswith("labels") else 3
-        unusual = path.stat().st_size not in (file.bytes, file.plain_bytes)  # truncated, or packed anew by someone
+        unusual = path.stat().st_size not in (
+            file.bytes,
+            file.plain_bytes,
+        )  # truncated, or packed anew by someone
         try:
             if dimensions == 1 or unusual:
                 _verify(path, file, read_idx(path, dimensions))
@@ -161,7 +164,10 @@ def fetch_fashion(progress: Callable[[int, int], None] | None = None) -> Path:
             done += file.bytes
             if progress:
                 progress(done, total)
-    except (OSError, HTTPException) as error:  # URLError, timeouts, resets, a full disk, a folder without permission
+    except (
+        OSError,
+        HTTPException,
+    ) as error:  # URLError, timeouts, resets, a full disk, a folder without permission
         reason = getattr(error, "reason", None) or error
         raise DataError(
             f"Fashion-MNIST could not be downloaded from {BASE_URL} to {folder} ({reason}). "

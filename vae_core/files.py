@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as safetensors_bytes
 
 from vae_core.network import Network, NetworkError, Weights, check_shapes, check_weights
+
+
+MAX_NPZ_BYTES = 1_000_000_000  # zeros shrink a thousandfold in a zip: the file's own size says little
 
 
 class FileProblem(ValueError):
@@ -54,6 +58,8 @@ def read_json(path: Path) -> dict[str, Any]:
         raise FileProblem(
             f"{path} is not valid JSON ({error}). It may be truncated; copy or make it again."
         ) from error
+    except OSError as error:
+        raise FileProblem(f"{path} cannot be read: {error.strerror}.") from error
     if not isinstance(values, dict):
         raise FileProblem(f"{path} must hold a JSON object, got a {type(values).__name__}.")
     return values
@@ -97,17 +103,22 @@ def _opened(path: Path) -> Iterator[Any]:
             yield file
     except FileNotFoundError as error:
         raise FileProblem(f"{path} is missing. The folder is incomplete; copy or make it again.") from error
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise FileProblem(
             f"{path} is no whole safetensors file ({error}). It may be truncated; copy it again."
         ) from error
 
 
 def read_npz(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Named arrays of an .npz file, never unpickled."""
+    """Named arrays of an .npz file, never unpickled, and of `MAX_NPZ_BYTES` together at most."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in names}
+        with open(path, "rb") as opened, zipfile.ZipFile(opened) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+            if size > MAX_NPZ_BYTES:
+                raise ValueError(f"it unfolds to {size:,} bytes; the limit is {MAX_NPZ_BYTES:,}")
+            opened.seek(0)
+            with np.load(opened, allow_pickle=False) as file:
+                return {name: file[name] for name in names}
     except FileNotFoundError as error:
         raise FileProblem(f"{path} is missing. The folder is incomplete; copy or make it again.") from error
     except Exception as error:  # zipfile, zlib and numpy each raise their own kinds for damaged bytes

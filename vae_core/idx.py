@@ -54,7 +54,7 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
 def idx_digest(array: np.ndarray) -> str:
     """SHA-256 (hex) of the uncompressed IDX file that holds `array` (uint8)."""
     digest = hashlib.sha256(struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape))
-    digest.update(np.ascontiguousarray(array))
+    digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

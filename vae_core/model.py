@@ -191,8 +191,7 @@ class VAE(keras.Model):
 
 def get_weights(vae: VAE) -> Weights:
     """The trained weights as float32 arrays by full name, as `network` describes them."""
-    weights = {name: ops.convert_to_numpy(variable) for name, variable in named_variables(vae).items()}
-    return {name: np.asarray(array, np.float32) for name, array in weights.items()}
+    return {name: np.asarray(variable.numpy(), np.float32) for name, variable in named_variables(vae).items()}
 
 
 def set_weights(vae: VAE, weights: Weights) -> None:

@@ -146,8 +146,12 @@ class Network:
         height, width, channels = self.encoder.input_shape
         return height, width, channels
 
-    def weight_shapes(self) -> dict[str, Shape]:
-        """Full weight name -> shape, for both parts, in order."""
+    def weight_shapes(self, only: str | None = None) -> dict[str, Shape]:
+        """Full weight name -> shape, in order, for both parts or only for the encoder or the decoder."""
+        if only:
+            return {
+                name: shape for name, shape in self.weight_shapes().items() if name.startswith(only + "/")
+            }
         sigma: dict[str, Shape] = {self.sigma_name: ()} if self.likelihood == "gaussian" else {}
         return {**self.encoder.weight_shapes(), **self.decoder.weight_shapes(), **sigma}
 
@@ -226,12 +230,12 @@ def _layer(raw: Mapping[str, Any]) -> Layer:
         raise NetworkError(
             f"{label}: activation must be one of {', '.join(ACTIVATIONS)}, got {layer.activation!r}."
         )
-    if layer.kernel_init not in INITIALISERS:  # Keras would build any object from a dict of the right form
+    if layer.kernel_init not in INITIALISERS:  # Keras would take any object's description here
         raise NetworkError(
             f"{label}: kernel_init must be one of {', '.join(INITIALISERS)}, got {layer.kernel_init!r}."
         )
-    if type(layer.bias_init) not in (int, float) or not math.isfinite(layer.bias_init):
-        raise NetworkError(f"{label}: bias_init must be a finite number, got {layer.bias_init!r}.")
+    if type(layer.bias_init) not in (int, float) or not abs(layer.bias_init) <= 1e6:
+        raise NetworkError(f"{label}: bias_init must be a number in -1e6..1e6, got {layer.bias_init!r}.")
     for key, low, high in (("size", 0, 1_000_000), ("kernel", 0, 31), ("strides", 1, 8)):
         value = getattr(layer, key)
         if type(value) is not int or not low <= value <= high:
@@ -295,9 +299,11 @@ def _checked_step(layer: Layer, shape: Shape) -> Shape:
     return after
 
 
-def check_weights(network: Network, weights: Mapping[str, np.ndarray], origin: str = "weights") -> None:
-    """Raise `NetworkError` unless `weights` has just the network's names, shapes and finite values."""
-    check_shapes(network, {name: tuple(array.shape) for name, array in weights.items()}, origin)
+def check_weights(
+    network: Network, weights: Mapping[str, np.ndarray], origin: str = "weights", only: str | None = None
+) -> None:
+    """Raise `NetworkError` unless `weights` has just the network's (or one part's) names, shapes and finite values."""
+    check_shapes(network, {name: tuple(array.shape) for name, array in weights.items()}, origin, only)
     for name, array in weights.items():
         if not np.isfinite(array).all():
             raise NetworkError(
@@ -305,9 +311,11 @@ def check_weights(network: Network, weights: Mapping[str, np.ndarray], origin: s
             )
 
 
-def check_shapes(network: Network, found: Mapping[str, Shape], origin: str = "weights") -> None:
-    """Raise `NetworkError` unless `found` has just the network's weight names and shapes."""
-    expected = network.weight_shapes()
+def check_shapes(
+    network: Network, found: Mapping[str, Shape], origin: str = "weights", only: str | None = None
+) -> None:
+    """Raise `NetworkError` unless `found` has just the network's (or one part's) weight names and shapes."""
+    expected = network.weight_shapes(only)
     missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
     if missing or extra:
         raise NetworkError(

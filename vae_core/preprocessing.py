@@ -6,34 +6,26 @@ trim what is within 5 % of the corners' colour, longest edge to the frame, centr
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from vae_core.config import ModelConfig
+from vae_core.pictures import PictureError, open_picture, planes, stages
 
-MEGAPIXELS = 50  # larger pictures are refused by their header, before anything is decoded
-WORK_SIDE = 1024  # larger ones are reduced to this first: four times the largest model input
+__all__ = ["PictureError", "Prepared", "Step", "open_picture", "prepare"]
+
 TRIM = 0.05  # how far from the background a pixel must be to belong to the garment
 FILLS = 0.92  # a garment whose longest side takes this much of a frame is left where it is
-
-# the common ones first (Pillow loads the others' readers only when needed); no EPS, which would start Ghostscript
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "ICO", "AVIF")
-
-
-class PictureError(ValueError):
-    """Bytes or an array that are no usable picture; the message says what came and what is expected."""
 
 
 class Step(NamedTuple):
     """One step on the way. name: a word or two; note: what was done and why.
 
-    image: uint8 (h, w) or (h, w, 3 or 4) to show, at most WORK_SIDE a side.
+    image: uint8 (h, w) or (h, w, 3 or 4) to show, at most 1,024 a side.
     """
 
     name: str
@@ -71,9 +63,9 @@ def prepare(
     Raises `PictureError` (what came, what was expected) for what is no picture, `ConfigError` for a bad image_shape.
     """
     height, width, channels = ModelConfig(image_shape=image_shape).image_shape
-    steps: list[Step] = []
-    opened = _from_array(picture, steps) if isinstance(picture, np.ndarray) else _opened(picture, steps)
-    x = _flatten(opened, steps)
+    found = stages(picture)
+    steps = [_step(*stage) for stage in found]
+    x = _flatten(found[-1].pixels, steps)
 
     if channels == 1:
         # ITU-R 601 luma, as Pillow's "L": a picture that is grey already keeps its values
@@ -100,157 +92,6 @@ def prepare(
     x = _fit(x, background, height, width)
     steps.append(_step("resized", f"{height} × {width} pixels, centred: what the model sees", x))
     return Prepared(np.ascontiguousarray(x, dtype=np.float32), tuple(steps), inverted)
-
-
-def open_picture(data: bytes | Path) -> Image.Image:
-    """The first frame of a picture file, fully decoded; `PictureError` for anything else.
-
-    More than MEGAPIXELS are refused by the header alone.
-    """
-    if isinstance(data, Path):
-        try:
-            data = data.read_bytes()
-        except OSError as error:
-            raise PictureError(
-                f"{data} cannot be read ({error.strerror or error}). Check its name and permissions."
-            ) from error
-    if not data:
-        raise PictureError("the file is empty (0 bytes), expected a picture. Save or copy it again.")
-    start = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"<svg", b"<?xml", b"<!doctype svg")) and b"<svg" in data[:4096].lower():
-        raise PictureError("this is an SVG drawing, expected pixels. Export it as PNG.")
-    try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureError(
-            f"the picture is too large ({error}), at most {MEGAPIXELS} megapixels. Scale it down."
-        ) from error
-    except Exception as error:  # each reader raises its own kinds for damaged headers
-        raise PictureError(
-            f"these {len(data):,} bytes are no picture that can be read (they begin with {data[:8]!r}). "
-            "Use PNG, JPEG, WebP, GIF, BMP or TIFF."
-        ) from error
-    if image.width * image.height > MEGAPIXELS * 1_000_000:
-        raise PictureError(
-            f"the picture has {image.width:,} × {image.height:,} pixels, at most {MEGAPIXELS} million are decoded. Scale it down."
-        )
-    try:
-        image.load()
-    except Exception as error:  # truncation is OSError, but bad PNGs raise SyntaxError, TIFFs struct.error, ...
-        raise PictureError(
-            f"the {image.format} picture is damaged or truncated ({error}). Save or copy it again."
-        ) from error
-    return image
-
-
-def _opened(picture: Any, steps: list[Step]) -> np.ndarray:
-    """Decoded, upright, at most WORK_SIDE a side: float32 (h, w, 1, 2, 3 or 4) in [0, 1]; the last of an even count is alpha."""
-    if not isinstance(picture, (bytes, Path, Image.Image)):
-        raise PictureError(
-            f"a picture must be bytes, a Path, a Pillow image or an array, got {type(picture).__name__}."
-        )
-    image = picture if isinstance(picture, Image.Image) else open_picture(picture)
-    if image.width * image.height > MEGAPIXELS * 1_000_000:  # a Pillow image handed over may be unread yet
-        raise PictureError(
-            f"the picture has {image.width:,} × {image.height:,} pixels, at most {MEGAPIXELS} million. Scale it down."
-        )
-    try:
-        upright = ImageOps.exif_transpose(image)
-    except Exception:  # a damaged EXIF block says nothing about which way is up
-        upright = image
-    try:
-        return _pixels(image, upright, steps)
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        if isinstance(error, PictureError):
-            raise
-        raise PictureError(
-            f"the picture (mode {image.mode}) cannot be decoded ({error}). Save it as PNG."
-        ) from error
-
-
-def _pixels(image: Image.Image, upright: Image.Image, steps: list[Step]) -> np.ndarray:
-    first = ", first frame" if _animated(image) else ""
-    note = f"{image.width} × {image.height} pixels, mode {image.mode}{first}"
-    x = _array(image)
-    steps.append(_step("opened", note, x))
-    if upright is not image and upright.getexif().get(0x0112) != image.getexif().get(0x0112):
-        x = _array(upright)
-        steps.append(_step("rotated", "turned upright, as the camera noted (EXIF)", x))
-    return x
-
-
-def _animated(image: Image.Image) -> bool:
-    try:
-        return bool(getattr(image, "is_animated", False))
-    except Exception:  # a GIF is searched for its second frame, which may be damaged while the first is whole
-        return True
-
-
-def _array(image: Image.Image) -> np.ndarray:
-    if image.mode.startswith(("I", "F")):  # 16 or 32 bits a pixel, grey
-        x = np.asarray(image).astype(np.float32)
-        if not np.isfinite(x).all() or x.min() < 0:
-            raise PictureError(
-                f"the picture (mode {image.mode}) has NaN, infinite or negative pixels. Scale it to 0..255."
-            )
-        top = float(x.max())
-        full = 65535 if image.mode.startswith("I") else 1
-        x /= full if top <= full else next((known for known in (255, 65535) if top <= known), top)
-        return _reduce(Image.fromarray(x), "F")
-    if image.mode in ("1", "L"):
-        mode = "LA" if "transparency" in image.info else "L"
-    elif image.mode in ("LA", "La"):
-        mode = "LA"
-    else:
-        alpha = image.mode in ("RGBA", "RGBa", "PA") or "transparency" in image.info
-        mode = "RGBA" if alpha else "RGB"
-    if mode == "LA" and image.mode != "LA":
-        image = image.convert("RGBA")  # Pillow applies a transparent grey value only on the way to RGBA
-    return _reduce(image, mode) / np.float32(255)
-
-
-def _reduce(image: Image.Image, mode: str) -> np.ndarray:
-    """float32 (h, w, c) of an image converted to `mode`, reduced by whole factors to at most WORK_SIDE a side."""
-    image = image if image.mode == mode else image.convert(mode)
-    factor = -(-max(image.size) // WORK_SIDE)
-    x = np.asarray(image.reduce(factor) if factor > 1 else image, dtype=np.float32)
-    return x if x.ndim == 3 else x[..., np.newaxis]
-
-
-def _from_array(array: np.ndarray, steps: list[Step]) -> np.ndarray:
-    """As `_opened`, for an array."""
-    x = _unit_range(array)
-    factor = -(-max(x.shape[:2]) // WORK_SIDE)
-    if factor > 1:
-        x = _planes(x, lambda plane: plane.reduce(factor))
-    steps.append(_step("opened", f"{array.shape[1]} × {array.shape[0]} pixels, {array.dtype}", x))
-    return x
-
-
-def _unit_range(array: np.ndarray) -> np.ndarray:
-    """float32 (h, w, 1, 3 or 4) in [0, 1], checked."""
-    x = array[..., np.newaxis] if array.ndim == 2 else array
-    if x.ndim != 3 or x.shape[2] not in (1, 3, 4) or 0 in x.shape:
-        raise PictureError(
-            f"a picture array must be (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), got shape {array.shape}."
-        )
-    if x.shape[0] * x.shape[1] > MEGAPIXELS * 1_000_000:
-        raise PictureError(
-            f"the array has {x.shape[0]:,} × {x.shape[1]:,} pixels, at most {MEGAPIXELS} million. Scale it down."
-        )
-    if x.dtype in (np.uint8, np.uint16, np.bool_):
-        top = {1: 255 if x.dtype == np.uint8 else 1, 2: 65535}[x.dtype.itemsize]
-        return x.astype(np.float32) / np.float32(top)
-    if x.dtype.kind != "f":
-        raise PictureError(
-            f"a picture array must be uint8, uint16, bool or float in [0, 1], got {array.dtype}."
-        )
-    low, high = float(x.min()), float(x.max())  # NaN if there is one
-    if not (low >= 0 and high <= 1):
-        raise PictureError(
-            f"a float picture must lie in [0, 1] without NaN, got {low:g}..{high:g}. Divide by 255?"
-        )
-    return x.astype(np.float32)
 
 
 def _flatten(x: np.ndarray, steps: list[Step]) -> np.ndarray:
@@ -322,16 +163,10 @@ def _fit(x: np.ndarray, background: np.ndarray, height: int, width: int) -> np.n
     tall, wide = max(1, round(scale * x.shape[0])), max(1, round(scale * x.shape[1]))
     canvas = np.broadcast_to(background, (height, width, x.shape[2])).astype(np.float32)
     top, left = (height - tall) // 2, (width - wide) // 2
-    canvas[top : top + tall, left : left + wide] = _planes(
+    canvas[top : top + tall, left : left + wide] = planes(
         x, lambda plane: plane.resize((wide, tall), Image.Resampling.LANCZOS)
     )
     return np.clip(canvas, 0, 1)
-
-
-def _planes(x: np.ndarray, change: Callable[[Image.Image], Image.Image]) -> np.ndarray:
-    """`change` applied to each channel as a float image."""
-    planes = [Image.fromarray(np.ascontiguousarray(x[..., i], np.float32)) for i in range(x.shape[2])]
-    return np.stack([np.asarray(change(plane)) for plane in planes], axis=-1)
 
 
 def _step(name: str, note: str, x: np.ndarray) -> Step:

@@ -54,4 +54,44 @@ def classic(config: ModelConfig) -> tuple[list[Layer], list[Layer]]:
     return encoder, decoder
 
 
-BUILDERS: dict[str, Callable[[ModelConfig], tuple[list[Layer], list[Layer]]]] = {"classic": classic}
+def swift(config: ModelConfig) -> tuple[list[Layer], list[Layer]]:
+    """Ours: convolutions at 28, 14 and 7 pixels to look at, on the way in and on the way out.
+
+    Up to four latent units, z is given to the decoder with its Fourier features, so that a small plane can hold sharp
+    borders, and a narrow dense layer keeps the decoder light enough for a browser and for the frames of a timeline.
+    With more units the decoder is wider, and dropout keeps the encoder from learning the training images by heart.
+    """
+    height, width, _ = config.image_shape
+    plane = config.latent_dim <= 4
+    filters = 32 if plane else 64
+    small = (height // 4, width // 4, filters)
+    encoder = [
+        Layer("conv_1", "conv2d", 8, kernel=3, activation="relu"),  # (n, 28, 28, 8)
+        Layer("conv_2", "conv2d", 32, kernel=3, strides=2, activation="relu"),  # (n, 14, 14, 32)
+        Layer("conv_3", "conv2d", 64, kernel=3, strides=2, activation="relu"),  # (n, 7, 7, 64)
+        Layer("flatten", "flatten"),  # (n, 3136)
+        Layer("dropout_1", "dropout", rate=0.2),
+        Layer("dense_1", "dense", 512, activation="relu"),  # (n, 512)
+        Layer("dropout_2", "dropout", rate=0.2),
+    ]
+    decoder = [
+        Layer("fourier", "fourier", size=4),  # (n, latent_dim * 9)
+        Layer("dense_1", "dense", 512, activation="relu"),  # (n, 512)
+        Layer("dense_2", "dense", 128 if plane else 512, activation="relu"),
+        Layer("dense_3", "dense", math.prod(small), activation="relu"),  # (n, 1568 or 3136)
+        Layer("reshape", "reshape", target=small),  # (n, 7, 7, 32 or 64)
+        Layer(
+            "deconv_1", "conv2d_transpose", filters, kernel=3, strides=2, activation="relu"
+        ),  # (n, 14, 14, ...)
+        Layer("deconv_2", "conv2d_transpose", 8 if plane else 16, kernel=3, strides=2, activation="relu"),
+    ]
+    left_out = "dropout" if plane else "fourier"
+    return [layer for layer in encoder if layer.kind != left_out], [
+        layer for layer in decoder if layer.kind != left_out
+    ]
+
+
+BUILDERS: dict[str, Callable[[ModelConfig], tuple[list[Layer], list[Layer]]]] = {
+    "classic": classic,
+    "swift": swift,
+}

@@ -198,40 +198,42 @@ class _Session:
         seen, labels = dataset.images("test", SNAPSHOT_IMAGES), dataset.labels("test")[:SNAPSHOT_IMAGES]
         self.recorder = Recorder(run, self.progress, self.average, seen, labels, show)
         self.remote = Remote(run, self.recorder, self.save, checkpoint_seconds)
-        self.extra = [keras.callbacks.CSVLogger(str(run.path / "history.csv"), append=True)]
+        self.history = keras.callbacks.CSVLogger(str(run.path / "history.csv"), append=True)
+        self.loggers = [self.history]
         if tensorboard:
-            self.extra.append(keras.callbacks.TensorBoard(str(run.path / "tensorboard"), update_freq=50))
+            self.loggers.append(keras.callbacks.TensorBoard(str(run.path / "tensorboard"), update_freq=50))
 
     def fit(self) -> None:
         """Stock `fit`: what is left of the epoch that was begun, then the others."""
-        per_epoch, epochs = self.progress.steps_per_epoch, self.training.epochs
-        self.remote_obeyed_before_the_first_step()
-        with stop_on_signals(self.remote):
-            epoch, batch = divmod(self.progress.step, per_epoch)
-            if batch:
-                self._fit(epoch, epoch + 1, batch)
-            first = -(-self.progress.step // per_epoch)
-            if first < epochs:
-                self._fit(first, epochs, 0)
-
-    def remote_obeyed_before_the_first_step(self) -> None:
-        """A stop that was asked for while TensorFlow was being imported."""
-        if self.run.control().command == "stop":
+        if self.run.control().command == "stop":  # asked for while TensorFlow was being imported
             raise RunStopped
+        per_epoch, epochs = self.progress.steps_per_epoch, self.training.epochs
+        epoch, batch = divmod(self.progress.step, per_epoch)
+        try:
+            with stop_on_signals(self.remote):
+                if batch:
+                    self._fit(epoch, epoch + 1, batch)
+                    epoch += 1
+                if epoch < epochs:
+                    self._fit(epoch, epochs, 0)
+        except BaseException:
+            if self.history.csv_file:  # `fit` leaves its callbacks open when one of them raises
+                for logger in self.loggers:
+                    logger.on_train_end()
+            raise
 
-    def _fit(self, first: int, last: int, batch: int) -> None:
+    def _fit(self, first: int, last: int, skip: int) -> None:
         options = tf.data.Options()
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-        validation = self.dataset.images("validation")
+        validation = tf.data.Dataset.from_tensor_slices(self.dataset.images("validation"))
         self.vae.fit(
-            batches(self.pixels, self.training, first, last, batch).with_options(options),
+            batches(self.pixels, self.training, first, last, skip).with_options(options),
             initial_epoch=first,
             epochs=last,
-            steps_per_epoch=self.progress.steps_per_epoch - batch,
-            validation_data=tf.data.Dataset.from_tensor_slices(validation)
-            .batch(VALIDATION_BATCH)
-            .with_options(options),
-            callbacks=[self.average, StopOnNaN(self.progress), self.recorder, self.remote, *self.extra],
+            steps_per_epoch=self.progress.steps_per_epoch - skip,
+            validation_data=validation.batch(VALIDATION_BATCH).with_options(options),
+            callbacks=[self.average, StopOnNaN(self.progress), self.recorder, self.remote, *self.loggers],
+            shuffle=False,  # `batches` has seen to that
             verbose=0,
         )
 
@@ -247,7 +249,7 @@ class _Session:
         values = {
             "step": self.progress.step,
             "seconds": self.progress.seconds,
-            "peak": float(self.schedule.peak),
+            "peak": float(self.schedule.peak.numpy()),
         }
         self.run.save_state({name: np.asarray(array) for name, array in arrays.items()}, values)
 

@@ -1,0 +1,50 @@
+# make run    install what the app needs into .venv and start it
+# make test   install what the tests need into .venv and run everything that .ci/run runs
+#
+# Another Python:  make run PYTHON=python3.12        Another port:  make run ARGS="--server.port 8600"
+
+PYTHON ?= $(shell for v in 3.13 3.12 3.11 3.10; do python$$v -c 'import venv, ensurepip' >/dev/null 2>&1 && { echo python$$v; break; }; done)
+BIN := .venv/bin
+# installed anew when a requirement changes, and only then
+SUM := $(shell cat requirements*.txt constraints.txt | cksum | cut -d ' ' -f 1)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: run test lint format types check browser clean
+
+run: .venv/run-$(SUM)
+	$(BIN)/python -m streamlit run streamlit_app.py $(ARGS)
+
+test: lint types browser check
+
+lint: .venv/dev-$(SUM)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/dev-$(SUM)
+	$(BIN)/mypy
+
+check: .venv/dev-$(SUM)
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
+
+browser: .venv/dev-$(SUM)
+	@$(BIN)/python tests/e2e/chromium.py
+
+format: .venv/dev-$(SUM)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.10 to 3.13 with venv was found. Install one (Debian: apt-get install python3-venv), or name it: make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 10) <= v < (3, 14) and f"Python 3.10 to 3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}.")'
+	$(PYTHON) -m venv .venv
+
+.venv/run-$(SUM): | .venv/bin/python
+	$(PIP) -r requirements.txt
+	@rm -f .venv/run-* && touch $@
+
+.venv/dev-$(SUM): | .venv/bin/python
+	$(PIP) -r requirements-dev.txt
+	@rm -f .venv/run-* .venv/dev-* && touch $@ .venv/run-$(SUM)

@@ -1,0 +1,120 @@
+"""Arrays to plotly figures and pictures to show. No streamlit here.
+
+Trace order of the map is fixed: the classes' codes, then the lattice that takes the clicks, then the user's picture.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from io import BytesIO
+
+import numpy as np
+import plotly.graph_objects as go
+from PIL import Image
+
+# Ten colours at least 29 CIELAB units apart for full colour vision and each dichromacy (Machado, Oliveira & Fernandes
+# 2009), and at 3.2 : 1 or better on black, where the garments lie. A test measures both.
+CLASS_COLOURS = (
+    "#40f8e0", "#3f40fc", "#8441be", "#f58bfa", "#993f75", "#f3de07", "#baf184", "#fe240d", "#ad332e", "#47ae7c",
+)  # fmt: skip
+POINTS = 2_000  # codes on the map: more hide the garments
+LATTICE = 81  # points a side that take a click
+
+
+def class_colour(label: int) -> str:
+    """The colour of a class wherever it is shown; an eleventh class begins again."""
+    return CLASS_COLOURS[label % len(CLASS_COLOURS)]
+
+
+def extent_of(codes: np.ndarray) -> float:
+    """Half the side of a square about 0 that holds 99 % of the codes (n, 2), 3 at least and 6 at most, in halves."""
+    reach = float(np.quantile(np.abs(codes).max(axis=1), 0.99))
+    return float(np.clip(np.ceil(reach * 2) / 2, 3, 6))
+
+
+def lattice(extent: float) -> np.ndarray:
+    """The points of the map that can be clicked: (LATTICE², 2) float32, row by row from the top."""
+    steps = np.linspace(-extent, extent, LATTICE, dtype=np.float32)
+    return np.stack([np.tile(steps, LATTICE), np.repeat(steps[::-1], LATTICE)], axis=1)
+
+
+def map_figure(
+    background: np.ndarray,
+    extent: float,
+    codes: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    start: int | None = None,
+    picture: np.ndarray | None = None,
+) -> go.Figure:
+    """The plane of z: decoded garments below, test codes above, and an invisible lattice that takes the clicks.
+
+    background: (h, w, 3) uint8, the garments decoded over -extent..extent, tiles centred on their z.
+    codes: (n, 2) float32 of the points to draw, labels (n,). start: index into `lattice` that is marked at first.
+    picture: (2,) z_mean of the user's picture, or None.
+    """
+    figure = go.Figure()
+    for label, name in enumerate(classes):
+        chosen = codes[labels == label]
+        if len(chosen):
+            figure.add_trace(
+                go.Scattergl(
+                    x=chosen[:, 0], y=chosen[:, 1], mode="markers", name=name, hoverinfo="skip",
+                    marker={"size": 6, "color": class_colour(label), "line": {"width": 1, "color": "#000000"}},
+                )
+            )  # fmt: skip
+    points = lattice(extent)
+    ring = {"opacity": 1, "size": 15, "color": "#ffffff"}
+    figure.add_trace(
+        go.Scattergl(
+            x=points[:, 0], y=points[:, 1], mode="markers", name="lattice", showlegend=False,
+            marker={"opacity": 0, "size": 8, "symbol": "circle-open-dot", "color": "#ffffff", "line": {"width": 3}},
+            selected={"marker": ring}, unselected={"marker": {"opacity": 0}},
+            selectedpoints=None if start is None else [start],
+            hovertemplate="z = (%{x:.2f}, %{y:.2f})<extra></extra>",
+        )
+    )  # fmt: skip
+    if picture is not None:
+        z1, z2 = np.clip(picture, -extent, extent)  # one beyond the map's edge is shown at the edge
+        figure.add_trace(
+            go.Scattergl(
+                x=[z1], y=[z2], mode="markers", name="your picture", hoverinfo="skip",
+                marker={"size": 18, "symbol": "star", "color": "#ffffff", "line": {"width": 2, "color": "#000000"}},
+            )
+        )  # fmt: skip
+    edge = _edge(extent)
+    figure.add_layout_image(
+        source=data_uri(background), xref="x", yref="y", x=-edge, y=edge, sizex=2 * edge, sizey=2 * edge,
+        sizing="stretch", layer="below",
+    )  # fmt: skip
+    axis = {"range": [-edge, edge], "showgrid": False, "zeroline": False, "fixedrange": True, "nticks": 7}
+    figure.update_layout(
+        # the lattice lies under every pixel of the map, so the nearest point is right however far it is
+        hoverdistance=-1, hovermode="closest", clickmode="event+select", dragmode=False, uirevision="map",
+        margin={"l": 36, "r": 4, "t": 4, "b": 36}, xaxis={**axis, "title": {"text": "z₁", "standoff": 2}},
+        yaxis={**axis, "title": {"text": "z₂", "standoff": 2}},
+        legend={"orientation": "h", "yref": "paper", "y": -0.09, "yanchor": "top", "x": 0, "itemsizing": "constant"},
+    )  # fmt: skip
+    return figure
+
+
+def _edge(extent: float, side: int = 20) -> float:
+    """Where the outermost of `side` tiles ends: they are centred on their z, so half a tile beyond the extent."""
+    return extent * side / (side - 1)
+
+
+def enlarge(image: np.ndarray, pixels: int = 280) -> np.ndarray:
+    """A small picture, float in [0, 1] or uint8, as uint8 with crisp pixels, about `pixels` wide: (h, w[, c]) -> (H, W[, 3])."""
+    if image.dtype != np.uint8:
+        image = np.round(255 * image).astype(np.uint8)
+    times = max(1, pixels // image.shape[1])
+    image = image[..., 0] if image.ndim == 3 and image.shape[2] == 1 else image
+    return image.repeat(times, axis=0).repeat(times, axis=1)
+
+
+def data_uri(image: np.ndarray) -> str:
+    """uint8 (h, w) or (h, w, 3) as a PNG in a data URI."""
+    buffer = BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
