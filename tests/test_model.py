@@ -120,7 +120,9 @@ def test_kl_agrees_with_sampling() -> None:
     sigma = math.exp(0.5 * -1.2)
     z = 0.7 + sigma * np.random.default_rng(0).standard_normal(400_000)
     sampled = (stats.norm.logpdf(z, 0.7, sigma) - stats.norm.logpdf(z)).mean()
-    assert float(numbers(kl_per_unit(np.array([0.7]), np.array([-1.2])))[0]) == pytest.approx(sampled, rel=0.01)
+    assert float(numbers(kl_per_unit(np.array([0.7]), np.array([-1.2])))[0]) == pytest.approx(
+        sampled, rel=0.01
+    )
 
 
 def test_training_and_evaluation_compute_the_same_terms() -> None:
@@ -138,7 +140,9 @@ def test_training_and_evaluation_compute_the_same_terms() -> None:
 
 
 def loss_of(vae: VAE, training: bool = True, predicted: Any = PREDICTED) -> float:
-    return float(numbers(vae.compute_loss(x=ops.convert_to_tensor(IMAGES), y_pred=predicted, training=training)))
+    return float(
+        numbers(vae.compute_loss(x=ops.convert_to_tensor(IMAGES), y_pred=predicted, training=training))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +168,9 @@ def test_loss_is_reconstruction_plus_beta_kl(
     assert float(vae.trackers["kl_loss"].result()) == pytest.approx(units.sum(axis=1).mean(), rel=1e-6)
 
 
-def test_beta_can_be_turned_while_training(network: Network, reconstruction: float, units: np.ndarray) -> None:
+def test_beta_can_be_turned_while_training(
+    network: Network, reconstruction: float, units: np.ndarray
+) -> None:
     vae = VAE(network)
     vae.beta.assign(2.5)
     assert loss_of(vae) == pytest.approx(reconstruction + 2.5 * units.sum(axis=1).mean(), rel=1e-6)
@@ -313,9 +319,7 @@ def test_stock_fit_learns_and_reports_every_term(network: Network) -> None:
     images = np.repeat(images, 28, axis=1).reshape(256, 28, 28, 1)  # bars of 256 widths
     vae = VAE(network)
     vae.compile(keras.optimizers.Adam(3e-3))
-    history = vae.fit(
-        images, epochs=3, batch_size=32, validation_data=(images[:64], None), verbose=0
-    ).history
+    history = vae.fit(images, epochs=3, batch_size=32, validation_data=(images[:64], None), verbose=0).history
     assert {"loss", "reconstruction_loss", "kl_loss"} <= set(history)
     assert {"val_loss", "val_reconstruction_loss", "val_kl_loss"} <= set(history)
     assert history["loss"][-1] < 0.8 * history["loss"][0]

@@ -145,7 +145,11 @@ def spoil(values: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[str
 
 CONV, DENSE, RESHAPE = ("encoder", "layers", 0), ("decoder", "layers", 0), ("decoder", "layers", 1)
 ODD = [
-    (("format_version",), FORMAT_VERSION + 1, r"written in format 2, this program reads up to 1\. Update VAE"),
+    (
+        ("format_version",),
+        FORMAT_VERSION + 1,
+        r"written in format 2, this program reads up to 1\. Update VAE",
+    ),
     (("format_version",), ..., "format_version must be a whole number from 1, got None"),
     (("format_version",), "1", "format_version must be a whole number from 1, got '1'"),
     (("format_version",), 0, "format_version must be a whole number from 1, got 0"),
@@ -158,7 +162,11 @@ ODD = [
     ((*CONV, "kind"), ..., "the encoder is not described as expected"),
     (("encoder", "input_shape"), [28, 28], "encoder input_shape must be 1 or 3 whole numbers"),
     (("encoder", "input_shape"), [28, 28, -1], "encoder input_shape must be 1 or 3 whole numbers"),
-    (("encoder", "input_shape"), [10**9, 28, 1], r"encoder input_shape must be 1 or 3 whole numbers in 1\.\.4096"),
+    (
+        ("encoder", "input_shape"),
+        [10**9, 28, 1],
+        r"encoder input_shape must be 1 or 3 whole numbers in 1\.\.4096",
+    ),
     (("decoder", "input_shape"), [2.0], "decoder input_shape must be 1 or 3 whole numbers"),
     (("decoder", "input_shape"), [], "decoder input_shape must be 1 or 3 whole numbers"),
     # Names end up in weight names, graph tensors and file headers.
@@ -192,7 +200,11 @@ ODD = [
     ((*CONV, "target"), 5, "the encoder is not described as expected"),
     # Shapes that do not follow from one another.
     ((*CONV, "kind"), "dense", r"layer 'conv_1' \(dense\) cannot take an input of shape \(28, 28, 1\)"),
-    (DENSE, {"name": "dense_1", "kind": "conv2d", "size": 4, "kernel": 3}, r"layer 'dense_1' \(conv2d\) cannot take an input of shape \(2,\)"),
+    (
+        DENSE,
+        {"name": "dense_1", "kind": "conv2d", "size": 4, "kernel": 3},
+        r"layer 'dense_1' \(conv2d\) cannot take an input of shape \(2,\)",
+    ),
     ((*RESHAPE, "target"), [7, 7, 63], r"layer 'reshape' cannot reshape \(3136,\) to \(7, 7, 63\)"),
     ((*RESHAPE, "target"), [-7, -7, 64], "that is no shape this program can hold"),
     ((*RESHAPE, "target"), [49, 64], "that is no shape this program can hold"),
@@ -260,5 +272,7 @@ def test_weights_that_do_not_belong_are_named(classic: Network) -> None:
 def test_weights_that_are_not_finite_are_named(classic: Network, bad: float) -> None:
     weights = random_weights(classic)
     weights["decoder/logits/kernel"][1, 1, 0, 5] = bad
-    with pytest.raises(NetworkError, match="decoder/logits/kernel holds NaN or infinite values. The run diverged"):
+    with pytest.raises(
+        NetworkError, match="decoder/logits/kernel holds NaN or infinite values. The run diverged"
+    ):
         check_weights(classic, weights)

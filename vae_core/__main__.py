@@ -142,7 +142,8 @@ def build_parser() -> argparse.ArgumentParser:
     arg("run", help="the run directory")
     arg("folder", help="the checkpoint folder to make")
     arg("--data", default="auto", help=DATA_HELP)
-    arg("--snapshots", type=int, default=0, help="keep so many frames of the timeline, as 16-bit floats (0)")
+    arg("--snapshots", type=int, default=0, help="keep so many small frames of the timeline (0)")
+    arg("--half", action="store_true", help="store the weights as 16-bit floats: half the size")
     return parser
 
 

@@ -164,7 +164,7 @@ def cloth(
     base: Field,
     *,
     crease: float = 0.08,
-    noise: float = 0.03,
+    noise: float = 0.015,
     speckled: float = 0.08,
     striped: float = 0.06,
     checked: float = 0.02,
@@ -183,8 +183,10 @@ def cloth(
     step = dice.between(0.3, 0.75) * np.where(base > 0.5, np.float32(-1), np.float32(1))
     rows = clamp(1.6 * wave(Y, dice.between(2.4, 6.5), dice.between(0, 1)) + dice.between(0, 1))
     columns = clamp(1.6 * wave(X, dice.between(2.4, 5.5), dice.between(0, 1)) + dice.between(0, 1))
-    spots = clamp(dice.between(1.2, 2.5) * blotches(dice, dice.between(0.2, 1)) + dice.between(-0.1, 0.7))
+    spots = clamp(dice.between(0.8, 2) * blotches(dice, dice.between(0.2, 1)) + dice.between(-0.1, 0.7))
     weave = np.where(across & down, np.float32(0.5), np.float32(1)) * (rows * across + columns * down)
-    shade = base + step * (spots * speckle + weave) + folds(dice, crease * dice.between(0.2, 1.8) * (0.3 + base))
-    shade += dice.grain() * (noise * dice.between(0.3, 1.7))
+    shade = (
+        base + step * (spots * speckle + weave) + folds(dice, crease * dice.between(0.2, 1.8) * (0.3 + base))
+    )
+    shade += dice.grain() * (noise * dice.between(0.1, 1.9) * (0.4 + base))
     return np.minimum(np.maximum(shade, np.float32(0.02)), np.float32(1))

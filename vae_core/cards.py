@@ -12,6 +12,7 @@ import numpy as np
 from vae_core import checkpoints
 from vae_core.checkpoints import Checkpoint, Latents
 from vae_core.datasets import Dataset
+from vae_core.engine import Engine
 from vae_core.files import write_bytes, write_json
 from vae_core.metrics import evaluate
 from vae_core.runs import Run
@@ -88,12 +89,14 @@ def keep(
     folder: str | Path,
     dataset: Dataset,
     snapshots: int = 0,
+    half: bool = False,
     note: Callable[[str], None] | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Make a checkpoint folder of a run's newest snapshot, measured on the whole test split; returns path and figures.
 
     dataset must be what the run was trained on. snapshots: so many frames of the timeline are kept (see
-    `timeline`), spaced evenly in log time, since most happens early.
+    `timeline`), spaced evenly in log time, since most happens early. half: store the weights as 16-bit floats; what
+    is measured are the rounded weights.
     """
     began, now = run.config()["dataset"], dataset.describe()
     if began["checksum"] != now["checksum"]:
@@ -101,7 +104,9 @@ def keep(
             f"{run.path} was trained on {began['name']}, this is {now['name']} ({now['source']}). Pass the same --data."
         )
     checkpoint = checkpoints.load(run.path)
-    engine = checkpoint.engine()
+    precision = np.float16 if half else np.float32
+    stored = {name: array.astype(precision) for name, array in checkpoint.weights.items()}
+    engine = Engine(checkpoint.network, {name: array.astype(np.float32) for name, array in stored.items()})
     if note:
         note(f"measuring {run.name} on {dataset.title('test')}")
     figures = evaluate(engine, dataset, "test")
@@ -119,7 +124,7 @@ def keep(
         path,
         config=config,
         network=checkpoint.network,
-        weights=checkpoint.weights,
+        weights=stored,
         metrics=figures,
         latents=Latents(z_mean, z_log_var, dataset.labels("test").astype(np.uint8)),
         texts={"MODEL_CARD.md": model_card(path.name, config, checkpoint.network.parameters(), figures)},

@@ -226,13 +226,13 @@ def export(model: str, format: str, output: str, data: str) -> None:
     print("\n".join(f"{path}  {path.stat().st_size:,} bytes" for path in written))
 
 
-def keep(run: str, folder: str, data: str, snapshots: int) -> None:
+def keep(run: str, folder: str, data: str, snapshots: int, half: bool) -> None:
     """Run directory -> checkpoint folder, measured on the whole test split."""
     from vae_core import cards
 
     opened = Run(run)
     dataset = _data(data, tuple(opened.config()["model"]["image_shape"]))
-    path, figures = cards.keep(opened, folder, dataset, snapshots, _note)
+    path, figures = cards.keep(opened, folder, dataset, snapshots, half, _note)
     print(cards.figures_table(figures))
     print(path)
 

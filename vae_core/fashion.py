@@ -20,7 +20,7 @@ from vae_core.idx import DataError, idx_digest, read_idx, read_pair
 
 VARIABLE = "FASHION_MNIST_DIR"
 BASE_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
-PATIENCE = 2.8  # seconds until no answer means offline: resolver, connection and first reply together
+PATIENCE = 2.5  # seconds until no answer means offline: resolver, connection and first reply together
 STALL = 10.0  # seconds without a byte until a download counts as broken
 
 CLASSES = (
@@ -168,7 +168,7 @@ def fetch_fashion(progress: Callable[[int, int], None] | None = None) -> Path:
         OSError,
         HTTPException,
     ) as error:  # URLError, timeouts, resets, a full disk, a folder without permission
-        reason = getattr(error, "reason", None) or error
+        reason = error if hasattr(error, "code") else getattr(error, "reason", None) or error
         raise DataError(
             f"Fashion-MNIST could not be downloaded from {BASE_URL} to {folder} ({reason}). "
             f"Get the four files elsewhere and set {VARIABLE} to their folder, or choose the drawn clothes (--data drawn)."
@@ -204,6 +204,7 @@ def _open(url: str) -> Any:
     In a thread, since the resolver can hang for minutes and takes no timeout. The caller's wait is what is bounded;
     a thread that is given up on closes its reply, should one still come.
     """
+    import urllib.error
     import urllib.request
 
     replies: list[Any] = []
@@ -230,6 +231,8 @@ def _open(url: str) -> Any:
             return replies[0]
         given_up.set()
     if errors:
+        if isinstance(errors[0], urllib.error.HTTPError):
+            errors[0].close()  # it is a reply too, with a connection
         raise errors[0]
     raise TimeoutError(f"no answer within {PATIENCE:g} s: offline?")
 

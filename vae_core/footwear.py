@@ -11,7 +11,6 @@ from vae_core.brushes import (
     SIDE,
     Dice,
     Field,
-    Value,
     X,
     Y,
     below,
@@ -19,11 +18,13 @@ from vae_core.brushes import (
     blotches,
     clamp,
     cloth,
+    ellipse,
     inside,
-    box,
     knots,
+    outline,
     paint,
     stroke,
+    wave,
 )
 
 
@@ -44,17 +45,20 @@ def sneaker(dice: Dice) -> Field:
         (0.2, floor - dice.near(2.6, 0.6)),
         (2.0, floor - toe + 0.6),
         (6.5, floor - toe - dice.between(0, 1)),
-        (tongue - 2, collar + dice.between(0.6, 1.8)),
-        (tongue + 0.5, collar),
-        (tongue + 2.5, collar + dice.between(0.2, 1.2)),
-        (22.5, collar + dice.between(0.5, 2.4) * (1 - 0.12 * high)),
-        (25.5, collar + dice.between(0, 1.2)),
-        (27.6, collar + dice.between(1.0, 3.0)),
+        (tongue - 2.5, collar + dice.between(1.0, 2.5)),
+        (tongue, collar + dice.between(0, 0.4)),
+        (tongue + 1.5, collar + dice.between(0, 0.6)),
+        (tongue + 3, collar + dice.between(0.8, 2.2)),
+        (23.0, collar + dice.between(1.2, 3.2) * (1 - 0.1 * high)),
+        (26.0, collar + dice.between(0, 1.2)),
+        (27.5, collar + dice.between(0.5, 2.0)),
     )
-    lower = floor - knots(X, (0.0, dice.between(0.8, 2.5)), (3.5, 0.0), (24.0, 0.0), (28.0, dice.between(0, 1.2)))
+    lower = floor - knots(
+        X, (0.0, dice.between(0.8, 2.5)), (3.5, 0.0), (24.0, 0.0), (28.0, dice.between(0, 1.2))
+    )
     foot = below(Y, lower) * (1 - below(Y, upper)) * between(X, 0.1, 27.9)
     canvas = blank(dice)
-    fabric = cloth(dice, base, speckled=0.06, striped=0.0, checked=0.0, pleated=0.02, crease=0.1, noise=0.1)
+    fabric = cloth(dice, base, speckled=0.02, striped=0, checked=0, pleated=0, crease=0.1, noise=0.02)
     paint(canvas, foot, fabric)
     light = np.where(base > 0.55, np.float32(-1), np.float32(1))
     # quarters: heel and toe cap of another shade, a slanted mark on the side
@@ -62,16 +66,20 @@ def sneaker(dice: Dice) -> Field:
     canvas += heel * dice.near(0, 0.25)
     canvas += below(X, dice.between(4, 8)) * foot * dice.near(0, 0.2)
     mark_x, tilt = dice.between(12, 17), dice.near(0.2, 0.9)
-    mark = clamp(1.4 - abs(X - mark_x + tilt * (Y - floor + 5)) / dice.between(0.6, 1.8)) * foot * (1 - below(Y, upper + 2))
+    mark = (
+        clamp(1.4 - abs(X - mark_x + tilt * (Y - floor + 5)) / dice.between(0.6, 1.8))
+        * foot
+        * (1 - below(Y, upper + 2))
+    )
     canvas += mark * (light * dice.between(0.1, 0.5) * dice.happens(0.6))
-    canvas += foot * blotches(dice, 0.3) * (dice.happens(0.4) * dice.between(0.05, 0.25))
+    canvas += foot * blotches(dice, 0.8) * (dice.happens(0.5) * dice.between(0.05, 0.25))
     laces = between(Y, upper + 0.2, upper + 1.6) * between(X, 8, tongue) * foot
     canvas += laces * light * dice.near(0.1, 0.25)
     opening = between(Y, upper - 0.3, upper + 1.0) * between(X, tongue + 1.5, 26.5) * foot
     paint(canvas, opening, base * dice.between(0.3, 1.0))
-    dark_sole = dice.happens(0.3)
-    tread = dark_sole * dice.between(0.05, 0.3) + (1 - dark_sole) * dice.between(0.55, 1)
-    paint(canvas, foot * (1 - below(Y, lower - sole)), tread)
+    dark_sole = dice.happens(0.55)
+    tread = dark_sole * dice.between(0.02, 0.35) + (1 - dark_sole) * dice.between(0.55, 1)
+    paint(canvas, foot * (1 - below(Y, lower - sole * (1 - 0.4 * dark_sole))), tread)
     return canvas
 
 
@@ -88,11 +96,11 @@ def ankle_boot(dice: Dice) -> Field:
     toe = floor - dice.near(4.8, 0.9)
     upper = knots(
         X,
-        (0.1, floor - dice.between(1.2, 2.6)),
-        (2.5, toe),
-        (7.0, 0.75 * toe + 0.25 * instep),
-        (front - 2.2, instep),
-        (front, instep - dice.between(2.5, 4.5)),
+        (0.1, floor - dice.between(1.8, 3.2)),
+        (1.8, toe),
+        (6.0, 0.85 * toe + 0.15 * instep),
+        (front - 2.6, instep),
+        (front - 0.6, instep - dice.between(1.5, 2.5)),
         (front + dice.between(0.8, 1.8), top + dice.between(0, 1)),
         (27.0, top + dice.near(0, 0.8)),
     )
@@ -117,7 +125,7 @@ def ankle_boot(dice: Dice) -> Field:
     boot = (1 - below(Y, upper)) * below(X, back)
     boot = boot * below(Y, lower)
     canvas = blank(dice)
-    fabric = cloth(dice, base, speckled=0.06, striped=0.0, checked=0.0, pleated=0.01, crease=0.08, noise=0.06)
+    fabric = cloth(dice, base, speckled=0.03, striped=0, checked=0, pleated=0, crease=0.08, noise=0.02)
     fabric += dice.near(0.04, 0.12) * clamp((X - front) / 12)
     paint(canvas, boot, fabric)
     # the light runs along the shaft; elastic, zip or seam at the ankle
@@ -126,61 +134,85 @@ def ankle_boot(dice: Dice) -> Field:
     canvas += seam * (dice.happens(0.6) * dice.near(-0.04, 0.25))
     cuff = between(Y, top, top + dice.between(1, 3)) * boot
     canvas += cuff * dice.near(0, 0.15)
-    vamp = clamp(1.2 - abs(Y - instep - 0.5 * (front - X)) / 1.2) * boot * between(X, 8, 22)
-    canvas += vamp * dice.near(-0.03, 0.2)
+    # creases fan out where the foot bends
+    bend = abs(X - front) + abs(Y - instep)
+    canvas += clamp(1 - bend / 9) * blotches(dice, 0.6) * boot * dice.between(0, 0.35)
     sole = (1 - below(Y, lower - dice.between(0.8, 2.2))) * boot
     block = (1 - below(X, heel)) * (1 - below(Y, floor - lift)) * boot
     paint(canvas, np.maximum(sole, block) * 0.85, clamp(base + dice.near(-0.12, 0.35)) + 0.03)
     return canvas
 
 
-def strap(dice: Dice, canvas: Field, shade: Value, x0: Value, y0: Value, x1: Value, y1: Value, width: Value) -> None:
-    """A strap with its own grain."""
-    paint(canvas, stroke(x0, y0, x1, y1, width), shade + 0.12 * dice.grain())
-
-
 def sandal(dice: Dice) -> Field:
     """Flip-flops, flat sandals, wedges and heels: they differ in the lift of the heel and in the straps."""
-    base = dice.shade(0.15, 0.3, 0.42, 0.5, 0.58, 0.66, 0.75, 0.86, 0.98)
+    base = dice.shade(0.15, 0.32, 0.45, 0.53, 0.6, 0.68, 0.77, 0.88, 0.98)
     kind = dice.between(0, 1)
-    flip = (kind < 0.18).astype(np.float32)
-    flat = ((kind >= 0.18) & (kind < 0.52)).astype(np.float32)
+    flip = (kind < 0.17).astype(np.float32)
+    flat = ((kind >= 0.17) & (kind < 0.55)).astype(np.float32)
     high = 1 - flip - flat
-    wedge = high * dice.happens(0.45)
-    lift = flip * 0.3 + flat * dice.between(0.5, 3) + high * dice.between(5, 13)
-    ankle = flat * dice.between(7, 10) + high * dice.between(7, 11) + flip * dice.between(4, 6)  # height above the heel
-    thick = dice.between(1.3, 2.6) - 0.3 * flip + 0.5 * wedge
-    total = np.minimum(lift + ankle + thick, 27.5)
-    lift = np.maximum(total - ankle - thick, 0.2)
+    wedge = high * dice.happens(0.4)
+    thick = dice.between(1.1, 1.8) + flat * dice.between(0, 0.8) + wedge
+    ankle = (
+        flip * dice.between(4, 5.5) + flat * dice.between(6.5, 10) + high * dice.between(7, 11)
+    )  # above the heel's bed
+    total = np.minimum(0.4 + flat * dice.between(0, 2.5) + high * dice.between(5, 13) + ankle + thick, 27.4)
+    lift = total - ankle - thick
     floor = 14 + 0.5 * total
-    ball = dice.between(8, 10.5)
-    bed = knots(X, (0.0, floor - thick - 0.4), (3.0, floor - thick), (ball, floor - thick - 0.05 * lift), (22.5, floor - thick - lift), (28.0, floor - thick - 1.02 * lift))
-    under = knots(X, (0.0, floor - 0.6), (2.0, floor), (ball, floor), (22.5, floor - lift), (28.0, floor - lift))
-    under = under * (1 - wedge) + floor * wedge
-    canvas = blank(dice)
-    sole_shade = clamp(base + dice.near(-0.1, 0.4)) + 0.05
+    ball, back = dice.between(8, 10), dice.between(25.4, 27)
+    rise = ((0.0, -0.02), (ball, 0.0), (ball + 4, 0.16), (19.0, 0.68), (22.5, 0.96), (28.0, 1.02))
+    sag = knots(X, (0.0, 0.5), (2.5, 0.0))  # the toe is turned up a little
+
+    def bed_at(x: Field) -> Field:
+        return floor - thick - lift * knots(x, *rise)
+
+    bed = bed_at(X) + 0.3 * sag
+    under = (bed_at(X) + thick) * (1 - wedge) + floor * wedge - sag
+    heel_bed = floor - thick - lift
+    top = heel_bed - ankle
+
     sole = below(Y, under) * (1 - below(Y, bed)) * between(X, 0.2, 27.6)
-    paint(canvas, sole, sole_shade + 0.15 * dice.grain() * dice.between(0, 1))
-    block = dice.between(1.2, 5) * high
-    heel = between(X, 27.5 - block - 0.12 * (floor - Y), 27.5) * between(Y, floor - lift - 1, floor) * (high > wedge)
-    paint(canvas, heel, sole_shade)
-    width = dice.between(1.2, 2.8)
-    # toe strap or, on a flip-flop, the thong that runs from the toe to the middle of the foot
-    toe_x = dice.between(2.5, 5)
-    toe_y = floor - thick
-    rise = dice.between(2.5, 4.5) + 0.8 * high
-    band = dice.between(2.2, 4.5) * (1 - flip)
-    strap(dice, canvas, base, toe_x, toe_y, toe_x + 3.0 + 2 * flip, toe_y - rise, width * (1 - 0.3 * flip))
-    strap(dice, canvas, base, toe_x + 3.0 + 2 * flip, toe_y - rise, toe_x + 3 + band + 8 * flip, toe_y - rise * (1 - 0.4 * flip), width * (1 - 0.3 * flip))
-    strap(dice, canvas, base, toe_x + 3 + band + 8 * flip, toe_y - rise * (1 - 0.4 * flip), ball + 2.5 + 5 * flip, toe_y - 0.2 * lift, width * (1 - 0.3 * flip))
-    # counter and ankle strap
-    heel_y = floor - thick - lift
-    top_y = heel_y - ankle * dice.between(0.75, 1) * (1 - flip)
-    back = dice.between(25, 27)
-    strap(dice, canvas, base, back, heel_y, back - 0.3, top_y + 1, (width + 0.4) * (1 - flip) - flip)
-    strap(dice, canvas, base, back, top_y + 1.2, dice.between(15.5, 19.5), top_y + dice.between(-0.4, 2), width * 0.85 * (1 - flip) - flip)
-    middle = dice.happens(0.6) * (1 - flip)
-    strap(dice, canvas, base, 17, top_y + 1.5, dice.between(11, 15), toe_y - 0.35 * lift - 1, width * middle - (1 - middle))
-    cross = dice.happens(0.5) * (1 - flip)
-    strap(dice, canvas, base, toe_x + 6, toe_y - rise, dice.between(18, 23), heel_y + 0.3 * lift, width * cross - (1 - cross))
+    block = high * dice.between(0.8, 4.5)
+    heel = (
+        between(X, 27.2 - block - 0.1 * (floor - Y), 27.3)
+        * between(Y, floor - lift - 0.5, floor)
+        * (high > wedge)
+    )
+    sole_shade = clamp(base + dice.near(-0.05, 0.4)) + 0.04
+    canvas = blank(dice)
+    paint(canvas, np.maximum(sole, heel), sole_shade + dice.grain() * dice.between(0, 0.12))
+
+    leather = np.maximum(base + 0.1 * blotches(dice, 0.2), 0.05)
+    above = below(Y, bed + 0.5)
+    width = dice.between(1.1, 2.6)
+    # flip-flop: two arches from the toe to the middle of the foot
+    arch_x, arch = dice.between(10.5, 12.5), dice.between(6, 7.5)
+    thong = outline(ellipse(X - arch_x, Y - bed, arch, ankle), dice.between(0.9, 1.6))
+    far_thong = outline(ellipse(X - arch_x - 2, Y - bed, arch + 1.5, 0.8 * ankle), dice.between(0.5, 1.2))
+    paint(canvas, np.maximum(thong, 0.8 * far_thong) * above * flip, leather)
+    # the others: a band over the toes, a counter at the heel, rungs over the foot, a strap around the ankle
+    toes = dice.between(4.5, 6.5)
+    toe_shape = ellipse(X - toes, Y - bed, dice.between(2.6, 4.2), dice.between(3, 4.6) + 0.6 * high)
+    slit = outline(X - toes + dice.near(0.3, 0.6) * (Y - floor + 3), dice.between(0.3, 1)) * dice.happens(0.5)
+    straps = inside(toe_shape) * (1 - slit)
+    arch_height = dice.between(3.8, 5.2)
+    upper = bed - knots(
+        X, (1.0, 2.0), (5.0, arch_height), (13.0, arch_height), (18.0, arch_height + 1), (22.0, ankle)
+    )
+    foot = (1 - below(Y, upper)) * between(X, 1.5, dice.between(14, 20))
+    slanted = X + dice.near(0.25, 0.5) * (Y - floor)
+    rungs = clamp(dice.between(1.6, 2.6) * wave(slanted, dice.between(5, 8.5), dice.between(0, 1)) + 0.5)
+    piping = between(Y, upper, upper + dice.between(0.9, 1.5)) * between(X, 4, dice.between(17, 22))
+    straps = np.maximum(straps, np.maximum(foot * rungs, piping * dice.happens(0.6)) * dice.happens(0.7))
+    reach = top + dice.between(0.4, 1.5)
+    counter = (1 - below(X, dice.between(21.5, 24.5) + 0.25 * (Y - reach))) * (
+        1 - below(Y, heel_bed - dice.between(2.5, 6))
+    )
+    straps = np.maximum(straps, counter * dice.happens(0.6) * between(X, 15, 27))
+    straps = np.maximum(straps, stroke(back, heel_bed, back - 0.6, reach, width))
+    low = dice.between(13.5, 18)
+    diagonal = stroke(back - 0.6, reach, low, bed_at(low) - 0.5, width)
+    loop = outline(ellipse(X - back + 4.6, Y - reach, dice.between(4, 6), dice.between(0.4, 1.1)), 1.3)
+    level = dice.happens(0.5)
+    straps = np.maximum(straps * above, np.maximum(diagonal * (1 - level), loop * level))
+    paint(canvas, straps * (1 - flip), leather)
     return canvas

@@ -28,6 +28,7 @@ from vae_core.brushes import (
     knots,
     outline,
     paint,
+    wave,
 )
 
 MIDDLE = SIDE / 2
@@ -74,19 +75,28 @@ def sew(dice: Dice, cut: Cut, fabric: Field, sleeve: Field, seam: Value) -> tupl
         Y,
         (cut.top, cut.neck),
         (cut.drop, cut.shoulder),
-        (0.5 * (cut.drop + cut.wrist), 0.35 * cut.shoulder + 0.65 * cut.reach),
+        (cut.drop + 2.6, 0.35 * cut.shoulder + 0.65 * cut.reach),
         (cut.wrist, cut.reach),
     )
     inner = knots(Y, (cut.armpit, cut.chest - 0.5), (cut.wrist + 1, cut.reach - cut.cuff))
+    # cloth turns away from the camera at the sides, which shows most on the middle greys
+    turned = clamp(u / 9)
+    fabric = fabric + turned * turned * dice.near(0.1, 0.2) * (1 - fabric)
     canvas = np.zeros((dice.n, SIDE, SIDE), np.float32)
     opening = below(Y, cut.depth * (1 - (u / cut.neck) * (u / cut.neck)))
     open_neck = opening * below(u, cut.neck)
     arms = below(u, outer) * (1 - below(u, inner)) * below(Y, cut.wrist + cut.slant * (cut.reach - u))
     arms = arms * between(Y, cut.top, 99) * (cut.wrist > cut.armpit * 0.6)
     paint(canvas, arms * (1 - open_neck), sleeve)
-    body = below(u, side) * between(Y, cut.top, cut.length - cut.curve * clamp(u / cut.hem - 0.4)) * (1 - open_neck)
+    body = (
+        below(u, side)
+        * between(Y, cut.top, cut.length - cut.curve * clamp(u / cut.hem - 0.4))
+        * (1 - open_neck)
+    )
     paint(canvas, body, fabric)
-    stitched = clamp(1.1 - 1.1 * abs(u - side)) * np.maximum(arms, body) * between(Y, cut.drop + 0.5, cut.length)
+    stitched = (
+        clamp(1.1 - 1.1 * abs(u - side)) * np.maximum(arms, body) * between(Y, cut.drop + 0.5, cut.length)
+    )
     stitched = stitched * (cut.wrist > cut.armpit + 1)
     canvas += stitched * seam
     return canvas, body, u
@@ -94,7 +104,7 @@ def sew(dice: Dice, cut: Cut, fabric: Field, sleeve: Field, seam: Value) -> tupl
 
 def light_seam(dice: Dice, base: Field, strength: float = 1.0) -> Field:
     """Where cloth meets cloth the camera sees an edge: lighter on dark cloth, darker on light."""
-    return strength * dice.between(0.1, 1) * (0.55 - 0.75 * base)
+    return strength * dice.between(0.1, 1) * (0.75 - 0.95 * base)
 
 
 def print_chest(dice: Dice, canvas: Field, u: Field, base: Field, chance: float) -> None:
@@ -146,7 +156,7 @@ def pullover(dice: Dice) -> Field:
     hood = dice.happens(0.12)
     cut = Cut(
         neck=dice.near(3.3, 0.8), depth=dice.between(0.5, 1.9) * (1 - hood) + 0.1, drop=dice.near(2.6, 0.7),
-        shoulder=dice.near(7.4, 0.7), chest=chest, waist=chest - dice.near(0.2, 0.5), hem=chest - dice.near(0.2, 0.6),
+        shoulder=dice.near(7.9, 0.7), chest=chest, waist=chest - dice.near(0.2, 0.5), hem=chest - dice.near(0.2, 0.6),
         length=dice.between(23.5, 27.5), armpit=dice.near(9.5, 1), reach=dice.near(10.6, 1.2),
         cuff=dice.near(2.9, 0.5), wrist=dice.between(26.5, 28.5), slant=dice.near(0.15, 0.15),
     )  # fmt: skip
@@ -164,24 +174,26 @@ def pullover(dice: Dice) -> Field:
 def dress(dice: Dice) -> Field:
     base = dice.shade(0.15, 0.36, 0.54, 0.64, 0.73, 0.8, 0.85, 0.9, 0.96)
     kind = dice.between(0, 1)
-    long_arm = (kind < 0.22).astype(np.float32)
-    short_arm = ((kind >= 0.22) & (kind < 0.52)).astype(np.float32)
+    long_arm = (kind < 0.27).astype(np.float32)
+    short_arm = ((kind >= 0.27) & (kind < 0.58)).astype(np.float32)
     bare = 1 - long_arm - short_arm
-    chest = dice.near(4.6, 0.8)
-    waist = chest - dice.between(0, 1)
+    chest = dice.near(5.0, 0.9)
+    waist = chest - dice.between(0, 1.2)
     shoulder = chest + dice.near(0.1, 0.4)
     cut = Cut(
         neck=dice.near(2.5, 0.7), depth=dice.between(1, 3.5) + bare * dice.between(0, 3.5), drop=dice.near(1.7, 0.6),
-        shoulder=shoulder - 0.8 * bare, chest=chest, waist=waist, hem=waist + dice.between(0, 1) * dice.between(0.4, 5.5),
+        shoulder=shoulder - 0.8 * bare, chest=chest, waist=waist, hem=waist + dice.between(0, 1) * dice.between(0.6, 6.5),
         length=dice.between(27.5, 28.5), armpit=dice.near(7.6, 1), reach=chest + 1.6 + 2.4 * dice.between(0.4, 1),
         cuff=dice.near(2.4, 0.5), wrist=long_arm * dice.between(12, 19) + short_arm * dice.between(5.5, 8.5),
         slant=0.15 * long_arm + 0.45 * short_arm, curve=dice.between(0, 1.5),
     )  # fmt: skip
-    fabric = cloth(dice, base, speckled=0.22, striped=0.06, crease=0.14)
+    fabric = cloth(dice, base, speckled=0.22, striped=0.04, checked=0.01, crease=0.25)
     canvas, body, u = sew(dice, cut, fabric, fabric * dice.between(0.85, 1.1), light_seam(dice, base, 0.7))
     neckband(canvas, cut, u, clamp(base + dice.near(0, 0.15)), dice.between(0.4, 1.2))
     belt = dice.between(9.5, 13.5)
-    canvas += between(Y, belt, belt + dice.between(0.6, 1.6)) * body * (dice.happens(0.3) * dice.near(-0.1, 0.35))
+    canvas += (
+        between(Y, belt, belt + dice.between(0.6, 1.6)) * body * (dice.happens(0.3) * dice.near(-0.1, 0.35))
+    )
     return canvas
 
 
@@ -195,32 +207,45 @@ def coat(dice: Dice) -> Field:
         length=dice.between(23.5, 28.3) + slim, armpit=dice.near(9.6, 1), reach=dice.near(10.3, 1) - 1.2 * slim,
         cuff=dice.near(3.2, 0.5), wrist=dice.between(26, 28.5) - 3 * slim, slant=dice.near(0.15, 0.15),
     )  # fmt: skip
-    fabric = cloth(dice, base, speckled=0.08, striped=0.05, crease=0.06, noise=0.08)
+    fabric = cloth(dice, base, speckled=0.05, striped=0.02, checked=0.03, crease=0.06, noise=0.025)
+    fabric += wave(Y, dice.between(2.6, 4.2), dice.between(0, 1)) * (
+        dice.happens(0.2) * dice.between(0.05, 0.15)
+    )  # quilting
     sleeve = fabric * dice.between(0.92, 1.1)
     canvas, body, u = sew(dice, cut, fabric, sleeve, light_seam(dice, base))
     collar_height = dice.between(2.5, 5.5)
-    collar = below(u, knots(Y, (0, dice.near(2.6, 0.5)), (collar_height, dice.near(3.4, 0.6)))) * below(Y, collar_height)
+    collar = below(u, knots(Y, (0, dice.near(2.6, 0.5)), (collar_height, dice.near(3.4, 0.6)))) * below(
+        Y, collar_height
+    )
     paint(canvas, collar, clamp(base + dice.near(0.05, 0.25)))
+    lapel = clamp(1 - abs(u - 0.45 * (dice.between(8, 12) - Y))) * body * between(Y, 2, 12)
+    canvas += lapel * (dice.happens(0.4) * dice.near(0, 0.35))
     dark = clamp(base - dice.between(0.15, 0.5)) + 0.02
-    opening = clamp(1.1 - dice.between(0.9, 1.6) * abs(u - dice.between(0, 0.5))) * body * between(Y, collar_height * 0.6, 99)
+    opening = (
+        clamp(1.1 - dice.between(0.9, 1.6) * abs(u - dice.between(0, 0.5)))
+        * body
+        * between(Y, collar_height * 0.6, 99)
+    )
     paint(canvas, opening * dice.happens(0.85) * dice.between(0.5, 1), dark)
-    pocket = between(Y, dice.between(16, 19), dice.between(19.2, 21)) * between(u, 3, dice.between(3.8, 5)) * body
+    pocket = (
+        between(Y, dice.between(16, 19), dice.between(19.2, 21)) * between(u, 3, dice.between(3.8, 5)) * body
+    )
     canvas += pocket * (dice.happens(0.4) * dice.near(-0.08, 0.25))
     return canvas
 
 
 def shirt(dice: Dice) -> Field:
     base = dice.shade(0.1, 0.2, 0.33, 0.44, 0.54, 0.64, 0.74, 0.83, 0.92)
-    short = dice.happens(0.28)
+    short = dice.happens(0.18)
     chest = dice.near(6.7, 0.8)
     cut = Cut(
         neck=dice.near(2.6, 0.8), depth=dice.between(0.4, 2.6), drop=dice.near(3.0, 0.8),
-        shoulder=dice.near(7.0, 0.8), chest=chest, waist=chest - dice.near(0.5, 0.6), hem=chest + dice.near(0.0, 0.8),
-        length=dice.between(25.5, 28.3), armpit=dice.near(9.8, 1) + short, reach=dice.near(10.6, 1) - 0.4 * short,
-        cuff=dice.near(2.7, 0.5) + short, wrist=dice.between(23, 28) * (1 - short) + short * dice.between(9.5, 13),
+        shoulder=dice.near(6.6, 0.8), chest=chest, waist=chest - dice.near(0.5, 0.6), hem=chest + dice.near(0.2, 0.9),
+        length=dice.between(26, 28.3), armpit=dice.near(9.8, 1) + short, reach=dice.near(10.6, 1) - 0.4 * short,
+        cuff=dice.near(2.7, 0.5) + short, wrist=dice.between(23, 28) * (1 - short) + short * dice.between(10.5, 15),
         slant=dice.near(0.15, 0.15) + 0.25 * short, curve=dice.between(0, 5),
     )  # fmt: skip
-    fabric = cloth(dice, base, speckled=0.2, striped=0.05, checked=0.1, pleated=0.03, crease=0.1)
+    fabric = cloth(dice, base, speckled=0.24, striped=0.05, checked=0.1, pleated=0.03, crease=0.1)
     sleeve = fabric * dice.between(0.85, 1.1)
     canvas, body, u = sew(dice, cut, fabric, sleeve, light_seam(dice, base, 1.2))
     light = clamp(base + dice.near(0.15, 0.25))
@@ -239,7 +264,7 @@ def trouser(dice: Dice) -> Field:
     wide = dice.happens(0.08) * dice.between(0.5, 3)  # shorts and wide legs
     waist, hip = dice.near(4.5, 0.5) + wide, dice.near(5.3, 0.6) + wide
     crotch = dice.near(8.5, 1.5)
-    ankle = dice.near(4.9, 1.0) + wide
+    ankle = dice.near(4.7, 1.0) + wide
     leg = dice.near(3.1, 0.6) + 0.7 * wide
     middle = MIDDLE + dice.near(0, 0.4) + dice.near(0, 0.03) * (Y - MIDDLE)
     bend = dice.happens(0.3) * dice.between(-2.2, 2.2)  # one knee bent outwards
@@ -266,7 +291,9 @@ def bag(dice: Dice) -> Field:
     flat = (kind < 0.3).astype(np.float32)  # clutches and cross-body bags: no handle above
     tote = (kind > 0.68).astype(np.float32)  # narrow and tall with a long handle
     half = 13.4 * flat + (1 - flat - tote) * dice.between(11.5, 13.6) + tote * dice.between(8, 12)
-    tall = flat * dice.between(11, 20) + (1 - flat - tote) * dice.between(14, 20) + tote * dice.between(13, 19)
+    tall = (
+        flat * dice.between(11, 20) + (1 - flat - tote) * dice.between(14, 20) + tote * dice.between(13, 19)
+    )
     handle = (1 - flat - tote) * dice.between(6, 9) + tote * dice.between(9, 13)
     total = np.minimum(tall + handle, 27.6)
     tall = total - handle
@@ -287,9 +314,11 @@ def bag(dice: Dice) -> Field:
     arch = outline(ellipse(X - middle, Y - top - 0.5, span, handle + 0.1), dice.between(0.9, 1.8))
     arch = arch * below(Y, top + 0.8) * (handle > 1)
     paint(canvas, arch, clamp(base * dice.between(0.75, 1.1)))
-    strap = outline(ellipse(X - middle, Y - 0.5 * (top + floor), half + 0.6, 0.5 * tall - 0.5), dice.between(0.8, 1.5))
+    strap = outline(
+        ellipse(X - middle, Y - 0.5 * (top + floor), half + 0.6, 0.5 * tall - 0.5), dice.between(0.8, 1.5)
+    )
     paint(canvas, strap * flat * dice.happens(0.4) * (abs(X - middle) > half - 2.5), clamp(base * 0.9))
-    fabric = cloth(dice, base, speckled=0.07, striped=0.02, checked=0.02, crease=0.04, noise=0.05)
+    fabric = cloth(dice, base, speckled=0.07, striped=0.02, checked=0.02, crease=0.04, noise=0.02)
     fabric += dice.near(0.0, 0.12) * (Y - top) / tall
     paint(canvas, body, fabric)
     rim = outline(distance + 0.7, 1.0) * body

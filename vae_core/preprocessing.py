@@ -19,7 +19,7 @@ from vae_core.pictures import PictureError, open_picture, planes, stages
 __all__ = ["PictureError", "Prepared", "Step", "open_picture", "prepare"]
 
 TRIM = 0.05  # how far from the background a pixel must be to belong to the garment
-FILLS = 0.92  # a garment whose longest side takes this much of a frame is left where it is
+FILLS = 0.85  # a garment whose longest side takes this much of a frame is left where it is
 
 
 class Step(NamedTuple):

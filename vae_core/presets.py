@@ -77,7 +77,7 @@ def swift(config: ModelConfig) -> tuple[list[Layer], list[Layer]]:
     decoder = [
         Layer("fourier", "fourier", size=4),  # (n, latent_dim * 9)
         Layer("dense_1", "dense", 512, activation="relu"),  # (n, 512)
-        Layer("dense_2", "dense", 128 if plane else 512, activation="relu"),
+        Layer("dense_2", "dense", 256 if plane else 512, activation="relu"),
         Layer("dense_3", "dense", math.prod(small), activation="relu"),  # (n, 1568 or 3136)
         Layer("reshape", "reshape", target=small),  # (n, 7, 7, 32 or 64)
         Layer(

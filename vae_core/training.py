@@ -9,6 +9,7 @@ resumed run sees what it would have seen), and the callbacks that write the run 
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import platform
 import signal
 import threading
@@ -71,6 +72,7 @@ def train(
     a directory that is taken or not writable, `RunFailed` for a loss that became NaN; the run directory then says
     "failed" and why.
     """
+    _check(tensorboard)
     if dataset.image_shape != model.image_shape:
         raise RunError(
             f"the model takes pictures of {model.image_shape}, {dataset.name} has {dataset.image_shape}. Set image_shape to match."
@@ -103,6 +105,7 @@ def resume(
 
     Raises `RunError` for a run that has finished, is being trained, or began with other data.
     """
+    _check(tensorboard)
     config = run.config()
     if run.status().get("state") == "finished":
         raise RunError(
@@ -120,6 +123,14 @@ def resume(
             run, model, training, dataset, show, strategy, tensorboard, deterministic, checkpoint_seconds,
             resumed=True,
         )  # fmt: skip
+
+
+def _check(tensorboard: bool) -> None:
+    """TensorFlow no longer brings TensorBoard along."""
+    if tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise RunError(
+            "TensorBoard is not installed. Install it (pip install tensorboard), or train without it."
+        )
 
 
 def _go(

@@ -19,6 +19,7 @@ CLASS_COLOURS = (
     "#40f8e0", "#3f40fc", "#8441be", "#f58bfa", "#993f75", "#f3de07", "#baf184", "#fe240d", "#ad332e", "#47ae7c",
 )  # fmt: skip
 POINTS = 2_000  # codes on the map: more hide the garments
+SIDE = 20  # garments a side, decoded below the codes
 LATTICE = 81  # points a side that take a click
 
 
@@ -50,7 +51,7 @@ def map_figure(
 ) -> go.Figure:
     """The plane of z: decoded garments below, test codes above, and an invisible lattice that takes the clicks.
 
-    background: (h, w, 3) uint8, the garments decoded over -extent..extent, tiles centred on their z.
+    background: (h, w, 3) uint8, SIDE × SIDE garments decoded over -extent..extent, each centred on its z.
     codes: (n, 2) float32 of the points to draw, labels (n,). start: index into `lattice` that is marked at first.
     picture: (2,) z_mean of the user's picture, or None.
     """
@@ -65,12 +66,12 @@ def map_figure(
                 )
             )  # fmt: skip
     points = lattice(extent)
-    ring = {"opacity": 1, "size": 15, "color": "#ffffff"}
+    chosen_mark = {"opacity": 1, "size": 14, "color": "#ffffff"}
     figure.add_trace(
         go.Scattergl(
             x=points[:, 0], y=points[:, 1], mode="markers", name="lattice", showlegend=False,
-            marker={"opacity": 0, "size": 8, "symbol": "circle-open-dot", "color": "#ffffff", "line": {"width": 3}},
-            selected={"marker": ring}, unselected={"marker": {"opacity": 0}},
+            marker={"opacity": 0, "size": 14, "color": "#ffffff", "line": {"width": 3, "color": "#000000"}},
+            selected={"marker": chosen_mark}, unselected={"marker": {"opacity": 0}},
             selectedpoints=None if start is None else [start],
             hovertemplate="z = (%{x:.2f}, %{y:.2f})<extra></extra>",
         )
@@ -79,7 +80,7 @@ def map_figure(
         z1, z2 = np.clip(picture, -extent, extent)  # one beyond the map's edge is shown at the edge
         figure.add_trace(
             go.Scattergl(
-                x=[z1], y=[z2], mode="markers", name="your picture", hoverinfo="skip",
+                x=[z1], y=[z2], mode="markers", name="your picture", hoverinfo="skip", showlegend=False,
                 marker={"size": 18, "symbol": "star", "color": "#ffffff", "line": {"width": 2, "color": "#000000"}},
             )
         )  # fmt: skip
@@ -92,19 +93,18 @@ def map_figure(
     figure.update_layout(
         # the lattice lies under every pixel of the map, so the nearest point is right however far it is
         hoverdistance=-1, hovermode="closest", clickmode="event+select", dragmode=False, uirevision="map",
-        margin={"l": 36, "r": 4, "t": 4, "b": 36}, xaxis={**axis, "title": {"text": "z₁", "standoff": 2}},
-        yaxis={**axis, "title": {"text": "z₂", "standoff": 2}},
-        legend={"orientation": "h", "yref": "paper", "y": -0.09, "yanchor": "top", "x": 0, "itemsizing": "constant"},
+        margin={"l": 28, "r": 4, "t": 4, "b": 28}, xaxis=axis, yaxis=axis,
+        legend={"orientation": "h", "yref": "paper", "y": -0.08, "yanchor": "top", "x": 0, "itemsizing": "constant"},
     )  # fmt: skip
     return figure
 
 
-def _edge(extent: float, side: int = 20) -> float:
-    """Where the outermost of `side` tiles ends: they are centred on their z, so half a tile beyond the extent."""
-    return extent * side / (side - 1)
+def _edge(extent: float) -> float:
+    """Where the outermost garments end: they are centred on their z, so half a tile beyond the extent."""
+    return extent * SIDE / (SIDE - 1)
 
 
-def enlarge(image: np.ndarray, pixels: int = 280) -> np.ndarray:
+def enlarge(image: np.ndarray, pixels: int = 252) -> np.ndarray:
     """A small picture, float in [0, 1] or uint8, as uint8 with crisp pixels, about `pixels` wide: (h, w[, c]) -> (H, W[, 3])."""
     if image.dtype != np.uint8:
         image = np.round(255 * image).astype(np.uint8)
