@@ -16,7 +16,8 @@ from vae_core.preprocessing import PictureError, Prepared, prepare
 NEIGHBOURS = 15
 TYPES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
 STYLE = """<style>
-.block-container { padding-top: 3.5rem; max-width: 1280px; }
+.block-container { padding-top: 2rem; max-width: 1280px; }
+h1 { font-size: 2.2rem !important; }
 .st-key-map [data-testid="stPlotlyChart"] { aspect-ratio: 1 / 1.1; height: auto !important; }
 @media (max-width: 640px) { .st-key-map [data-testid="stPlotlyChart"] { aspect-ratio: 1 / 1.22; } }
 [data-testid="stImageContainer"] img { image-rendering: pixelated; border-radius: 4px; }
@@ -25,7 +26,7 @@ STYLE = """<style>
 
 def main() -> None:
     """Frame, map, picture."""
-    st.set_page_config("VAE Explorer", ":material/checkroom:", layout="wide")
+    st.set_page_config("VAE Explorer", "👕", layout="wide")
     st.html(STYLE)
     st.title("VAE Explorer", anchor=False)
     try:

@@ -22,7 +22,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.common import child, verdict
 
-SWIFT_IMAGES = 27_500  # half a pass over the training split
+SWIFT_IMAGES = 24_000  # 0.44 of a pass over the training split
 
 
 def train_one(which: str, seed: int, epochs: int, images: int, split: str) -> dict[str, Any]:
@@ -51,8 +51,10 @@ def train_one(which: str, seed: int, epochs: int, images: int, split: str) -> di
     else:
         with tempfile.TemporaryDirectory() as folder:
             run = Run(Path(folder) / "run")
+            # Small batches and a short memory of the weights: best where there is little time.
+            recipe = TrainingConfig(epochs, 32, 2.5e-3, ema=0.99, images=images, seed=seed)
             cpu, wall = time.process_time(), time.perf_counter()
-            train(model, TrainingConfig(epochs=epochs, images=images, seed=seed), data, run)
+            train(model, recipe, data, run)
             cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
             engine = Engine(presets.build(model), run.snapshot_weights())
     figures = evaluate(engine, data, split, knn=False)

@@ -5,14 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
+from tiny_models import save_checkpoint
 
-from vae_core import checkpoints
-from vae_core.checkpoints import Latents
-from vae_core.config import ModelConfig, TrainingConfig
-from vae_core.network import random_weights
-from vae_core.presets import build
+from vae_core.config import ModelConfig
 
 
 @pytest.fixture(scope="session")
@@ -22,32 +18,6 @@ def fashion_dir() -> Path:
     if not named:
         pytest.skip("needs the real Fashion-MNIST: set FASHION_MNIST_DIR to the folder of its four files")
     return Path(named)
-
-
-def save_checkpoint(path: Path, model: ModelConfig, seed: int = 0, codes: int = 200) -> Path:
-    """A checkpoint folder with random weights and random codes: it draws noise, quickly."""
-    network, rng = build(model), np.random.default_rng(seed)
-    dataset = {
-        "name": "drawn clothes", "source": "drawn by a test", "checksum": "0" * 64, "image_shape": list(model.image_shape),
-        "sizes": {"train": 100, "validation": 10, "test": codes}, "classes": [f"class {i}" for i in range(10)],
-    }  # fmt: skip
-    z_mean, z_log_var = rng.normal(size=(2, codes, model.latent_dim)).astype(np.float32)
-    return checkpoints.save(
-        path,
-        config={
-            "name": path.name,
-            "model": model.to_dict(),
-            "training": TrainingConfig().to_dict(),
-            "dataset": dataset,
-            "steps": 1,
-            "step": 1,
-            "seconds": 1.0,
-            "versions": {},
-        },
-        network=network,
-        weights=random_weights(network, seed),
-        latents=Latents(z_mean, z_log_var, rng.integers(0, 10, codes).astype(np.uint8)),
-    )
 
 
 @pytest.fixture(scope="session")

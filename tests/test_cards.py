@@ -93,7 +93,13 @@ def test_the_card_shows_the_figures_as_they_were_measured(kept: Any) -> None:
     card = (path / "MODEL_CARD.md").read_text()
     assert cards.figures_table(figures) in card
     assert f"| −ELBO, nats | {figures['negative_elbo']['value']:.2f} | test, 24 |" in card
-    for said in ("# squares-2d\n", "preset `classic`, 2 latent units", "16 × 16 × 1", "40 steps, 2 minutes", "squares"):
+    for said in (
+        "# squares-2d\n",
+        "preset `classic`, 2 latent units",
+        "16 × 16 × 1",
+        "40 steps, 2 minutes",
+        "squares",
+    ):
         assert said in card
     assert f"{build(MODEL).parameters():,} parameters" in card
     assert "python -m vae_core evaluate checkpoints/squares-2d" in card
@@ -161,6 +167,6 @@ def test_spaced_takes_the_first_the_last_and_no_more_than_asked(steps: set[int],
 
 
 def test_spaced_in_the_logarithm() -> None:
-    assert cards.spaced(list(range(1001)), 4) == [0, 10, 100, 1000]
+    assert cards.spaced(list(range(1001)), 4) == [0, 9, 99, 1000]
     assert cards.spaced([3, 7], 5) == [3, 7]
     assert cards.spaced([], 5) == cards.spaced([1, 2], 0) == []

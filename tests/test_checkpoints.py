@@ -92,6 +92,19 @@ def test_a_checkpoint_comes_back_as_it_was(original: Path, network: Network, wei
     assert found.engine(threads=1).decode(np.zeros((3, 2), np.float32)).shape == (3, 8, 8, 1)
 
 
+def test_a_gaussian_model_comes_back_with_its_sigma(tmp_path: Path) -> None:
+    """A scalar is the one weight without an axis."""
+    model = ModelConfig("classic", 2, (8, 8, 1), "gaussian")
+    network = presets.build(model)
+    weights = {**random_weights(network), Network.sigma_name: np.array(-1.25, np.float32)}
+    config = {**CONFIG, "model": model.to_dict()}
+    found = checkpoints.load(
+        checkpoints.save(tmp_path / "g", config=config, network=network, weights=weights)
+    )
+    assert found.weights[Network.sigma_name].shape == ()
+    assert found.engine(threads=1).log_sigma == -1.25
+
+
 def test_latents_come_back_as_they_were(original: Path) -> None:
     found = checkpoints.load_latents(original)
     for name in ("z_mean", "z_log_var", "labels"):
@@ -282,7 +295,7 @@ def test_an_odd_config(folder: Path, values: dict[str, Any], message: str) -> No
 def test_a_newer_network(folder: Path) -> None:
     change(folder / "network.json", format_version=2)
     with pytest.raises(
-        CheckpointError, match="written in format 2, this program reads up to 1. Update VAE Explorer"
+        CheckpointError, match=r"written in format 2, this program reads up to 1\. Update VAE Explorer"
     ):
         checkpoints.load(folder)
 
@@ -343,7 +356,7 @@ def test_weights_that_are_not_finite(folder: Path, weights: Weights, bad: float)
 def test_weights_of_another_number_type(folder: Path, weights: Weights, dtype: Any) -> None:
     spoilt = {**weights, "encoder/conv_1/bias": np.zeros(32, dtype)}
     files.write_weights(folder / "model.safetensors", spoilt)
-    with pytest.raises(CheckpointError, match="encoder/conv_1/bias is (F64|I32), expected F32 or F16"):
+    with pytest.raises(CheckpointError, match=r"encoder/conv_1/bias is (F64|I32), expected F32 or F16"):
         checkpoints.load(folder)
 
 

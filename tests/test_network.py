@@ -273,6 +273,6 @@ def test_weights_that_are_not_finite_are_named(classic: Network, bad: float) -> 
     weights = random_weights(classic)
     weights["decoder/logits/kernel"][1, 1, 0, 5] = bad
     with pytest.raises(
-        NetworkError, match="decoder/logits/kernel holds NaN or infinite values. The run diverged"
+        NetworkError, match=r"decoder/logits/kernel holds NaN or infinite values\. The run diverged"
     ):
         check_weights(classic, weights)

@@ -191,6 +191,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        print(f"error: {error.name} is not installed. Run: pip install -r requirements.txt", file=sys.stderr)
+        return 2
     except commands.TrainingFailed as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -11,11 +11,14 @@ same bytes on every machine. No sin, exp or matrix product.
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 28  # pixels
-Field = NDArray[np.float32]
+Field = NDArray[Any]  # float32 throughout; the type checker takes float32 × 0.5 for float64
 Value = Field | float
 
 _centres = np.arange(SIDE, dtype=np.float32) + np.float32(0.5)
@@ -57,7 +60,7 @@ def knots(at: Field, *points: tuple[Value, Value]) -> Field:
     at: (1, 28, 1) or (1, 1, 28) for an edge along one axis, or any shape. -> `at`'s shape broadcast with the points.
     """
     line = points[0][1] + 0 * at
-    for (start, before), (stop, after) in zip(points, points[1:], strict=False):
+    for (start, before), (stop, after) in pairwise(points):
         line = line + (after - before) * clamp((at - start) / np.maximum(np.float32(1e-3), stop - start))
     return line
 
@@ -154,7 +157,7 @@ def folds(dice: Dice, strength: Value, hang: float = 0.5) -> Field:
     heights = dice.grain(1, 12)
     place = _centres * np.float32(11 / SIDE)
     index = place.astype(np.intp)
-    part = place - index
+    part = place - index.astype(np.float32)
     streaks = heights[:, :, index] * (1 - part) + heights[:, :, index + 1] * part
     return streaks * (strength * (1 - hang + hang * Y / SIDE))
 

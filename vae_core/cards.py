@@ -136,12 +136,11 @@ def keep(
 
 
 def spaced(steps: list[int], count: int) -> list[int]:
-    """`count` of the steps, the first and the last among them, evenly spaced in the logarithm."""
+    """At most `count` of the ascending steps, evenly spaced in the logarithm: the last, then the first, then between."""
     if count <= 0 or not steps:
         return []
-    wanted = np.geomspace(max(1, steps[0]), max(1, steps[-1]), max(2, count))
-    nearest = [min(steps, key=lambda step: abs(np.log(max(1, step) / goal))) for goal in wanted]
-    return sorted(set(nearest))
+    logs = np.log1p(steps)  # a run's first snapshot is of step 0
+    return sorted({steps[np.abs(logs - goal).argmin()] for goal in np.linspace(logs[-1], logs[0], count)})
 
 
 def write_into(checkpoint: Checkpoint, figures: Mapping[str, Any]) -> None:

@@ -28,6 +28,10 @@ def train(
 ) -> None:  # fmt: skip
     """Train a new model."""
     dataset = _data(data, image_shape)
+    if image_shape and dataset.image_shape != image_shape:
+        raise ValueError(
+            f"--image-shape is for pictures of your own; {dataset.name} has {dataset.image_shape}."
+        )
     model = ModelConfig(preset, latent_dim, dataset.image_shape, likelihood)
     training = recommended(model, **{name: value for name, value in recipe.items() if value is not None})
     run = Run(run_dir)
@@ -84,8 +88,9 @@ def runs(root: str, follow: str | None, pause: str | None, stop: str | None, **o
     for run in found:
         state, note = run.state()
         status = run.status()
-        figures = f"step {status.get('step', 0):,}/{status.get('total_steps', 0):,}  loss {status.get('loss', float('nan')):.2f}"
-        print(f"{run.name:24} {state:9} {figures}  {note}")
+        step = f"step {status['step']:,}/{status.get('total_steps', 0):,}" if "step" in status else ""
+        loss = f"loss {status['loss']:.2f}" if "loss" in status else ""
+        print(f"{run.name:24} {state:9} {step:20} {loss:12} {note}".rstrip())
 
 
 def _find(root: str, name: str) -> Run:
@@ -238,6 +243,7 @@ def keep(run: str, folder: str, data: str, snapshots: int, half: bool) -> None:
 
 
 def _data(name: str, image_shape: Any = None) -> datasets.Dataset:
+    """The data set that --data names; image_shape: of the user's own pictures, where it is settled already."""
     return datasets.load(name, notify=_note, image_shape=tuple(image_shape) if image_shape else None)
 
 

@@ -68,7 +68,7 @@ def projector(checkpoint: Checkpoint, dataset: Dataset, folder: Path) -> list[Pa
     rows = "".join(f"{i}\t{dataset.classes[label]}\n" for i, label in enumerate(labels))
     side = int(np.ceil(np.sqrt(len(images))))
     sprite = BytesIO()
-    Image.fromarray(mosaic(images, columns=side, gap=0).squeeze()).save(sprite, "PNG")
+    Image.fromarray(mosaic(images, columns=side, gap=0)).save(sprite, "PNG")
     embedding = {
         "tensorName": f"{checkpoint.name}, {dataset.title('test')}",
         "tensorShape": list(z_mean.shape),

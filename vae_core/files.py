@@ -17,7 +17,6 @@ from safetensors.numpy import save as safetensors_bytes
 
 from vae_core.network import Network, NetworkError, Weights, check_shapes, check_weights
 
-
 MAX_NPZ_BYTES = 1_000_000_000  # zeros shrink a thousandfold in a zip: the file's own size says little
 
 
@@ -68,7 +67,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_weights(path: Path, weights: Mapping[str, np.ndarray]) -> None:
     """Weights as safetensors, as `write_bytes`."""
     write_bytes(
-        path, safetensors_bytes({name: np.ascontiguousarray(array) for name, array in weights.items()})
+        path, safetensors_bytes({name: np.asarray(array, order="C") for name, array in weights.items()})
     )
 
 

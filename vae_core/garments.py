@@ -1,4 +1,4 @@
-"""The cut of trousers, tops, dresses and bags: one function per class, a batch (n, 28, 28) at a time.
+"""The cut of tops, trousers, dresses and bags: one function per class, a batch (n, 28, 28) at a time.
 
 Proportions and shades were chosen by looking at Fashion-MNIST; they are plain numbers of pixels (the frame is 28) and of
 shade (0 black … 1 white), and nothing else of it is here.
@@ -6,20 +6,16 @@ shade (0 black … 1 white), and nothing else of it is here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from vae_core.brushes import (
     SIDE,
     Dice,
     Field,
-    Value,
     X,
     Y,
     below,
     between,
-    blotches,
     box,
     clamp,
     cloth,
@@ -30,107 +26,11 @@ from vae_core.brushes import (
     paint,
     wave,
 )
-
-MIDDLE = SIDE / 2
-
-
-@dataclass(frozen=True)
-class Cut:
-    """An upper-body garment by its half-widths from the middle line and its heights from the top, in pixels."""
-
-    neck: Value  # half-width of the neckline
-    depth: Value  # how deep the neckline hangs
-    drop: Value  # where the shoulder line ends
-    shoulder: Value  # half-width there
-    chest: Value
-    waist: Value
-    hem: Value
-    length: Value  # height of the hem
-    armpit: Value
-    reach: Value  # half-width from the middle line to the outside of the cuff
-    cuff: Value  # width of the cuff
-    wrist: Value  # height of the cuff; at or above the armpit there is no sleeve
-    slant: Value  # how much lower the inside of the cuff is than the outside, per pixel
-    top: Value = 0.3  # height of the neck point
-    curve: Value = 0.0  # how far the hem is rounded, as on a shirt's tails
-
-
-def sew(dice: Dice, cut: Cut, fabric: Field, sleeve: Field, seam: Value) -> tuple[Field, Field, Field]:
-    """Cut the garment out. -> canvas (n, 28, 28), cover of the body, u: distance from the middle line in pixels.
-
-    fabric, sleeve: shade of body and sleeves. seam: what is added to the shade where sleeve and body meet.
-    """
-    middle = MIDDLE + dice.near(0, 0.5) + dice.near(0, 0.02) * (Y - MIDDLE)
-    across = X - middle
-    u = abs(across) + dice.near(0, 0.03) * across  # no garment lies quite symmetric
-    side = knots(
-        Y,
-        (cut.top, cut.neck),
-        (cut.drop, cut.shoulder),
-        (cut.armpit, cut.chest),
-        (0.45 * cut.armpit + 0.55 * cut.length, cut.waist),
-        (cut.length, cut.hem),
-    )
-    outer = knots(
-        Y,
-        (cut.top, cut.neck),
-        (cut.drop, cut.shoulder),
-        (cut.drop + 2.6, 0.35 * cut.shoulder + 0.65 * cut.reach),
-        (cut.wrist, cut.reach),
-    )
-    inner = knots(Y, (cut.armpit, cut.chest - 0.5), (cut.wrist + 1, cut.reach - cut.cuff))
-    # cloth turns away from the camera at the sides, which shows most on the middle greys
-    turned = clamp(u / 9)
-    fabric = fabric + turned * turned * dice.near(0.1, 0.2) * (1 - fabric)
-    canvas = np.zeros((dice.n, SIDE, SIDE), np.float32)
-    opening = below(Y, cut.depth * (1 - (u / cut.neck) * (u / cut.neck)))
-    open_neck = opening * below(u, cut.neck)
-    arms = below(u, outer) * (1 - below(u, inner)) * below(Y, cut.wrist + cut.slant * (cut.reach - u))
-    arms = arms * between(Y, cut.top, 99) * (cut.wrist > cut.armpit * 0.6)
-    paint(canvas, arms * (1 - open_neck), sleeve)
-    body = (
-        below(u, side)
-        * between(Y, cut.top, cut.length - cut.curve * clamp(u / cut.hem - 0.4))
-        * (1 - open_neck)
-    )
-    paint(canvas, body, fabric)
-    stitched = (
-        clamp(1.1 - 1.1 * abs(u - side)) * np.maximum(arms, body) * between(Y, cut.drop + 0.5, cut.length)
-    )
-    stitched = stitched * (cut.wrist > cut.armpit + 1)
-    canvas += stitched * seam
-    return canvas, body, u
-
-
-def light_seam(dice: Dice, base: Field, strength: float = 1.0) -> Field:
-    """Where cloth meets cloth the camera sees an edge: lighter on dark cloth, darker on light."""
-    return strength * dice.between(0.1, 1) * (0.75 - 0.95 * base)
-
-
-def print_chest(dice: Dice, canvas: Field, u: Field, base: Field, chance: float) -> None:
-    """A printed picture or lettering on some chests."""
-    top, tall, wide = dice.between(5, 9), dice.between(2, 10), dice.between(2, 4.8)
-    area = below(u, wide) * between(Y, top, top + tall) * dice.happens(chance)
-    step = dice.between(0.3, 0.8) * np.where(base > 0.5, np.float32(-1), np.float32(1))
-    motif = clamp(dice.between(0.8, 2.5) * blotches(dice, dice.between(0, 0.8)) + dice.between(0.2, 0.8))
-    canvas += step * motif * area
-
-
-def neckband(canvas: Field, cut: Cut, u: Field, shade: Value, width: Value) -> None:
-    """A ribbed band along the neckline, and the inside of the back seen through it."""
-    edge = cut.depth * (1 - (u / cut.neck) * (u / cut.neck))
-    band = between(Y, edge, edge + width) * below(u, cut.neck + 0.5) * (canvas > 0)
-    paint(canvas, band * 0.8, shade)
-
-
-def back_neck(dice: Dice, canvas: Field, cut: Cut, u: Field, shade: Value, chance: float) -> None:
-    """The inside of the back, seen through the neckline."""
-    edge = cut.depth * (1 - (u / cut.neck) * (u / cut.neck))
-    cover = below(Y, edge) * below(u, cut.neck) * between(Y, 0.2 + 0.15 * cut.depth, 9)
-    paint(canvas, cover * dice.happens(chance), shade)
+from vae_core.tailoring import MIDDLE, Cut, finish_neck, light_seam, print_chest, sew
 
 
 def t_shirt(dice: Dice) -> Field:
+    """Short sleeves or straps, a round neck, often a printed chest."""
     base = dice.shade(0.08, 0.22, 0.42, 0.56, 0.66, 0.76, 0.83, 0.88, 0.95)
     bare = dice.happens(0.08)  # straps instead of sleeves
     chest = dice.near(6.9, 0.9)
@@ -144,18 +44,18 @@ def t_shirt(dice: Dice) -> Field:
     fabric = cloth(dice, base, speckled=0.08, striped=0.05, pleated=0.01, crease=0.1)
     seam = light_seam(dice, base, 0.8)
     canvas, _, u = sew(dice, cut, fabric, fabric * dice.between(0.9, 1.12), seam)
-    back_neck(dice, canvas, cut, u, clamp(base * dice.between(0.5, 1.2)), 0.5)
-    neckband(canvas, cut, u, clamp(base + dice.near(0, 0.2)), dice.between(0.6, 1.3))
+    finish_neck(dice, canvas, cut, u, base, 0.5)
     print_chest(dice, canvas, u, base, 0.4)
     return canvas
 
 
 def pullover(dice: Dice) -> Field:
+    """Long sleeves that hang lower than the hem, a ribbed hem, smooth."""
     base = dice.shade(0.12, 0.26, 0.43, 0.58, 0.69, 0.78, 0.85, 0.9, 0.95)
     chest = dice.near(6.6, 0.8)
-    hood = dice.happens(0.12)
+    high_neck = dice.happens(0.12)
     cut = Cut(
-        neck=dice.near(3.3, 0.8), depth=dice.between(0.5, 1.9) * (1 - hood) + 0.1, drop=dice.near(2.6, 0.7),
+        neck=dice.near(3.3, 0.8), depth=dice.between(0.5, 1.9) * (1 - high_neck) + 0.1, drop=dice.near(2.6, 0.7),
         shoulder=dice.near(7.9, 0.7), chest=chest, waist=chest - dice.near(0.2, 0.5), hem=chest - dice.near(0.2, 0.6),
         length=dice.between(23.5, 27.5), armpit=dice.near(9.5, 1), reach=dice.near(10.6, 1.2),
         cuff=dice.near(2.9, 0.5), wrist=dice.between(26.5, 28.5), slant=dice.near(0.15, 0.15),
@@ -163,8 +63,7 @@ def pullover(dice: Dice) -> Field:
     fabric = cloth(dice, base, speckled=0.06, striped=0.07, crease=0.07)
     sleeve = fabric * dice.between(0.9, 1.1)
     canvas, body, u = sew(dice, cut, fabric, sleeve, light_seam(dice, base))
-    back_neck(dice, canvas, cut, u, clamp(base * dice.between(0.5, 1.2)), 0.4)
-    neckband(canvas, cut, u, clamp(base + dice.near(0.02, 0.2)), dice.between(0.8, 1.6))
+    finish_neck(dice, canvas, cut, u, base, 0.4)
     rib = between(Y, cut.length - dice.between(1.2, 2.2), 99) * body
     canvas += rib * dice.near(0, 0.12)
     print_chest(dice, canvas, u, base, 0.2)
@@ -172,6 +71,7 @@ def pullover(dice: Dice) -> Field:
 
 
 def dress(dice: Dice) -> Field:
+    """Narrow and as tall as the frame, no, short or long sleeves, flared or straight, folded or printed."""
     base = dice.shade(0.15, 0.36, 0.54, 0.64, 0.73, 0.8, 0.85, 0.9, 0.96)
     kind = dice.between(0, 1)
     long_arm = (kind < 0.27).astype(np.float32)
@@ -189,15 +89,15 @@ def dress(dice: Dice) -> Field:
     )  # fmt: skip
     fabric = cloth(dice, base, speckled=0.22, striped=0.04, checked=0.01, crease=0.25)
     canvas, body, u = sew(dice, cut, fabric, fabric * dice.between(0.85, 1.1), light_seam(dice, base, 0.7))
-    neckband(canvas, cut, u, clamp(base + dice.near(0, 0.15)), dice.between(0.4, 1.2))
+    finish_neck(dice, canvas, cut, u, base, 0.2)
     belt = dice.between(9.5, 13.5)
-    canvas += (
-        between(Y, belt, belt + dice.between(0.6, 1.6)) * body * (dice.happens(0.3) * dice.near(-0.1, 0.35))
-    )
+    sash = between(Y, belt, belt + dice.between(0.6, 1.6)) * body
+    canvas += sash * (dice.happens(0.3) * dice.near(-0.1, 0.35))
     return canvas
 
 
 def coat(dice: Dice) -> Field:
+    """Long sleeves, a high collar, a zip or a row of dark buttons, pockets; light and grainy."""
     base = dice.shade(0.2, 0.35, 0.55, 0.66, 0.74, 0.79, 0.83, 0.87, 0.93)
     chest = dice.near(6.5, 0.8)
     slim = dice.happens(0.2) * dice.between(0.5, 1.8)  # long coats fill the height, so they are narrower
@@ -208,33 +108,27 @@ def coat(dice: Dice) -> Field:
         cuff=dice.near(3.2, 0.5), wrist=dice.between(26, 28.5) - 3 * slim, slant=dice.near(0.15, 0.15),
     )  # fmt: skip
     fabric = cloth(dice, base, speckled=0.05, striped=0.02, checked=0.03, crease=0.06, noise=0.025)
-    fabric += wave(Y, dice.between(2.6, 4.2), dice.between(0, 1)) * (
-        dice.happens(0.2) * dice.between(0.05, 0.15)
-    )  # quilting
+    quilting = wave(Y, dice.between(2.6, 4.2), dice.between(0, 1))
+    fabric += quilting * (dice.happens(0.2) * dice.between(0.05, 0.15))
     sleeve = fabric * dice.between(0.92, 1.1)
     canvas, body, u = sew(dice, cut, fabric, sleeve, light_seam(dice, base))
-    collar_height = dice.between(2.5, 5.5)
-    collar = below(u, knots(Y, (0, dice.near(2.6, 0.5)), (collar_height, dice.near(3.4, 0.6)))) * below(
-        Y, collar_height
-    )
-    paint(canvas, collar, clamp(base + dice.near(0.05, 0.25)))
+    collar = dice.between(2.5, 5.5)  # its height
+    side = knots(Y, (0, dice.near(2.6, 0.5)), (collar, dice.near(3.4, 0.6)))
+    paint(canvas, below(u, side) * below(Y, collar), clamp(base + dice.near(0.05, 0.25)))
     lapel = clamp(1 - abs(u - 0.45 * (dice.between(8, 12) - Y))) * body * between(Y, 2, 12)
     canvas += lapel * (dice.happens(0.4) * dice.near(0, 0.35))
     dark = clamp(base - dice.between(0.15, 0.5)) + 0.02
-    opening = (
-        clamp(1.1 - dice.between(0.9, 1.6) * abs(u - dice.between(0, 0.5)))
-        * body
-        * between(Y, collar_height * 0.6, 99)
+    zip_line = clamp(1.1 - dice.between(0.9, 1.6) * abs(u - dice.between(0, 0.5))) * between(
+        Y, 0.6 * collar, 99
     )
-    paint(canvas, opening * dice.happens(0.85) * dice.between(0.5, 1), dark)
-    pocket = (
-        between(Y, dice.between(16, 19), dice.between(19.2, 21)) * between(u, 3, dice.between(3.8, 5)) * body
-    )
-    canvas += pocket * (dice.happens(0.4) * dice.near(-0.08, 0.25))
+    paint(canvas, zip_line * body * dice.happens(0.85) * dice.between(0.5, 1), dark)
+    pocket = between(Y, dice.between(16, 19), dice.between(19.2, 21)) * between(u, 3, dice.between(3.8, 5))
+    canvas += pocket * body * (dice.happens(0.4) * dice.near(-0.08, 0.25))
     return canvas
 
 
 def shirt(dice: Dice) -> Field:
+    """A small collar, a button placket, rounded tails; darker than a pullover, often checked or printed."""
     base = dice.shade(0.1, 0.2, 0.33, 0.44, 0.54, 0.64, 0.74, 0.83, 0.92)
     short = dice.happens(0.18)
     chest = dice.near(6.7, 0.8)
@@ -260,6 +154,7 @@ def shirt(dice: Dice) -> Field:
 
 
 def trouser(dice: Dice) -> Field:
+    """Two legs with a gap between, a waistband; now and then a bent knee or wide legs."""
     base = dice.shade(0.3, 0.45, 0.6, 0.7, 0.76, 0.81, 0.86, 0.9, 0.95)
     wide = dice.happens(0.08) * dice.between(0.5, 3)  # shorts and wide legs
     waist, hip = dice.near(4.5, 0.5) + wide, dice.near(5.3, 0.6) + wide
@@ -286,15 +181,15 @@ def trouser(dice: Dice) -> Field:
 
 
 def bag(dice: Dice) -> Field:
+    """Clutches, bags with a short grip, totes with a long one; a flap, a clasp, piped edges."""
     base = dice.shade(0.2, 0.38, 0.58, 0.67, 0.74, 0.78, 0.82, 0.86, 0.93)
     kind = dice.between(0, 1)
     flat = (kind < 0.3).astype(np.float32)  # clutches and cross-body bags: no handle above
     tote = (kind > 0.68).astype(np.float32)  # narrow and tall with a long handle
-    half = 13.4 * flat + (1 - flat - tote) * dice.between(11.5, 13.6) + tote * dice.between(8, 12)
-    tall = (
-        flat * dice.between(11, 20) + (1 - flat - tote) * dice.between(14, 20) + tote * dice.between(13, 19)
-    )
-    handle = (1 - flat - tote) * dice.between(6, 9) + tote * dice.between(9, 13)
+    grip = 1 - flat - tote  # wide, with a short handle
+    half = 13.4 * flat + grip * dice.between(11.5, 13.6) + tote * dice.between(8, 12)
+    tall = flat * dice.between(11, 20) + grip * dice.between(14, 20) + tote * dice.between(13, 19)
+    handle = grip * dice.between(6, 9) + tote * dice.between(9, 13)
     total = np.minimum(tall + handle, 27.6)
     tall = total - handle
     floor = MIDDLE + 0.5 * total + flat * dice.near(0, 1)
@@ -314,10 +209,11 @@ def bag(dice: Dice) -> Field:
     arch = outline(ellipse(X - middle, Y - top - 0.5, span, handle + 0.1), dice.between(0.9, 1.8))
     arch = arch * below(Y, top + 0.8) * (handle > 1)
     paint(canvas, arch, clamp(base * dice.between(0.75, 1.1)))
-    strap = outline(
-        ellipse(X - middle, Y - 0.5 * (top + floor), half + 0.6, 0.5 * tall - 0.5), dice.between(0.8, 1.5)
-    )
-    paint(canvas, strap * flat * dice.happens(0.4) * (abs(X - middle) > half - 2.5), clamp(base * 0.9))
+    loop = ellipse(
+        X - middle, Y - 0.5 * (top + floor), half + 0.6, 0.5 * tall - 0.5
+    )  # a shoulder strap, at the sides
+    strap = outline(loop, dice.between(0.8, 1.5)) * (abs(X - middle) > half - 2.5)
+    paint(canvas, strap * flat * dice.happens(0.4), clamp(base * 0.9))
     fabric = cloth(dice, base, speckled=0.07, striped=0.02, checked=0.02, crease=0.04, noise=0.02)
     fabric += dice.near(0.0, 0.12) * (Y - top) / tall
     paint(canvas, body, fabric)

@@ -61,17 +61,12 @@ def gaussian_loss(images: Any, logits: Any, log_sigma: Any) -> Any:
 def optimal_log_sigma(images: Any, logits: Any) -> Any:
     """log of the sigma that fits this batch best, the root mean squared error (Rybkin et al. 2020): -> scalar."""
     squared = ops.square(images - ops.sigmoid(logits))
-    return ops.maximum(0.5 * ops.log(batch_mean(ops.mean(squared, axis=(1, 2, 3))) + 1e-12), MIN_LOG_SIGMA)
+    return ops.maximum(0.5 * ops.log(ops.mean(squared) + 1e-12), MIN_LOG_SIGMA)
 
 
 def kl_per_unit(z_mean: Any, z_log_var: Any) -> Any:
     """KL(N(z_mean, sigma^2) || N(0, 1)) of each latent unit in nats: (n, latent_dim) twice -> (n, latent_dim)."""
     return 0.5 * (ops.square(z_mean) + ops.exp(z_log_var) - 1.0 - z_log_var)
-
-
-def batch_mean(values: Any) -> Any:
-    """Mean over the batch, (n, ...) -> (...); 0 for n = 0, which a device gets when images are fewer than devices."""
-    return ops.sum(values, axis=0) / ops.cast(ops.maximum(ops.shape(values)[0], 1), "float32")
 
 
 def build_part(part: Part) -> keras.Model:
@@ -170,7 +165,7 @@ class VAE(keras.Model):
         kl = ops.sum(units, axis=1)  # (n,)
         self.trackers["reconstruction_loss"].update_state(reconstruction)
         self.trackers["kl_loss"].update_state(kl)
-        weight, pushed = self.beta + 0.0, batch_mean(kl)
+        weight, pushed = self.beta + 0.0, ops.mean(kl)
         if training:
             seen = ops.cast(ops.shape(kl)[0], "float32")
             sums = [ops.reshape(seen, (1,)), ops.sum(reconstruction, keepdims=True), ops.sum(units, axis=0)]
@@ -180,10 +175,10 @@ class VAE(keras.Model):
                     1.0, ops.cast(self.optimizer.iterations, "float32") / self.kl_warmup_steps
                 )
             if self.free_bits:
-                pushed = ops.sum(ops.maximum(batch_mean(units), self.free_bits))
+                pushed = ops.sum(ops.maximum(ops.mean(units, axis=0), self.free_bits))
         # Gradients are summed over the machines' devices, so each device answers for its share of the mean.
         replicas = getattr(getattr(self, "distribute_strategy", None), "num_replicas_in_sync", 1)
-        return (batch_mean(reconstruction) + weight * pushed) / replicas
+        return (ops.mean(reconstruction) + weight * pushed) / replicas
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         """Nothing: all is built. On several devices Keras would take a batch of the data to find that out, and lose it."""
@@ -193,8 +188,7 @@ class VAE(keras.Model):
         if not training:
             return self.log_sigma + 0.0
         best = optimal_log_sigma(images, logits)
-        share = 0.01 * ops.cast(ops.minimum(ops.shape(images)[0], 1), "float32")  # no images, no say
-        self.log_sigma.assign((1 - share) * self.log_sigma + share * ops.stop_gradient(best))
+        self.log_sigma.assign(0.99 * self.log_sigma + 0.01 * ops.stop_gradient(best))
         return best
 
 

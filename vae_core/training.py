@@ -189,9 +189,12 @@ class _Session:
         self, run: Run, model: ModelConfig, training: TrainingConfig, dataset: Dataset, show: Show | None,
         tensorboard: bool, checkpoint_seconds: float,
     ) -> None:  # fmt: skip
-        self.run, self.training, self.dataset = run, training, dataset
-        pixels = dataset.pixels("train")
-        self.pixels = pixels[: training.images] if training.images else pixels
+        self.run, self.training = run, training
+        self.pixels = dataset.pixels("train")[: training.images or None]
+        self.validation, self.validation_batch = dataset.images("validation"), VALIDATION_BATCH
+        devices = tf.distribute.get_strategy().num_replicas_in_sync
+        if devices > 1:
+            self.share_out(devices)
         per_epoch = -(-len(self.pixels) // training.batch_size)
         total = per_epoch * training.epochs
         self.progress = Progress(total, per_epoch)
@@ -213,6 +216,22 @@ class _Session:
         self.loggers = [self.history]
         if tensorboard:
             self.loggers.append(keras.callbacks.TensorBoard(str(run.path / "tensorboard"), update_freq=50))
+
+    def share_out(self, devices: int) -> None:
+        """Leave out the few images that would leave a device without any: a convolution of none is an error."""
+        if self.training.batch_size % devices:
+            raise RunError(
+                f"batch_size must be a multiple of the {devices} devices, got {self.training.batch_size}."
+            )
+        for name, images in (("train", self.pixels), ("validation", self.validation)):
+            if len(images) < devices:
+                raise RunError(
+                    f"{devices} devices need as many images, {name} has {len(images)}. Use --strategy default."
+                )
+        self.pixels = self.pixels[: len(self.pixels) // devices * devices]
+        parts = -(-len(self.validation) // VALIDATION_BATCH)
+        size = len(self.validation) // parts // devices * devices
+        self.validation, self.validation_batch = self.validation[: parts * size], size
 
     def fit(self) -> None:
         """Stock `fit`: what is left of the epoch that was begun, then the others."""
@@ -236,13 +255,13 @@ class _Session:
     def _fit(self, first: int, last: int, skip: int) -> None:
         options = tf.data.Options()
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-        validation = tf.data.Dataset.from_tensor_slices(self.dataset.images("validation"))
+        validation = tf.data.Dataset.from_tensor_slices(self.validation).batch(self.validation_batch)
         self.vae.fit(
             batches(self.pixels, self.training, first, last, skip).with_options(options),
             initial_epoch=first,
             epochs=last,
             steps_per_epoch=self.progress.steps_per_epoch - skip,
-            validation_data=validation.batch(VALIDATION_BATCH).with_options(options),
+            validation_data=validation.with_options(options),
             callbacks=[self.average, StopOnNaN(self.progress), self.recorder, self.remote, *self.loggers],
             shuffle=False,  # `batches` has seen to that
             verbose=0,

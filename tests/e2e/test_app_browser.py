@@ -1,0 +1,96 @@
+"""The front page in a real Chromium: what only a browser shows."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+from server import settle
+
+pytestmark = pytest.mark.browser
+
+
+def z_shown(page: Any) -> str:
+    return page.locator("strong", has_text="z = (").inner_text()
+
+
+def png() -> bytes:
+    image = Image.new("RGB", (300, 360), "#f0eee8")
+    ImageDraw.Draw(image).polygon(
+        [(90, 40), (210, 40), (280, 120), (210, 130), (210, 320), (90, 320), (90, 130), (20, 120)], "#334"
+    )
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def upload(page: Any, data: bytes) -> None:
+    page.set_input_files("input[type=file]", {"name": "shirt.png", "mimeType": "image/png", "buffer": data})
+
+
+def click_map(page: Any, right: float, down: float) -> None:
+    """A click at a place of the plot, as shares of its width and height."""
+    plot = page.locator(".js-plotly-plot .nsewdrag").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    page.mouse.move(box["x"] + right * box["width"], box["y"] + down * box["height"])
+    page.wait_for_timeout(150)  # plotly notices a pointer that rests
+    page.mouse.down()
+    page.mouse.up()
+
+
+def test_a_click_decodes_and_a_second_one_keeps_it(open_page: Any) -> None:
+    page = open_page()
+    first = z_shown(page)
+    before = page.locator("[data-testid=stImage] img").first.get_attribute("src")
+    click_map(page, 0.8, 0.2)
+    page.wait_for_function("old => !document.body.innerText.includes(old)", arg=first, timeout=20_000)
+    settle(page)
+    chosen = z_shown(page)
+    z1, z2 = (float(part) for part in chosen[len("z = (") : -1].split(","))
+    assert z1 > 1 and z2 > 1  # up and to the right, where the click was
+    assert page.locator("[data-testid=stImage] img").first.get_attribute("src") != before
+    page.wait_for_timeout(500)  # a double click would be something else
+    click_map(page, 0.8, 0.2)
+    page.wait_for_timeout(1000)
+    settle(page)
+    assert z_shown(page) == chosen
+
+
+def test_an_upload_is_rebuilt_and_a_text_file_is_refused(open_page: Any) -> None:
+    page = open_page()
+    upload(page, png())
+    page.get_by_text("Heatmap of conv_2").wait_for(timeout=20_000)
+    for alt in (
+        "Your picture as the model sees it",
+        "The model's reconstruction of your picture",
+        "Where conv_2 responds, over your picture",
+    ):
+        image = page.get_by_alt_text(alt)
+        image.wait_for(timeout=20_000)
+        assert image.evaluate("async image => { await image.decode(); return image.naturalWidth }") == 252
+    upload(page, b"these are words")
+    sentence = page.get_by_test_id("stAlert").get_by_test_id("stMarkdownContainer")
+    sentence.wait_for(timeout=20_000)
+    assert re.fullmatch(r"shirt\.png: .* no picture .*", sentence.inner_text().strip())  # one line
+    page.get_by_text("Heatmap of").wait_for(state="detached")  # nothing stale is left beside it
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_it_fits(open_page: Any, width: int, scheme: str) -> None:
+    page = open_page(width, 900, scheme)
+    page.locator(".js-plotly-plot .nsewdrag").first.wait_for(timeout=20_000)
+    sizes = page.evaluate(
+        "() => [document.documentElement.scrollWidth, document.querySelector('[data-testid=stMain]').scrollWidth]"
+    )
+    assert max(sizes) <= width  # nothing to scroll sideways
+    box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    assert 0.85 <= box["width"] / box["height"] <= 1.18  # garments keep their shape
+    background = page.evaluate(
+        "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
+    )
+    assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 18, 26)"}[scheme]

@@ -1,0 +1,229 @@
+"""The front page without a browser: cold, without a model, with a click, with uploads; and what it is drawn with."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import streamlit as st
+from hypothesis import given
+from hypothesis import strategies as some
+from PIL import Image
+from skimage.color import rgb2lab
+from streamlit.testing.v1 import AppTest
+from tiny_models import save_checkpoint
+
+from pages.ui import figures
+from vae_core.config import ModelConfig
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def fresh_caches() -> Iterator[None]:
+    yield
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], AppTest]:
+    """The front page on the models in a folder, run once."""
+
+    def start(folder: Path) -> AppTest:
+        monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(folder))
+        return AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
+
+    return start
+
+
+def words(at: AppTest) -> str:
+    assert not at.exception
+    return "\n".join(
+        element.value for element in [*at.markdown, *at.caption, *at.subheader, *at.info, *at.error]
+    )
+
+
+def png(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+TORN = png(np.random.default_rng(0).integers(0, 256, (40, 40), np.uint8))[:800]  # half a file
+
+
+def click(at: AppTest, *points: tuple[float, float]) -> AppTest:
+    at.session_state["map_chart"] = {"selection": {"points": [{"x": x, "y": y} for x, y in points]}}
+    return at.run()
+
+
+def test_cold(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
+    at = app(tiny_checkpoint.parent)
+    shown = words(at)
+    assert "Model **fashion-2d**: classic, 134,165 parameters" in shown
+    assert "Trained on **drawn clothes** (drawn by a test)" in shown  # the data source is always there
+    assert "200 of the 200 codes" in shown
+    assert "**z = (0.00, 0.00)**" in shown
+
+
+def test_no_tensorflow(tiny_checkpoint: Path) -> None:
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest\n"
+        "at = AppTest.from_file('streamlit_app.py', default_timeout=60).run()\n"
+        "assert not at.exception and len(at.subheader) == 3, at.exception\n"
+        "print(sorted({'tensorflow', 'keras', 'matplotlib.pyplot'} & set(sys.modules)))"
+    )
+    env = {**os.environ, "VAE_EXPLORER_CHECKPOINTS": str(tiny_checkpoint.parent)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+def test_without_a_model_says_what_to_do(app: Callable[[Path], AppTest], tmp_path: Path) -> None:
+    at = app(tmp_path)
+    assert "no two-dimensional model to show yet" in words(at)
+    assert at.code[0].value.startswith("python -m vae_core train")
+
+
+def test_a_damaged_model_is_named(app: Callable[[Path], AppTest], tmp_path: Path) -> None:
+    folder = save_checkpoint(tmp_path / "fashion-2d", ModelConfig("classic", 2))
+    (folder / "model.safetensors").write_bytes(b"torn")
+    assert "model.safetensors" in words(app(tmp_path))
+
+
+def test_another_2d_model_stands_in(app: Callable[[Path], AppTest], tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "a-large-one", ModelConfig("classic", 3))
+    save_checkpoint(tmp_path / "mine", ModelConfig("classic", 2))
+    assert "Model **mine**" in words(app(tmp_path))
+
+
+def test_a_model_written_anew_is_opened_anew(app: Callable[[Path], AppTest], tmp_path: Path) -> None:
+    folder = save_checkpoint(tmp_path / "mine", ModelConfig("classic", 2), codes=20)
+    at = app(tmp_path)
+    assert "20 of the 20 codes" in words(at)
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    save_checkpoint(folder, ModelConfig("classic", 2), codes=30)
+    assert "30 of the 30 codes" in words(at.run())
+
+
+def test_a_click_decodes_and_deselecting_keeps_it(
+    app: Callable[[Path], AppTest], tiny_checkpoint: Path
+) -> None:
+    at = app(tiny_checkpoint.parent)
+    before = at.image[0].value
+    assert "**z = (1.50, -0.75)**" in words(click(at, (1.5, -0.75)))
+    assert at.image[0].value != before
+    assert "**z = (1.50, -0.75)**" in words(click(at))
+
+
+def test_an_upload_is_rebuilt(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
+    at = app(tiny_checkpoint.parent)
+    garment = np.zeros((90, 60), np.uint8)
+    garment[10:80, 15:45] = 200
+    at.file_uploader(key="upload").set_value(("shirt.png", png(garment), "image/png")).run()
+    shown = words(at)
+    for expected in (
+        "**What the model sees**",
+        "**Reconstruction**",
+        "**Heatmap of conv_2**",
+        "MSE 0.",
+        "The star is your picture",
+    ):
+        assert expected in shown
+    assert "mean of 64 channels, natively 7 × 7" in shown
+    assert len(at.image) == 5  # decoded, seen, rebuilt, heatmap, its colours
+
+
+@pytest.mark.parametrize("data", [b"no picture at all", b"", TORN], ids=["text", "empty", "torn"])
+def test_a_bad_upload_gets_one_sentence(
+    app: Callable[[Path], AppTest], tiny_checkpoint: Path, data: bytes
+) -> None:
+    at = app(tiny_checkpoint.parent)
+    at.file_uploader(key="upload").set_value(("notes.png", data, "image/png")).run()
+    assert not at.exception
+    assert [error.value.startswith("notes.png: ") for error in at.error] == [True]
+    assert len(at.image) == 1
+
+
+# --- what it is drawn with ------------------------------------------------------------------------------------------
+
+# Machado, Oliveira & Fernandes 2009: what a dichromat sees, in linear RGB; normal vision first
+VISION = np.array(
+    [
+        np.eye(3),
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    ]
+)
+
+
+def linear_colours() -> np.ndarray:
+    rgb = np.array([[int(name[i : i + 2], 16) / 255 for i in (1, 3, 5)] for name in figures.CLASS_COLOURS])
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+@pytest.mark.parametrize("vision", VISION, ids=["normal", "protan", "deutan", "tritan"])
+def test_class_colours_are_told_apart(vision: np.ndarray) -> None:
+    seen = np.clip(linear_colours() @ vision.T, 0, 1)
+    lab = rgb2lab(np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055))
+    apart = np.linalg.norm(lab[:, None] - lab[None], axis=-1)
+    assert apart[~np.eye(10, dtype=bool)].min() >= 29
+
+
+def test_class_colours_stand_out_on_black() -> None:
+    luminance = linear_colours() @ [0.2126, 0.7152, 0.0722]
+    assert ((luminance + 0.05) / 0.05).min() >= 3.2
+
+
+@given(some.floats(0.01, 20), some.integers(1, 300))
+def test_the_map_holds_its_codes(spread: float, n: int) -> None:
+    codes = (spread * np.random.default_rng(n).standard_normal((n, 2))).astype(np.float32)
+    extent = figures.extent_of(codes)
+    assert 3 <= extent <= 6 and extent * 2 == int(extent * 2)
+    assert extent == 6 or (np.abs(codes).max(axis=1) <= extent).mean() >= 0.95
+    points = figures.lattice(extent)
+    assert points.shape == (figures.LATTICE**2, 2) and np.abs(points).max() == extent
+    assert points[0].tolist() == [-extent, extent]  # the top left corner comes first, as on the screen
+
+
+def map_of(labels: list[int], **more: Any) -> Any:
+    codes = np.arange(2 * len(labels), dtype=np.float32).reshape(-1, 2)
+    return figures.map_figure(
+        np.zeros((40, 40, 3), np.uint8), 3.0, codes, np.array(labels), ["a", "b", "c"], **more
+    )
+
+
+def test_only_the_lattice_takes_a_click() -> None:
+    figure = map_of([0, 2, 2], picture=np.array([9.0, 0.5]))
+    assert [trace.name for trace in figure.data] == ["a", "c", "lattice", "your picture"]  # no empty class
+    assert [trace.hoverinfo for trace in figure.data] == ["skip", "skip", None, "skip"]
+    lattice = figure.data[2]
+    assert lattice.marker.opacity == 0 and figure.layout.hoverdistance == -1
+    assert figure.data[3].x[0] == 3.0  # far outside: shown at the edge
+    assert figure.data[1].marker.color == figures.class_colour(2)
+
+
+def test_garments_are_centred_on_their_z() -> None:
+    image = map_of([0]).layout.images[0]
+    tile = image.sizex / figures.SIDE
+    assert image.x + tile / 2 == pytest.approx(-3) and image.y - tile / 2 == pytest.approx(3)
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (64, 64, 3), (400, 300), (8, 8, 3)])
+def test_enlarged_pixels_are_whole(shape: tuple[int, ...]) -> None:
+    image = np.random.default_rng(0).random(shape)
+    large = figures.enlarge(image)
+    times = large.shape[1] // shape[1]
+    assert large.dtype == np.uint8 and large.shape[:2] == (times * shape[0], times * shape[1])
+    assert np.array_equal(large[::times, ::times], np.round(255 * image).astype(np.uint8).squeeze())

@@ -1,0 +1,303 @@
+"""The command line: help, one clear line for a mistake, and everything after training without TensorFlow."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_runs import MODEL, SHAPE, save_npz
+
+from vae_core import checkpoints, presets
+from vae_core.__main__ import build_parser, main
+from vae_core.runs import Run
+
+ROOT = Path(checkpoints.__file__).parents[1]
+COMMANDS = ("train", "resume", "runs", "evaluate", "sample", "reconstruct", "heatmap", "export", "keep")
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_npz(tmp_path_factory.mktemp("data") / "squares.npz", 200)
+
+
+@pytest.fixture(scope="module")
+def trained(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run directory, made by the command."""
+    path = tmp_path_factory.mktemp("runs") / "demo"
+    words = f"train --preset classic --data {squares} --images 96 --epochs 2 --batch-size 16 --run-dir {path}"
+    assert main(words.split()) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def kept(trained: Path, squares: Path) -> Path:
+    """A checkpoint folder, made of it by `keep`."""
+    folder = trained.parent / "squares-2d"
+    assert main(["keep", str(trained), str(folder), "--data", str(squares), "--snapshots", "2"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run directory with random weights: no training, no TensorFlow."""
+    run = Run(tmp_path_factory.mktemp("quick") / "demo")
+    network = presets.build(MODEL)
+    rng = np.random.default_rng(0)
+    weights = {
+        name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in network.weight_shapes().items()
+    }
+    config: dict[str, Any] = {"name": "demo", "model": MODEL.to_dict(), "training": {}, "dataset": {}}
+    run.create(config, network)
+    codes = np.zeros((3, 2), np.float32)
+    run.save_snapshot(7, weights, {"z_mean": codes, "z_log_var": codes, "labels": np.zeros(3)})
+    run.write_status("finished", step=7, total_steps=7, loss=99.0)
+    return run.path
+
+
+# --- words --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example_that_parses(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    assert end.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    start = f"Example: python -m vae_core {command} "
+    assert start in text
+    example = text[text.index(start) :].removeprefix("Example: python -m vae_core ").split()
+    assert build_parser().parse_args(example).command == command
+
+
+def test_every_command_is_listed() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "vae_core", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert all(f"\n    {command} " in done.stdout for command in COMMANDS)
+    found = next(
+        action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction)
+    )
+    assert set(found.choices) == set(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "paint",
+        "train",
+        "train --run-dir x --preset large",
+        "train --run-dir x --epochs many",
+        "train --run-dir x --image-shape 64",
+        "sample",
+        "heatmap x --part middle",
+        "export x --output y",
+    ],
+)
+def test_misused_flags(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(words.split())
+    assert end.value.code == 2
+    assert "error: " in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            "train --data {npz} --run-dir {new} --latent-dim 0",
+            "latent_dim must be a whole number in 1..256, got 0",
+        ),
+        ("train --data {npz} --run-dir {new} --beta -1", "beta must be a number in 0..1e+09, got -1.0"),
+        ("train --data {new}.npz --run-dir {new}", "does not exist"),
+        (
+            "train --data drawn --image-shape 64x64x3 --run-dir {new}",
+            "--image-shape is for pictures of your own",
+        ),
+        ("resume {new}", "is no run directory"),
+        ("runs --stop {new}", "is no run directory"),
+        ("runs --stop {run}", "is finished; only a run in progress can be asked"),
+        ("sample {new}", "there is no model at"),
+        ("sample {run} -n 0", "-n must be in 1..10,000, got 0"),
+        (
+            "reconstruct {run} --data {npz} --index 20",
+            "--index must be in 0..19 for squares test, 20 images, got [20]",
+        ),
+        ("reconstruct {run} --picture {npz}", "squares.npz"),
+        ("heatmap {run} --data {npz} --layer dense_1", "--layer must be a convolution layer of the encoder"),
+        ("heatmap {run} --data {npz} --channel 64", "--channel must be in 0..63 for conv_2, got 64"),
+        ("heatmap {run} --data {npz} --colormap mud", "mud"),
+        ("evaluate {run} --data {npz} --write -n 3", "--write keeps the figures of the whole test split"),
+        ("evaluate {run} --data {new}", "does not exist"),
+        ("sample {run} --output {run}/nowhere/a.png", "nowhere"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(
+    words: str, message: str, quick: Path, squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled = [word.format(npz=squares, new=tmp_path / "new", run=quick) for word in words.split()]
+    assert main(filled) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and len(err.splitlines()) == 1 and err.startswith("error: ")
+    assert message in err
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_mistake_in_a_process_of_its_own() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "vae_core", "sample", "nowhere"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("error: there is no model at nowhere") and "Traceback" not in done.stderr
+
+
+# --- runs ---------------------------------------------------------------------------------------------------------
+
+
+def test_runs_are_listed(quick: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs", "--root", str(quick.parent)]) == 0
+    assert capsys.readouterr().out.split() == ["demo", "finished", "step", "7/7", "loss", "99.00"]
+    Run(tmp_path / "new").create({}, presets.build(MODEL))
+    assert main(["runs", "--root", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.split() == ["new", "waiting"]
+    assert main(["runs", "--root", str(tmp_path / "none")]) == 0
+    assert "Start one:  python -m vae_core train" in capsys.readouterr().out
+
+
+def test_follow_and_ask(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run(tmp_path / "demo")
+    run.create({}, presets.build(MODEL))
+    run.write_status("running", step=3, total_steps=9)
+
+    def obey() -> None:
+        for command, state in (("pause", "paused"), ("run", "running"), ("stop", "stopped")):
+            while run.control().command != command:
+                time.sleep(0.01)
+            run.write_status(state, step=3, total_steps=9)
+
+    trainer = threading.Thread(target=obey)
+    trainer.start()
+    for verb, state in (("pause", "paused"), ("continue", "running"), ("stop", "stopped")):
+        assert main(["runs", "--root", str(tmp_path), f"--{verb}", "demo"]) == 0
+        assert capsys.readouterr().out == f"{run.path}: {state}\n"
+    trainer.join()
+
+    run.write_status("running", step=4, total_steps=9)
+    threading.Timer(0.7, run.write_status, ["finished"], {"step": 9, "total_steps": 9}).start()
+    assert main(["runs", "--follow", str(run.path)]) == 0
+    out, err = capsys.readouterr()
+    assert out == f"{run.path}: finished\n" and "100%" in err
+
+
+# --- training -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_train_then_resume(trained: Path, squares: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run(trained)
+    assert run.state() == ("finished", "") and run.status()["total_steps"] == 12
+    assert run.config()["dataset"]["name"] == "squares"
+    assert run.config()["training"]["schedule"] == "constant"  # the recipe of `classic`
+    assert main(["resume", str(trained), "--data", str(squares)]) == 2
+    assert "has finished its epochs" in capsys.readouterr().err
+    assert main(["train", "--preset", "classic", "--data", str(squares), "--run-dir", str(trained)]) == 2
+    assert "holds a run already" in capsys.readouterr().err
+    assert run.state() == ("finished", "")
+
+
+@pytest.mark.slow
+def test_a_run_that_diverges_is_exit_code_1(
+    squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = f"train --preset classic --data {squares} --run-dir {tmp_path}/a --epochs 30 --learning-rate 1000 --beta 1e9"
+    assert main(words.split()) == 1
+    out, err = capsys.readouterr()
+    assert "NaN or infinite at step" in err and "Lower the learning rate" in err and "finished" not in out
+    assert main(["runs", "--root", str(tmp_path)]) == 0
+    assert "failed" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_keep_makes_a_whole_checkpoint(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = {path.name for path in kept.iterdir()}
+    assert names == {
+        "config.json", "network.json", "model.safetensors", "metrics.json", "latents.npz", "history.csv",
+        "MODEL_CARD.md", "snapshots",
+    }  # fmt: skip
+    loaded = checkpoints.load(kept)
+    assert loaded.step == 12 and loaded.metrics and loaded.model.image_shape == SHAPE
+    assert checkpoints.load_latents(kept).z_mean.shape == (20, 2)
+    assert len(list((kept / "snapshots").iterdir())) == 2
+
+
+AFTER_TRAINING = """
+import json, sys
+from vae_core.__main__ import main
+report = {}
+for words in json.loads(sys.argv[1]):
+    report[words[0] + " " + words[-1]] = main(words)
+report["imported"] = sorted({"tensorflow", "keras"} & set(sys.modules))
+sys.modules["keras"] = None  # as if TensorFlow were not installed
+report["train"] = main(["train", "--preset", "classic", "--data", sys.argv[2], "--run-dir", sys.argv[3]])
+print(json.dumps(report), file=sys.stderr)
+"""
+
+
+@pytest.mark.slow
+def test_everything_after_training_goes_without_tensorflow(kept: Path, squares: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "picture.png"
+    Image.fromarray(np.pad(np.full((20, 12), 200, np.uint8), 8)).save(picture)
+    model, data = str(kept), ["--data", str(squares)]
+    words = [
+        ["evaluate", model, *data, "--iwae", "3"],
+        ["evaluate", model, *data, "--write"],
+        ["sample", model, "-n", "5", "--output", f"{tmp_path}/samples.png"],
+        ["reconstruct", model, *data, "--index", "0", "3", "--output", f"{tmp_path}/index.png"],
+        ["reconstruct", model, "--picture", str(picture), "--output", f"{tmp_path}/own.png"],
+        ["heatmap", model, "--picture", str(picture), "--output", f"{tmp_path}/maps.png"],
+        ["heatmap", model, *data, "--part", "decoder", "--layer", "deconv_1", "--channel", "3", "--output", f"{tmp_path}/map.png"],
+        ["export", model, *data, "--format", "projector", "--output", f"{tmp_path}/projector"],
+        ["export", model, "--format", "onnx", "--output", f"{tmp_path}/onnx"],
+        ["export", model, "--format", "browser", "--output", f"{tmp_path}/browser"],
+    ]  # fmt: skip
+    code = [sys.executable, "-c", AFTER_TRAINING, json.dumps(words), str(squares), f"{tmp_path}/never"]
+    done = subprocess.run(code, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    report = json.loads(done.stderr.splitlines()[-1])
+    assert report.pop("imported") == [] and report.pop("train") == 2
+    assert set(report.values()) == {0}, done.stderr
+    assert "error: keras is not installed. Run: pip install -r requirements.txt" in done.stderr
+    assert not (tmp_path / "never").exists()
+
+    for name in ("samples", "index", "own", "maps", "map"):
+        with Image.open(tmp_path / f"{name}.png") as image:
+            assert min(image.size) >= 16 and np.ptp(np.asarray(image)) > 0
+    assert "| −ELBO, nats |" in done.stdout and "test, 20" in done.stdout
+    assert "5 samples of z ~ N(0, 1) decoded by squares-2d, seed 0" in done.stdout
+    assert "decoder/deconv_1, 1 channel(s) of 8×8, raw " in done.stdout
+    rows = (tmp_path / "projector" / "codes.tsv").read_text().splitlines()
+    assert len(rows) == 20 and all(len(row.split("\t")) == 2 for row in rows)
+    assert {path.name for path in (tmp_path / "onnx").iterdir()} == {"encoder.onnx", "decoder.onnx"}
+    assert (tmp_path / "browser" / "decoder.bin").stat().st_size % 4 == 0
+
+
+@pytest.mark.slow
+def test_export_keras(kept: Path, tmp_path: Path) -> None:
+    assert main(["export", str(kept), "--format", "keras", "--output", str(tmp_path / "a" / "b")]) == 0
+    assert {path.name for path in (tmp_path / "a" / "b").iterdir()} == {"encoder.keras", "decoder.keras"}

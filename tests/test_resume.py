@@ -1,0 +1,198 @@
+"""Stopped, killed, out of space: what is lost is at most what came after the last checkpoint."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+from tensorflow.python.framework.config import disable_op_determinism
+from tiny_runs import MODEL, Squares, events, recipe, save_npz, wait_for
+
+from vae_core import __main__ as command_line
+from vae_core import callbacks, datasets, training
+from vae_core.runs import Run, RunError
+
+pytestmark = pytest.mark.slow
+
+# 18 steps, 6 an epoch; everything that has a state of its own is on
+CONFIG = recipe(epochs=3, ema=0.9, schedule="cosine", kl_warmup=0.5)
+
+
+@pytest.fixture(autouse=True)
+def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callbacks, "REPORT_SECONDS", 0.0)
+    monkeypatch.setattr(callbacks, "AVERAGE_EVERY", 2)
+
+
+@pytest.fixture(scope="module")
+def never_stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    run = Run(tmp_path_factory.mktemp("runs") / "whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(callbacks, "AVERAGE_EVERY", 2)
+        assert training.train(MODEL, CONFIG, Squares(), run, deterministic=True) == "finished"
+    yield run
+    disable_op_determinism()
+
+
+def everything(run: Run) -> dict[str, np.ndarray]:
+    """Weights that are trained, their average, the optimizer's memory, the state of the random numbers."""
+    state = run.load_state()
+    assert state is not None
+    return state[0]
+
+
+@pytest.mark.parametrize("stops", [(8,), (6,), (3, 13)], ids=["mid-epoch", "end of an epoch", "twice"])
+def test_stopped_and_resumed_is_never_stopped(
+    never_stopped: Run, tmp_path: Path, stops: tuple[int, ...]
+) -> None:
+    run = Run(tmp_path / "demo")
+
+    def stop(row: dict[str, Any]) -> None:
+        if row["step"] in stops and row["state"] == "running":
+            run.ask(command="stop")
+
+    assert training.train(MODEL, CONFIG, Squares(), run, show=stop, deterministic=True) == "stopped"
+    for at in stops:
+        assert run.state() == ("stopped", "") and run.status()["step"] == at
+        state = training.resume(run, Squares(), show=stop, deterministic=True)
+    assert state == "finished"
+    whole, parts = everything(never_stopped), everything(run)
+    assert set(whole) == set(parts) and any(name.startswith("average/") for name in whole)
+    for name, array in whole.items():
+        if array.shape != (2 + MODEL.latent_dim,):  # `terms`, zeroed at each report
+            np.testing.assert_allclose(parts[name], array, rtol=0, atol=1e-5, err_msg=name)
+    for name, array in never_stopped.snapshot_weights().items():
+        np.testing.assert_allclose(run.snapshot_weights()[name], array, rtol=0, atol=1e-5)
+    steps = [row["step"] for row in run.metrics() if row["kind"] == "step"]
+    assert steps == list(range(1, 19))
+    assert events(run) == ["stopped", "resumed"] * len(stops) + ["finished"]
+
+
+def test_stopped_while_validating_too(never_stopped: Run, tmp_path: Path) -> None:
+    """The model holds the average then, which must not be taken for what was trained."""
+    run, ask = Run(tmp_path / "demo"), "on_test_batch_end"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(callbacks.Recorder, ask, lambda self, batch, logs=None: run.ask(command="stop"))
+        assert training.train(MODEL, CONFIG, Squares(), run, deterministic=True) == "stopped"
+    assert run.status()["step"] == 6
+    assert training.resume(run, Squares(), deterministic=True) == "finished"
+    for name, array in never_stopped.snapshot_weights().items():
+        np.testing.assert_allclose(run.snapshot_weights()[name], array, rtol=0, atol=1e-5)
+
+
+def test_other_data_are_refused(never_stopped: Run, tmp_path: Path) -> None:
+    run = Run(tmp_path / "demo")
+    run.create({**never_stopped.config()}, never_stopped.network())
+    with pytest.raises(RunError, match=r"was trained on squares \(drawn by a test\).* Pass the same --data"):
+        training.resume(run, Squares(train=97))
+    (run.path / "config.json").write_text('{"format_version": 9}')
+    with pytest.raises(RunError, match="is in format 9, this program reads 1"):
+        training.resume(run, Squares())
+
+
+def test_killed_before_the_first_checkpoint_begins_again(never_stopped: Run, tmp_path: Path) -> None:
+    run = Run(tmp_path / "demo")
+    run.create(never_stopped.config(), never_stopped.network())
+    run.append_metrics({"kind": "step", "step": 3})
+    assert training.resume(run, Squares(), deterministic=True) == "finished"
+    assert [row["step"] for row in run.metrics() if row["kind"] == "step"] == list(range(1, 19))
+
+
+def test_kill_9_at_any_moment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A real process, asked, refused to share, killed, and continued."""
+    data, run = save_npz(tmp_path / "squares.npz", 600), Run(tmp_path / "demo")
+    command = f"train --preset classic --data {data} --run-dir {run.path} --epochs 1000 --batch-size 16 --checkpoint-seconds 0.3"
+    root = Path(training.__file__).parents[1]
+    with open(tmp_path / "log", "w") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "vae_core", *command.split()], cwd=root, stdout=log, stderr=log
+        )
+    try:
+        wait_for(lambda: run.load_state() or child.poll() is not None, "a checkpoint", 120)
+        assert child.poll() is None, (tmp_path / "log").read_text()
+
+        dataset = datasets.load(str(data))
+        with pytest.raises(RunError, match=rf"being trained by another process \(pid {child.pid}\)"):
+            training.resume(run, dataset)
+        at = run.status()["step"]
+        wait_for(lambda: run.status()["step"] > at, "the first trainer going on")
+
+        for verb, state in (("pause", "paused"), ("continue", "running")):
+            assert command_line.main(["runs", "--root", str(tmp_path), f"--{verb}", "demo"]) == 0
+            assert f"demo: {state}" in capsys.readouterr().out and run.state()[0] == state
+
+        time.sleep(random.uniform(0.0, 0.6))
+        last = run.load_state()
+    finally:
+        child.kill()
+        child.wait()
+    assert last is not None
+    state, why = run.state()
+    assert state == "failed" and "Resume continues from the last checkpoint" in why
+    assert command_line.main(["runs", "--pause", str(run.path)]) == 2
+    assert "only a run in progress can be asked" in capsys.readouterr().err
+
+    kept, seen = run.load_state(), [row["step"] for row in run.metrics() if row["kind"] == "step"][-1]
+    assert kept is not None and last[1]["step"] <= kept[1]["step"]
+    with open(run.path / "metrics.jsonl", "a") as file:
+        file.write('{"kind": "step", "st')  # as a kill in the middle of a write would leave it
+
+    def stop(row: dict[str, Any]) -> None:
+        if row["step"] >= max(seen, kept[1]["step"]) + 5:
+            run.ask(command="stop")
+
+    assert training.resume(run, dataset, show=stop) == "stopped"
+    resumed = [row for row in run.metrics() if row.get("event") == "resumed"]
+    assert [row["step"] for row in resumed] == [kept[1]["step"]]
+    steps = [row["step"] for row in run.metrics() if row["kind"] == "step"]
+    assert steps == sorted(set(steps)) and steps[-1] > seen
+    assert {"paused", "continued", "resumed", "stopped"} <= set(events(run))
+    assert all(step <= steps[-1] for step in run.snapshots())
+
+
+FULL = """
+import os, resource, sys
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+sys.path.insert(0, sys.argv[1])
+from tiny_runs import MODEL, Squares, recipe
+from vae_core import callbacks, commands, training
+from vae_core.runs import Run
+callbacks.REPORT_SECONDS = 0.0
+run = Run(sys.argv[2])
+def fill(row):
+    if row["step"] == 8:  # the first epoch's checkpoint is there; from now on files end at 60 kB
+        resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, resource.RLIM_INFINITY))
+def go(module, show):
+    return module.train(MODEL, recipe(), Squares(), run, show=fill)
+try:
+    commands._watched(run, go)
+except commands.TrainingFailed as error:
+    print(error)
+    sys.exit(1)
+"""
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    """Files that cannot grow stand in for it: Python ignores SIGXFSZ, so a write fails as it does on a full disk."""
+    run = Run(tmp_path / "demo")
+    code = [sys.executable, "-c", FULL, str(Path(__file__).parent), str(run.path)]
+    done = subprocess.run(code, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 1, done.stderr[-3000:]
+    assert "could not write" in done.stdout and "Free some space, then resume." in done.stdout
+    state, why = run.state()
+    assert state == "failed" and "could not write" in why and run.status()["step"] >= 8
+    kept = run.load_state()
+    assert kept is not None and kept[1]["step"] == 6  # the earlier checkpoint is whole
+    assert not list((run.path / "checkpoint").glob(".*"))
+    assert training.resume(run, Squares()) == "finished"
+    assert events(run) == ["resumed", "finished"] and run.state() == ("finished", "")
