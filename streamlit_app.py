@@ -163,7 +163,7 @@ def inside(model: Opened, picture: Prepared, slots: Sequence[DeltaGenerator]) ->
             alt="The heatmap's colours, low to high",
         )
         st.caption(
-            f"{found.low:.2f} (left) to {found.high:.2f} (right): mean of {channels} channels, natively {height} × {width}. "
+            f"{found.low:.3g} (left) to {found.high:.3g} (right): mean of {channels} channels, natively {height} × {width}. "
             "A strong response is not importance."
         )
 

@@ -51,6 +51,35 @@ def figures_table(figures: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def comparison_table(models: list[Checkpoint]) -> str:
+    """The models' figures side by side as Markdown, from their metrics.json, with split, n and method below."""
+    columns = {name: label for name, label in ROWS.items() if any(name in (m.metrics or {}) for m in models)}
+    heads = ["model", "preset", "units", "parameters", *columns.values()]
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    notes: dict[str, None] = {}  # an ordered set
+    for model in models:
+        figures = model.metrics or {}
+        values = [_shown(figures[name]["value"]) if name in figures else "–" for name in columns]
+        first = [
+            f"`{model.name}`",
+            model.model.preset,
+            str(model.model.latent_dim),
+            f"{model.network.parameters():,}",
+        ]
+        lines.append("| " + " | ".join([*first, *values]) + " |")
+        for name, label in columns.items():
+            if name in figures:
+                found = figures[name]
+                notes[f"{label}: {found['split']}, {found['n']:,} images; {found['method']}."] = None
+    return "\n".join([*lines, "", *(f"- {note}" for note in notes)])
+
+
+def _shown(value: float | int) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
+
+
 def model_card(name: str, config: Mapping[str, Any], parameters: int, figures: Mapping[str, Any]) -> str:
     """MODEL_CARD.md: what it is, how it was trained, what was measured, what it is not for."""
     model, training, data = config["model"], config["training"], config["dataset"]

@@ -144,6 +144,14 @@ def evaluate(model: str, data: str, split: str, n: int | None, iwae: int, seed: 
         cards.write_into(checkpoint, figures)
 
 
+def models(root: str) -> None:
+    """A table of the models in a folder, with their measured figures."""
+    from vae_core import cards, checkpoints
+
+    found = [checkpoints.load(path) for path in checkpoints.list_checkpoints(root)]
+    print(cards.comparison_table(found) if found else f"no models in {root}. `keep` makes one of a run.")
+
+
 def sample(model: str, n: int, seed: int, output: str) -> None:
     """Decode draws from the prior into one PNG."""
     from vae_core import latent

@@ -31,7 +31,7 @@ class Engine:
 
     def __init__(self, network: Network, weights: Weights, threads: int = 0, only: str | None = None) -> None:
         check_weights(network, weights, only=only)
-        self.network = network
+        self.network, self._only = network, only
         self.weights = {name: np.asarray(array, np.float32) for name, array in weights.items()}
         self.latent_dim = network.latent_dim
         self.image_shape = network.image_shape
@@ -85,6 +85,10 @@ class Engine:
 
     def _session(self, part: Part, every: bool) -> ort.InferenceSession:
         key = (part.name, every)
+        if self._only not in (None, part.name):
+            raise ValueError(
+                f"this engine holds the {self._only} alone; it has no {part.name}. Open the whole model for that."
+            )
         with self._lock:
             if key not in self._sessions:
                 model = onnx_model(part, self.weights, every=every)

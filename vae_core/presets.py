@@ -58,17 +58,23 @@ def swift(config: ModelConfig) -> tuple[list[Layer], list[Layer]]:
     """Ours: convolutions at 28, 14 and 7 pixels to look at, on the way in and on the way out.
 
     Up to four latent units, z is given to the decoder with its Fourier features, so that a small plane can hold sharp
-    borders, and a narrow dense layer keeps the decoder light enough for a browser and for the frames of a timeline.
-    With more units the decoder is wider, and dropout keeps the encoder from learning the training images by heart.
+    borders, and the decoder is light enough for a browser and for the frames of a timeline. With more units it is wider,
+    and dropout keeps the encoder from learning the training images by heart. Larger pictures are halved once or
+    more again, until a side is 8 or less or odd: the dense layers do not grow with them.
     """
-    height, width, _ = config.image_shape
     plane = config.latent_dim <= 4
     filters = 32 if plane else 64
-    small = (height // 4, width // 4, filters)
+    halvings = 2
+    while min(side / 2**halvings for side in config.image_shape[:2]) > 8 and _divides(config, halvings + 1):
+        halvings += 1
+    height, width = (side // 2**halvings for side in config.image_shape[:2])
+    small = (height, width, filters)
     encoder = [
         Layer("conv_1", "conv2d", 8, kernel=3, activation="relu"),  # (n, 28, 28, 8)
-        Layer("conv_2", "conv2d", 32, kernel=3, strides=2, activation="relu"),  # (n, 14, 14, 32)
-        Layer("conv_3", "conv2d", 64, kernel=3, strides=2, activation="relu"),  # (n, 7, 7, 64)
+        *(
+            Layer(f"conv_{i + 2}", "conv2d", 32 if i == 0 else 64, kernel=3, strides=2, activation="relu")
+            for i in range(halvings)  # (n, 14, 14, 32), (n, 7, 7, 64)
+        ),
         Layer("flatten", "flatten"),  # (n, 3136)
         Layer("dropout_1", "dropout", rate=0.2),
         Layer("dense_1", "dense", 512, activation="relu"),  # (n, 512)
@@ -80,15 +86,27 @@ def swift(config: ModelConfig) -> tuple[list[Layer], list[Layer]]:
         Layer("dense_2", "dense", 256 if plane else 512, activation="relu"),
         Layer("dense_3", "dense", math.prod(small), activation="relu"),  # (n, 1568 or 3136)
         Layer("reshape", "reshape", target=small),  # (n, 7, 7, 32 or 64)
+        *(
+            Layer(f"deconv_{i + 1}", "conv2d_transpose", filters, kernel=3, strides=2, activation="relu")
+            for i in range(halvings - 1)  # (n, 14, 14, 32 or 64)
+        ),
         Layer(
-            "deconv_1", "conv2d_transpose", filters, kernel=3, strides=2, activation="relu"
-        ),  # (n, 14, 14, ...)
-        Layer("deconv_2", "conv2d_transpose", 8 if plane else 16, kernel=3, strides=2, activation="relu"),
+            f"deconv_{halvings}",
+            "conv2d_transpose",
+            8 if plane else 16,
+            kernel=3,
+            strides=2,
+            activation="relu",
+        ),
     ]
     left_out = "dropout" if plane else "fourier"
     return [layer for layer in encoder if layer.kind != left_out], [
         layer for layer in decoder if layer.kind != left_out
     ]
+
+
+def _divides(config: ModelConfig, halvings: int) -> bool:
+    return all(side % 2**halvings == 0 for side in config.image_shape[:2])
 
 
 BUILDERS: dict[str, Callable[[ModelConfig], tuple[list[Layer], list[Layer]]]] = {

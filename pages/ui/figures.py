@@ -62,7 +62,7 @@ def map_figure(
             figure.add_trace(
                 go.Scattergl(
                     x=chosen[:, 0], y=chosen[:, 1], mode="markers", name=name, hoverinfo="skip",
-                    marker={"size": 6, "color": class_colour(label), "line": {"width": 1, "color": "#000000"}},
+                    marker={"size": 5, "color": class_colour(label), "line": {"width": 1, "color": "#000000"}},
                 )
             )  # fmt: skip
     points = lattice(extent)
