@@ -21,7 +21,9 @@ from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
 
 from pages.ui import figures
+from vae_core import checkpoints
 from vae_core.config import ModelConfig
+from vae_core.runs import Run
 
 ROOT = Path(__file__).parents[1]
 
@@ -103,6 +105,31 @@ def test_another_2d_model_stands_in(app: Callable[[Path], AppTest], tmp_path: Pa
     save_checkpoint(tmp_path / "a-large-one", ModelConfig("classic", 3))
     save_checkpoint(tmp_path / "mine", ModelConfig("classic", 2))
     assert "Model **mine**" in words(app(tmp_path))
+
+
+def test_a_run_can_be_looked_at_while_it_trains(
+    app: Callable[[Path], AppTest], tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    kept, run = checkpoints.load(tiny_checkpoint), Run(tmp_path / "fashion-2d")
+    config = {
+        "model": kept.model.to_dict(),
+        "training": kept.training.to_dict(),
+        "dataset": dict(kept.dataset),
+    }
+    run.create(config, kept.network)
+    assert "no snapshot yet" in words(app(tmp_path))
+    codes = {"z_mean": np.zeros((40, 2), np.float32), "z_log_var": np.zeros((40, 2), np.float32)}
+    run.save_snapshot(7, kept.weights, {**codes, "labels": np.zeros(40, np.uint8)})
+    assert "40 of the 40 codes" in words(app(tmp_path))
+
+
+def test_large_and_coloured_pictures(app: Callable[[Path], AppTest], tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "photos", ModelConfig("classic", 2, (128, 64, 3)))
+    at = app(tmp_path)
+    at.file_uploader(key="upload").set_value(
+        ("red.png", png(np.full((50, 50, 3), [200, 30, 30], np.uint8)), "image/png")
+    ).run()
+    assert "natively 32 × 16" in words(at)
 
 
 def test_a_model_written_anew_is_opened_anew(app: Callable[[Path], AppTest], tmp_path: Path) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vae_core.checkpoints import Checkpoint
 from vae_core.datasets import Dataset
 from vae_core.files import write_bytes, write_json
+from vae_core.network import Network, Weights
 
 SPRITE_IMAGES = 10_000  # a sprite of 100 × 100 thumbnails
 
@@ -41,18 +43,25 @@ def keras_files(checkpoint: Checkpoint, folder: Path) -> list[Path]:
     return written
 
 
-def browser(checkpoint: Checkpoint, folder: Path) -> list[Path]:
-    """decoder.json (the layer list, and where each weight lies) and decoder.bin (float32, little-endian)."""
-    names = list(checkpoint.network.decoder.weight_shapes())
-    arrays = [np.ascontiguousarray(checkpoint.weights[name], "<f4") for name in names]
+def packed_decoder(network: Network, weights: Weights) -> tuple[dict[str, Any], bytes]:
+    """The decoder for a browser: its layer list with each weight's shape and its offset, counted in float32 values,
+    in the bytes beside it (float32, little-endian, Keras' layouts)."""
+    names = list(network.decoder.weight_shapes())
+    arrays = [np.ascontiguousarray(weights[name], "<f4") for name in names]
     ends = np.cumsum([array.size for array in arrays]).tolist()
-    weights = {
+    places = {
         name: {"offset": end - array.size, "shape": list(array.shape)}
         for name, array, end in zip(names, arrays, ends, strict=True)
     }
-    description = {"decoder": checkpoint.network.to_dict()["decoder"], "weights": weights}
+    description = {"decoder": network.to_dict()["decoder"], "weights": places}
+    return description, b"".join(array.tobytes() for array in arrays)
+
+
+def browser(checkpoint: Checkpoint, folder: Path) -> list[Path]:
+    """decoder.json (the layer list, and where each weight lies) and decoder.bin (float32, little-endian)."""
+    description, weights = packed_decoder(checkpoint.network, checkpoint.weights)
     write_json(folder / "decoder.json", description)
-    write_bytes(folder / "decoder.bin", b"".join(array.tobytes() for array in arrays))
+    write_bytes(folder / "decoder.bin", weights)
     return [folder / "decoder.json", folder / "decoder.bin"]
 
 

@@ -21,6 +21,7 @@ from vae_core.heatmaps import mosaic
 from vae_core.runs import Run, list_runs
 
 ROOT = Path(__file__).parents[2]
+THUMB = 64  # pixels a side of a garment on the map: larger models are thinned to this
 VARIABLE = "VAE_EXPLORER_CHECKPOINTS"  # another folder with models; then only that one is looked in
 
 # Streamlit collects garbage after every run; what the imports have left behind need not be looked through each time.
@@ -83,7 +84,9 @@ def open_model(path: str, changed: int) -> Opened:
     latents = _latents(checkpoint)
     extent = extent_of(latents.z_mean)
     z, _ = latent.grid(2, SIDE, extent=extent)
-    return Opened(checkpoint, engine, latents, extent, mosaic(engine.decode(z), columns=SIDE, gap=0))
+    step = -(-max(engine.image_shape[:2]) // THUMB)
+    garments = engine.decode(z)[:, ::step, ::step]
+    return Opened(checkpoint, engine, latents, extent, mosaic(garments, columns=SIDE, gap=0))
 
 
 def _latents(checkpoint: Checkpoint) -> Latents:
