@@ -52,7 +52,7 @@ def empty_state() -> None:
         icon=":material/info:",
     )
     st.code("python -m vae_core train --epochs 2 --run-dir runs/demo", language="bash")
-    st.caption("It takes a few minutes on a CPU, and shows up here from its first snapshot on.")
+    st.caption("It shows up here from its first snapshot on.")
 
 
 def source_line(model: Opened) -> str:

@@ -268,7 +268,12 @@ def _pictures(
     if picture:
         from vae_core.preprocessing import prepare
 
-        prepared = [prepare(Path(name), checkpoint.model.image_shape).image for name in picture]
+        prepared = []
+        for name in picture:
+            try:
+                prepared.append(prepare(Path(name), checkpoint.model.image_shape).image)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
         return np.stack(prepared), [Path(name).name for name in picture]
     dataset = _data(data, checkpoint.model.image_shape)
     size, chosen = dataset.sizes["test"], index or [0]

@@ -1,0 +1,94 @@
+// Decoding that nobody waits for (the tiles, the atlas), in a worker: the pointer's decodes stay quick meanwhile.
+
+/** ask(tag, z) queues a decode, whose result comes as onImage(tag, image); clear() forgets what is not begun yet. */
+function makeBackground(description, buffer, onImage) {
+  const BATCH = 8;
+  let queue = [], busy = 0, ended = false, worker = null, decode = null, url = null, serial = 0;
+
+  function done(batch, images) {
+    busy--;
+    if (batch.round === serial) batch.jobs.forEach(({ tag }, i) => onImage(tag, images[i]));
+    next();
+  }
+
+  function here(batch) { // no workers in this place: small slices between frames
+    decode ??= makeDecoder(description, buffer);
+    setTimeout(() => !ended && done(batch, batch.jobs.map(({ z }) => decode(z).slice())), 20);
+  }
+
+  const flying = [];
+  function next() {
+    while (!ended && queue.length && busy < (worker ? 2 : 1)) {
+      const batch = { jobs: queue.splice(0, worker ? BATCH : 1), round: serial };
+      busy++;
+      if (!worker) return here(batch);
+      flying.push(batch);
+      worker.postMessage(batch.jobs.map(({ z }) => z));
+    }
+  }
+
+  function fallBack() {
+    worker?.terminate();
+    worker = null;
+    flying.splice(0).forEach(here);
+  }
+
+  try {
+    const source = `const decode = (${makeDecoder})(...Object.values(SETUP));
+      onmessage = ({ data }) => { const images = data.map((z) => decode(z).slice());
+      postMessage(images, images.map((image) => image.buffer)); };`;
+    const start = `onmessage = ({ data: SETUP }) => { ${source} };`;
+    url = URL.createObjectURL(new Blob([start], { type: "text/javascript" }));
+    worker = new Worker(url);
+    worker.onmessage = ({ data }) => done(flying.shift(), data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      fallBack();
+    };
+    worker.postMessage({ description, buffer });
+  } catch {
+    worker = null;
+  }
+
+  return {
+    ask(tag, z) {
+      queue.push({ tag, z: Float32Array.from(z) });
+    },
+    start: next,
+    clear() {
+      queue = [];
+      serial++;
+    },
+    waiting: () => queue.length + busy,
+    end() {
+      ended = true;
+      worker?.terminate();
+      if (url) URL.revokeObjectURL(url);
+    },
+  };
+}
+
+// For decoders too heavy to follow a pointer: SIDE x SIDE decoded pictures over the plane, blended in between.
+function makeAtlas(extent, pixels, side = 41) {
+  const images = new Array(side * side), blended = new Float32Array(pixels), step = (2 * extent) / (side - 1);
+  return {
+    points: images.keys(),
+    place: (i) => [-extent + (i % side) * step, -extent + Math.floor(i / side) * step],
+    put(i, image) {
+      images[i] = image;
+    },
+    /** Bilinear blend at (a, b); null outside, or while its four neighbours are not decoded yet. */
+    blend([a, b]) {
+      const x = (a + extent) / step, y = (b + extent) / step, i = Math.floor(x), j = Math.floor(y);
+      const corners = [images[j * side + i], images[j * side + i + 1], images[(j + 1) * side + i], images[(j + 1) * side + i + 1]];
+      if (i < 0 || j < 0 || i + 1 >= side || j + 1 >= side || corners.some((corner) => !corner)) return null;
+      const u = x - i, v = y - j, shares = [(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v];
+      for (let p = 0; p < pixels; p++) {
+        let sum = 0;
+        for (let c = 0; c < 4; c++) sum += shares[c] * corners[c][p];
+        blended[p] = sum;
+      }
+      return blended;
+    },
+  };
+}

@@ -1,0 +1,159 @@
+// What is drawn, on three canvases that lie on each other: tiles, marks (codes, circles, numbers), and what moves.
+
+/** A float picture (h, w, c) in [0, 1] onto a canvas of its own size. */
+function paint(canvas, image, [height, width, channels]) {
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  const context = canvas.getContext("2d");
+  canvas.pixels ??= context.createImageData(width, height);
+  if (canvas.pixels.width !== width || canvas.pixels.height !== height) {
+    canvas.pixels = context.createImageData(width, height);
+  }
+  const target = canvas.pixels.data;
+  for (let p = 0, at = 0; p < height * width; p++, at += 4) {
+    for (let c = 0; c < 3; c++) target[at + c] = 255 * image[p * channels + (channels === 3 ? c : 0)] + 0.5;
+    target[at + 3] = 255;
+  }
+  context.putImageData(canvas.pixels, 0, 0);
+}
+
+function line(context, view, points) {
+  context.beginPath();
+  points.forEach((point, i) => context[i ? "lineTo" : "moveTo"](...view.toScreen(point)));
+  context.stroke();
+}
+
+/** A light line on a dark one: seen on any picture and on black. */
+function outlined(context, width, colour, stroke) {
+  for (const [extra, style] of [[2, "rgba(0, 0, 0, 0.75)"], [0, colour]]) {
+    context.lineWidth = width + extra;
+    context.strokeStyle = style;
+    stroke();
+  }
+}
+
+/** One tile where it lies; edges are rounded alike for neighbours, so that no seam shows. */
+function drawTile(context, view, tile, cell) {
+  const scale = view.size / (2 * view.half);
+  const x = (u) => Math.round((u - view.centre[0] + view.half) * scale);
+  const y = (u) => Math.round((view.centre[1] + view.half - u) * scale);
+  const left = x(cell.left), top = y(cell.bottom + cell.step);
+  const width = x(cell.left + cell.step) - left, height = y(cell.bottom) - top;
+  context.imageSmoothingEnabled = width < tile.width; // enlarged pixels stay crisp, shrunk ones are averaged
+  context.drawImage(tile, left, top, width, height);
+}
+
+/** A round mark for each class, drawn once and stamped thousands of times. */
+function makeStamps(colours, radius, ratio) {
+  return colours.map((colour) => {
+    const side = Math.ceil(2 * (radius + 1.5) * ratio), stamp = document.createElement("canvas");
+    stamp.width = stamp.height = side;
+    const context = stamp.getContext("2d");
+    context.scale(ratio, ratio);
+    context.beginPath();
+    context.arc(side / 2 / ratio, side / 2 / ratio, radius, 0, 2 * Math.PI);
+    context.fillStyle = colour;
+    context.fill();
+    context.lineWidth = 0.8;
+    context.strokeStyle = "#000";
+    context.stroke();
+    return stamp;
+  });
+}
+
+/** The first `count` codes (they lie in random order) of the shown classes that are on screen. Returns how many it drew. */
+function drawCodes(context, view, codes, count, hidden, stamps, ratio) {
+  let drawn = 0;
+  for (let i = 0; i < count; i++) {
+    const label = codes.labels[i];
+    if (hidden.has(label)) continue;
+    const [x, y] = view.toScreen([codes.places[2 * i], codes.places[2 * i + 1]]);
+    if (x < -4 || y < -4 || x > view.size + 4 || y > view.size + 4) continue;
+    const stamp = stamps[label], side = stamp.width / ratio;
+    context.drawImage(stamp, x - side / 2, y - side / 2, side, side);
+    drawn++;
+  }
+  return drawn;
+}
+
+/** The nearest drawn code within `reach` pixels of (x, y): its position in the random order, or -1. */
+function nearestCode(view, codes, count, hidden, [x, y], reach) {
+  let found = -1, best = reach * reach;
+  const [left, top] = view.fromScreen([x - reach, y - reach]), [right, bottom] = view.fromScreen([x + reach, y + reach]);
+  for (let i = 0; i < count; i++) {
+    const a = codes.places[2 * i], b = codes.places[2 * i + 1];
+    if (a < left || a > right || b < bottom || b > top || hidden.has(codes.labels[i])) continue;
+    const at = view.toScreen([a, b]), far = (at[0] - x) ** 2 + (at[1] - y) ** 2;
+    if (far <= best) [found, best] = [i, far];
+  }
+  return found;
+}
+
+function drawPrior(context, view) {
+  context.setLineDash([5, 4]);
+  for (const sigmas of [1, 2, 3]) {
+    const ring = ellipse([0, 0], [1, 0, 1], sigmas, 120);
+    outlined(context, 1, "rgba(255, 255, 255, 0.85)", () => line(context, view, ring));
+    label(context, `${sigmas}σ`, ...view.toScreen([0, sigmas]), "center", 12);
+  }
+  context.setLineDash([]);
+}
+
+function label(context, text, x, y, align, below = 0) {
+  context.font = "11px system-ui, sans-serif";
+  context.textAlign = align;
+  context.lineWidth = 3;
+  context.strokeStyle = "#000";
+  context.strokeText(text, x, y + below);
+  context.fillStyle = "#fff";
+  context.fillText(text, x, y + below);
+}
+
+/** Numbers along the lower and the left edge. */
+function drawScale(context, view, names) {
+  const [from] = view.fromScreen([0, 0]), [to] = view.fromScreen([view.size, 0]);
+  const rough = (to - from) / 6, power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((times) => times * power >= rough);
+  const text = (value) => String(Number(value.toFixed(4))).replace("-", "−");
+  const [, low] = view.fromScreen([0, view.size]), [, high] = view.fromScreen([0, 0]);
+  for (let value = Math.ceil(from / step) * step; value <= to; value += step) {
+    const [x] = view.toScreen([value, 0]);
+    if (x > 24 && x < view.size - 40) label(context, text(value), x, view.size - 5, "center");
+  }
+  for (let value = Math.ceil(low / step) * step; value <= high; value += step) {
+    const [, y] = view.toScreen([0, value]);
+    if (y > 24 && y < view.size - 24) label(context, text(value), 4, y + 4, "left");
+  }
+  label(context, `${names[0]} →`, view.size - 4, view.size - 5, "right");
+  label(context, `↑ ${names[1]}`, 4, 13, "left");
+}
+
+function drawTrail(context, view, trail, colour) {
+  context.lineWidth = 2;
+  context.strokeStyle = colour;
+  for (let i = 1; i < trail.length; i++) {
+    if (!trail[i - 1] || !trail[i]) continue; // null: the pointer had left
+    context.globalAlpha = i / trail.length;
+    line(context, view, [trail[i - 1], trail[i]]);
+  }
+  context.globalAlpha = 1;
+}
+
+function drawRing(context, [x, y], radius, colour) {
+  outlined(context, 2, colour, () => {
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.stroke();
+  });
+}
+
+function drawPin(context, [x, y], colour) {
+  drawRing(context, [x, y], 7, colour);
+  outlined(context, 1.5, colour, () => {
+    context.beginPath();
+    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+      context.moveTo(x + 7 * dx, y + 7 * dy);
+      context.lineTo(x + 12 * dx, y + 12 * dy);
+    }
+    context.stroke();
+  });
+}
