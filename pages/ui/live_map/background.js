@@ -34,11 +34,14 @@ function makeBackground(description, buffer, onImage) {
   }
 
   try {
-    const source = `const decode = (${makeDecoder})(...Object.values(SETUP));
-      onmessage = ({ data }) => { const images = data.map((z) => decode(z).slice());
-      postMessage(images, images.map((image) => image.buffer)); };`;
-    const start = `onmessage = ({ data: SETUP }) => { ${source} };`;
-    url = URL.createObjectURL(new Blob([start], { type: "text/javascript" }));
+    const source = `onmessage = ({ data }) => {
+      const decode = (${makeDecoder})(data.description, data.buffer);
+      onmessage = ({ data }) => {
+        const images = data.map((z) => decode(z).slice());
+        postMessage(images, images.map((image) => image.buffer));
+      };
+    };`;
+    url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     worker = new Worker(url);
     worker.onmessage = ({ data }) => done(flying.shift(), data);
     worker.onerror = (event) => {
@@ -72,7 +75,7 @@ function makeBackground(description, buffer, onImage) {
 function makeAtlas(extent, pixels, side = 41) {
   const images = new Array(side * side), blended = new Float32Array(pixels), step = (2 * extent) / (side - 1);
   return {
-    points: images.keys(),
+    missing: () => [...images.keys()].filter((i) => !images[i]),
     place: (i) => [-extent + (i % side) * step, -extent + Math.floor(i / side) * step],
     put(i, image) {
       images[i] = image;

@@ -1,0 +1,58 @@
+// The large parts as the map uses them.
+
+/** What `carrier.js` has laid down under a digest, or null while it is on its way. */
+const carried = (digest) => (digest && window.__liveMapParts?.get(digest)) || null;
+
+function openDecoder({ header, buffer }) {
+  const { description, multiply_adds: cost } = header, heads = description.decoder.heads;
+  const imageShape = heads[heads.length - 1].output_shape;
+  return {
+    decode: makeDecoder(description, buffer), latentDim: description.decoder.input_shape[0], imageShape,
+    pixels: imageShape[0] * imageShape[1] * imageShape[2], heavy: cost > header.light, cost,
+    background: (onImage) => makeBackground(description, buffer, onImage),
+  };
+}
+
+/** The codes, with an order drawn at random so that the first so many are a fair sample. */
+function openCodes({ header, buffer }) {
+  const { n, latent_dim: d, has_log_var: wide } = header;
+  const zMean = new Float32Array(buffer, 0, n * d);
+  const zLogVar = wide ? new Float32Array(buffer, 4 * n * d, n * d) : null;
+  const raw = new Uint8Array(buffer, (wide ? 8 : 4) * n * d, n);
+  const order = Uint32Array.from({ length: n }, (_, i) => i);
+  let seed = 1;
+  for (let i = n - 1; i > 0; i--) { // Fisher and Yates, with a small congruential generator: the same order each time
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    const j = Math.floor((seed / 2 ** 32) * (i + 1));
+    [order[i], order[j]] = [order[j], order[i]];
+  }
+  return {
+    n, d, zMean, zLogVar, order, labels: Uint8Array.from(order, (i) => raw[i]), places: new Float32Array(2 * n),
+    classes: header.classes, colours: header.colours, kl: header.kl, components: header.components, what: header.what,
+    project(plane) {
+      order.forEach((i, row) => this.places.set(plane.project(zMean, i * d), 2 * row));
+    },
+    /** 99 % of the codes lie within this of 0 on both axes; 3 at least and 6 at most, in halves. */
+    extent() {
+      const reach = Float32Array.from({ length: n }, (_, i) => Math.max(Math.abs(this.places[2 * i]), Math.abs(this.places[2 * i + 1])));
+      const far = reach.sort()[Math.floor(0.99 * (n - 1))] ?? 3;
+      return Math.min(Math.max(Math.ceil(far * 2) / 2, 3), 6);
+    },
+  };
+}
+
+/** Thumbnails come as one PNG mosaic; draw(context, index) once it is open. */
+function openThumbnails({ header, buffer }, onReady) {
+  const { columns, tile: [height, width] } = header;
+  const thumbnails = { height, width, bitmap: null };
+  thumbnails.draw = (canvas, index) => {
+    Object.assign(canvas, { width, height });
+    const x = (index % columns) * width, y = Math.floor(index / columns) * height;
+    canvas.getContext("2d").drawImage(thumbnails.bitmap, x, y, width, height, 0, 0, width, height);
+  };
+  createImageBitmap(new Blob([buffer], { type: "image/png" })).then((bitmap) => {
+    thumbnails.bitmap = bitmap;
+    onReady();
+  }, () => {});
+  return thumbnails;
+}

@@ -1,0 +1,114 @@
+// The component's elements. Words only ever go in through textContent.
+
+const LAYERS = { codes: "Codes", garments: "Garments", posterior: "Posterior", trail: "Trail", prior: "Prior" };
+const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
+const unitName = (unit) => "z" + [...String(unit + 1)].map((digit) => SUBSCRIPTS[digit]).join("");
+const signed = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
+
+function make(tag, className = "", parent = null, text = "") {
+  const element = document.createElement(tag);
+  element.className = className;
+  if (text) element.textContent = text;
+  parent?.append(element);
+  return element;
+}
+
+function makeSelect(parent, name, options, chosen, onChange) {
+  const select = make("select", "", parent);
+  select.setAttribute("aria-label", name);
+  for (const [value, text] of options) {
+    const option = make("option", "", select, text);
+    option.value = value;
+    option.selected = String(value) === String(chosen);
+  }
+  select.addEventListener("change", () => onChange(select.value));
+  return select;
+}
+
+function makeToggle(parent, text, pressed, onToggle, colour = null) {
+  const button = make("button", "", parent);
+  button.type = "button";
+  if (colour) make("span", "lm-swatch", button).style.background = colour;
+  button.append(text);
+  button.setAttribute("aria-pressed", String(pressed));
+  button.addEventListener("click", () => {
+    const on = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(on));
+    onToggle(on);
+  });
+}
+
+function buildPanel(parent) {
+  const root = make("div", "live-map"), body = make("div", "lm-body", root);
+  const preview = make("div", "lm-preview", body), stage = make("div", "lm-stage", body);
+  const picture = make("canvas", "lm-picture", preview), facts = make("div", "lm-facts", preview);
+  picture.setAttribute("role", "img");
+  const panel = {
+    root, stage, picture,
+    tiles: make("canvas", "", stage), marks: make("canvas", "", stage), top: make("canvas", "", stage),
+    message: make("p", "lm-message", stage, "Loading the decoder …"),
+    z: make("div", "lm-z", facts), note: make("div", "lm-note", facts),
+  };
+  const code = make("div", "lm-code", facts);
+  panel.thumbnail = make("canvas", "", code);
+  panel.thumbnail.hidden = true;
+  panel.code = make("span", "", code);
+  panel.controls = make("div", "lm-controls", body);
+  panel.top.tabIndex = 0;
+  panel.top.setAttribute("role", "application");
+  panel.top.setAttribute(
+    "aria-label",
+    "Map of the latent space. Arrow keys move and decode, Enter pins, Escape goes back to the pinned point, + and − zoom, 0 shows all.",
+  );
+  parent.append(root);
+  return panel;
+}
+
+/** Legend, layers, grid, axes and sliders, built anew when the model or its codes change. Returns sync(z) for the sliders. */
+function buildControls(panel, state, on) {
+  const { codes, latentDim } = state;
+  panel.controls.replaceChildren();
+  if (codes) {
+    const legend = make("div", "lm-row", panel.controls);
+    codes.classes.forEach((name, label) =>
+      makeToggle(legend, name, !state.hidden.has(label), (shown) => on.showClass(label, shown), codes.colours[label]),
+    );
+  }
+  const layers = make("div", "lm-row", panel.controls);
+  for (const [layer, name] of Object.entries(LAYERS)) {
+    if (!codes && (layer === "codes" || layer === "posterior")) continue;
+    makeToggle(layers, name, state.layers[layer], (shown) => on.showLayer(layer, shown));
+  }
+  const grid = make("div", "lm-row", panel.controls);
+  const sides = [12, 16, 20, 24, 30].map((side) => [side, `${side} × ${side}`]);
+  makeSelect(grid, "Garments decoded across the map", sides, state.side, (side) => on.grid(Number(side), null));
+  const scales = [["linear", "even steps of z"], ["quantile", "equal shares of the prior"]];
+  makeSelect(grid, "Scale of the axes", scales, state.scale, (scale) => on.grid(null, scale));
+  panel.count = make("div", "lm-note", panel.controls);
+  if (latentDim === 2) return () => {};
+
+  const units = [...Array(latentDim).keys()];
+  const kl = codes?.kl;
+  if (kl) units.sort((a, b) => kl[b] - kl[a]);
+  const unitText = (unit) => unitName(unit) + (kl ? ` · KL ${kl[unit].toFixed(2)}` : "");
+  const options = units.map((unit) => [unit, unitText(unit)]);
+  const axes = make("div", "lm-row", panel.controls);
+  const components = codes?.components ? [["pca", "principal components"]] : [];
+  const across = state.units === "pca" ? "pca" : state.units[0];
+  makeSelect(axes, "Axis to the right", [...options, ...components], across, (value) => on.axis(0, value));
+  if (state.units !== "pca") makeSelect(axes, "Axis upwards", options, state.units[1], (value) => on.axis(1, Number(value)));
+  const box = make("div", "lm-sliders", panel.controls);
+  const sliders = units.map((unit) => {
+    const row = make("label", "lm-slider", box), text = make("span", "", row), input = make("input", "", row);
+    Object.assign(input, { type: "range", min: -5, max: 5, step: 0.05 });
+    input.addEventListener("input", () => on.slide(unit, Number(input.value)));
+    input.addEventListener("change", () => on.slid());
+    return { unit, text, input };
+  });
+  return (z) => {
+    for (const { unit, text, input } of sliders) {
+      text.textContent = `${unitName(unit)} = ${signed(z[unit])}` + (kl ? ` · KL ${kl[unit].toFixed(2)}` : "");
+      if (Math.abs(Number(input.value) - z[unit]) > 0.03) input.value = z[unit];
+    }
+  };
+}

@@ -1,0 +1,77 @@
+// The decoded grid: which garments are on screen, asked for in the background, kept, drawn as they come.
+
+function makeTiles(canvas, view) {
+  const LIMIT = 1800;
+  let decoder = null, background = null, atlas = null, lift = null, scale = 1, asked = null;
+  const kept = new Map(); // key -> {tile, cell}
+  const fresh = new Set(); // keys that were decoded for the present base
+  const current = { side: 20, shown: true, missing: 0 };
+  const level = (key) => Number(key.split(",", 1)[0]);
+
+  function arrived(tag, image) {
+    if (typeof tag === "number") return atlas?.put(tag, image);
+    const tile = kept.get(tag.key)?.tile ?? document.createElement("canvas");
+    paint(tile, image, decoder.imageShape);
+    kept.delete(tag.key); // the newest lies last
+    kept.set(tag.key, { tile, cell: tag });
+    fresh.add(tag.key);
+    current.missing = Math.max(0, current.missing - 1);
+    for (const key of kept.keys()) {
+      if (kept.size <= LIMIT) break;
+      kept.delete(key);
+      fresh.delete(key);
+    }
+    if (current.shown) drawTile(canvas.getContext("2d"), view, tile, tag);
+  }
+
+  function ask() {
+    if (!background) return;
+    background.clear();
+    const cells = current.shown ? visibleTiles(view, current.side).filter(({ key }) => !fresh.has(key)) : [];
+    current.missing = cells.length;
+    for (const cell of cells) background.ask(cell, lift(...cell.place));
+    if (atlas) {
+      for (const i of atlas.missing()) background.ask(i, lift(...atlas.place(i)));
+    }
+    background.start();
+  }
+
+  return Object.assign(current, {
+    /** A decoder, and lift(a, b) -> z on the present plane. */
+    open(opened, lifted) {
+      background?.end();
+      decoder = opened;
+      lift = lifted;
+      background = decoder.background(arrived);
+      fresh.clear();
+      this.stale();
+    },
+    /** The base has moved: what is shown stays until its successor is there. */
+    stale(forget = false) {
+      fresh.clear();
+      if (forget) kept.clear();
+      atlas = decoder?.heavy ? makeAtlas(view.extent, decoder.pixels) : null;
+      this.refresh();
+    },
+    refresh() {
+      clearTimeout(asked);
+      asked = setTimeout(ask, 60);
+    },
+    blend: (place) => atlas?.blend(place) ?? null,
+    draw(ratio) {
+      scale = ratio;
+      const context = canvas.getContext("2d");
+      context.setTransform(scale, 0, 0, scale, 0, 0);
+      context.clearRect(0, 0, view.size, view.size);
+      if (!current.shown) return;
+      const now = Math.max(0, Math.floor(Math.log2(view.zoom()) + 1e-9));
+      for (const wanted of [now - 1, now]) { // the coarser ones lie below until the finer ones are there
+        for (const [key, { tile, cell }] of kept) if (level(key) === wanted) drawTile(context, view, tile, cell);
+      }
+    },
+    end() {
+      clearTimeout(asked);
+      background?.end();
+    },
+  });
+}
