@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.common import child, verdict
@@ -52,7 +52,7 @@ def ours(epochs: int) -> float:
 
     with tempfile.TemporaryDirectory() as folder:
         config = classic_training(epochs=epochs, images=IMAGES)
-        training.train(ModelConfig("classic"), config, Few(), Run(Path(folder) / "run"), show=note)
+        training.train(ModelConfig("classic"), config, cast(Any, Few()), Run(Path(folder) / "run"), show=note)
     steps = IMAGES // BATCH
     return clock[steps * epochs] - clock[steps]
 

@@ -106,13 +106,13 @@ def load(path: str | Path, step: int | None = None) -> Checkpoint:
 def _weights(
     path: Path, network: Network, config: Mapping[str, Any], step: int | None
 ) -> tuple[Weights, int | None]:
-    if (path / "model.safetensors").exists() or not (path / "snapshots").is_dir():
+    run = Run(path)
+    if not (path / "control.json").exists():  # a run directory has one, a checkpoint folder none
         if step not in (None, config.get("step")):
             raise CheckpointError(
                 f"{path} holds the model of step {config.get('step')} only, not of step {step}. A run directory holds more."
             )
         return read_weights(path / "model.safetensors", network), config.get("step")
-    run = Run(path)
     steps = run.snapshots()
     return run.snapshot_weights(step), step if step is not None else (steps[-1] if steps else None)
 

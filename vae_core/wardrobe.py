@@ -36,7 +36,7 @@ def draw(n: int, seed: int = 0, classes: Sequence[int] | None = None) -> tuple[I
     _check_count(n, "n")
     _check_count(seed, "seed")
     chosen = _check_labels(range(len(CLASSES)) if classes is None else classes)
-    labels = np.resize(np.array(chosen, np.uint8), n)
+    labels = np.array(chosen, np.uint8)[np.arange(n) % len(chosen)]
     shuffler = np.random.default_rng([seed, len(CLASSES)])
     labels = labels[np.argsort(shuffler.random(n), kind="stable")]
     pixels = np.empty((n, SIDE, SIDE, 1), np.uint8)
