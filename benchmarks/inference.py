@@ -103,7 +103,14 @@ def compare(checkpoint: str, repeat: int) -> bool:
         ("all activations of one image", "tf.function"): 5.0,
         ("10,000 encodes", "tf.function"): 1.5,
     }
-    good = True
+    builds = in_turns({"build": lambda: loaded.engine().reconstruct(image)}, 20)["build"]
+    good = verdict(
+        "engine from a snapshot's weights, with its first encode and decode",
+        p(builds, 0.5),
+        100,
+        "ms",
+        at_least=False,
+    )
     for what, (times_each, calls) in tables.items():
         found = in_turns(calls, times_each)
         print(
