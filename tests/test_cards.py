@@ -17,7 +17,7 @@ from vae_core import cards, checkpoints
 from vae_core.config import TrainingConfig
 from vae_core.network import random_weights
 from vae_core.presets import build
-from vae_core.runs import Run
+from vae_core.runs import Run, RunError
 from vae_core.timeline import frame_steps, load_frame
 
 DATASET: Any = Squares()
@@ -170,3 +170,11 @@ def test_spaced_in_the_logarithm() -> None:
     assert cards.spaced(list(range(1001)), 4) == [0, 9, 99, 1000]
     assert cards.spaced([3, 7], 5) == [3, 7]
     assert cards.spaced([], 5) == cards.spaced([1, 2], 0) == []
+
+
+def test_a_run_in_progress_is_not_kept(run: Run, tmp_path: Path) -> None:
+    busy = Run(shutil.copytree(run.path, tmp_path / "busy"))
+    busy.write_status("running", step=20)
+    with pytest.raises(RunError, match="is running; its newest snapshot is not its last"):
+        cards.keep(busy, tmp_path / "model", DATASET)
+    assert not (tmp_path / "model").exists()

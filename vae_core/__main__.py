@@ -60,6 +60,12 @@ def build_parser() -> argparse.ArgumentParser:
     arg("--ema", type=float, help="decay of the moving average of the weights (0.999; classic 0, off)")
     arg("--seed", type=int, help="of weights, order and noise (0)")
     arg("--images", type=int, help="train on the first so many images only (all)")
+    arg("--dropout", type=float, help="in the encoder's dense layers, swift above 4 units (0.2)")
+    arg(
+        "--start-from",
+        metavar="MODEL",
+        help="begin with the weights of this checkpoint folder or run directory",
+    )
     arg("--run-dir", required=True, help="where to write; must not hold a run yet")
     _training_flags(arg)
 

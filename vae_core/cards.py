@@ -15,7 +15,7 @@ from vae_core.datasets import Dataset
 from vae_core.engine import Engine
 from vae_core.files import write_bytes, write_json
 from vae_core.metrics import evaluate
-from vae_core.runs import Run
+from vae_core.runs import ENDED, Run, RunError
 from vae_core.timeline import save_frame
 
 # What each figure is called on a card; in this order, and only these.
@@ -85,6 +85,10 @@ def model_card(name: str, config: Mapping[str, Any], parameters: int, figures: M
     model, training, data = config["model"], config["training"], config["dataset"]
     sizes = ", ".join(f"{split} {size:,}" for split, size in data["sizes"].items())
     recipe = ", ".join(f"{key} {value}" for key, value in training.items())
+    before = config.get("started_from")
+    if before:
+        first = ", ".join(f"{key} {value}" for key, value in before["training"].items())
+        recipe += f".\nIt began with the weights of `{before['name']}` at step {before['step']:,}, trained with {first}"
     return f"""# {name}
 
 A convolutional variational autoencoder, preset `{model["preset"]}`, {model["latent_dim"]} latent units, {parameters:,} parameters,
@@ -127,6 +131,11 @@ def keep(
     `timeline`), spaced evenly in log time, since most happens early. half: store the weights as 16-bit floats; what
     is measured are the rounded weights.
     """
+    state, _ = run.state()
+    if state not in ENDED:
+        raise RunError(
+            f"{run.path} is {state}; its newest snapshot is not its last. Wait for its end, or stop it, then keep it."
+        )
     began, now = run.config()["dataset"], dataset.describe()
     if began["checksum"] != now["checksum"]:
         raise ValueError(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,8 @@ class TrainingFailed(Exception):
 
 def train(
     preset: str, latent_dim: int, likelihood: str, image_shape: tuple[int, int, int] | None, data: str, run_dir: str,
-    strategy: str, tensorboard: bool, deterministic: bool, checkpoint_seconds: float, **recipe: Any,
+    dropout: float | None, start_from: str | None, strategy: str, tensorboard: bool, deterministic: bool,
+    checkpoint_seconds: float, **recipe: Any,
 ) -> None:  # fmt: skip
     """Train a new model."""
     dataset = _data(data, image_shape)
@@ -33,13 +34,19 @@ def train(
             f"--image-shape is for pictures of your own; {dataset.name} has {dataset.image_shape}."
         )
     model = ModelConfig(preset, latent_dim, dataset.image_shape, likelihood)
-    training = recommended(model, **{name: value for name, value in recipe.items() if value is not None})
+    if dropout is not None:
+        model = replace(model, dropout=dropout)
+    start = _load(start_from) if start_from else None
+    given = {name: value for name, value in recipe.items() if value is not None}
+    if start:
+        given = {"kl_warmup": 0.0, **given}  # its units are awake already
+    training = recommended(model, **given)
     run = Run(run_dir)
     print(f"{dataset.title('train')} · {preset}, {latent_dim} latent units · {run.path}", file=sys.stderr)
 
     def go(training_module: Any, show: Any) -> str:
         return training_module.train(
-            model, training, dataset, run, show=show, strategy=strategy, tensorboard=tensorboard,
+            model, training, dataset, run, start=start, show=show, strategy=strategy, tensorboard=tensorboard,
             deterministic=deterministic, checkpoint_seconds=checkpoint_seconds,
         )  # fmt: skip
 
@@ -56,9 +63,10 @@ def resume(run: str, data: str, **flags: Any) -> None:
 
 def _watched(run: Run, go: Any) -> None:
     """Train with a progress bar, and say how it ended."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its start-up notes would break the bar
-    from vae_core import training
-    from vae_core.terminal import progress_bar
+    from vae_core.terminal import progress_bar, without_notes
+
+    with without_notes():
+        from vae_core import training
 
     try:
         with progress_bar() as show:

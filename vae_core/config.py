@@ -66,12 +66,15 @@ class ModelConfig(_Config):
     image_shape: (height, width, channels); height and width multiples of 4 in 8..256, channels 1 or 3.
     likelihood: "bernoulli" (binary cross-entropy on logits) or "gaussian" (one shared sigma, set to its
         optimum: Rybkin, Daniilidis & Levine 2020, arXiv:2006.13202).
+    dropout: share of the inputs of the encoder's dense layer, and of its outputs, that are blanked while training;
+        used by swift with more than four units.
     """
 
     preset: str = "swift"
     latent_dim: int = 2
     image_shape: tuple[int, int, int] = (28, 28, 1)
     likelihood: str = "bernoulli"
+    dropout: float = 0.2
 
     def __post_init__(self) -> None:
         _require(self.preset in PRESETS, f"preset must be one of {', '.join(PRESETS)}, got {self.preset!r}.")
@@ -96,6 +99,7 @@ class ModelConfig(_Config):
             self.likelihood in LIKELIHOODS,
             f"likelihood must be one of {', '.join(LIKELIHOODS)}, got {self.likelihood!r}.",
         )
+        _number("dropout", self.dropout, 0, 0.9)
 
 
 @dataclass(frozen=True)

@@ -76,9 +76,9 @@ def swift(config: ModelConfig) -> tuple[list[Layer], list[Layer]]:
             for i in range(halvings)  # (n, 14, 14, 32), (n, 7, 7, 64)
         ),
         Layer("flatten", "flatten"),  # (n, 3136)
-        Layer("dropout_1", "dropout", rate=0.2),
+        Layer("dropout_1", "dropout", rate=config.dropout),
         Layer("dense_1", "dense", 512, activation="relu"),  # (n, 512)
-        Layer("dropout_2", "dropout", rate=0.2),
+        Layer("dropout_2", "dropout", rate=config.dropout),
     ]
     decoder = [
         Layer("fourier", "fourier", size=4),  # (n, latent_dim * 9)
@@ -99,9 +99,9 @@ def swift(config: ModelConfig) -> tuple[list[Layer], list[Layer]]:
             activation="relu",
         ),
     ]
-    left_out = "dropout" if plane else "fourier"
-    return [layer for layer in encoder if layer.kind != left_out], [
-        layer for layer in decoder if layer.kind != left_out
+    left_out = ("dropout",) if plane else ("fourier",) if config.dropout else ("fourier", "dropout")
+    return [layer for layer in encoder if layer.kind not in left_out], [
+        layer for layer in decoder if layer.kind not in left_out
     ]
 
 

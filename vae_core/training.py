@@ -25,11 +25,12 @@ import tensorflow as tf
 from vae_core import presets
 from vae_core.callbacks import Average, Progress, Recorder, Remote, RunFailed, RunStopped, StopOnNaN, diverged
 from vae_core.config import ModelConfig, TrainingConfig
-from vae_core.model import VAE, build_part
-from vae_core.network import Network
+from vae_core.model import VAE, build_part, set_weights
+from vae_core.network import Network, Weights
 from vae_core.runs import Run, RunError
 
 if TYPE_CHECKING:
+    from vae_core.checkpoints import Checkpoint
     from vae_core.datasets import Dataset
 
 SNAPSHOT_IMAGES = 1000  # test images whose codes each snapshot holds
@@ -60,13 +61,14 @@ def train(
     dataset: Dataset,
     run: Run,
     *,
+    start: Checkpoint | None = None,
     show: Show | None = None,
     strategy: str = "default",
     tensorboard: bool = False,
     deterministic: bool = False,
     checkpoint_seconds: float = 10.0,
 ) -> str:
-    """Train from scratch into `run`; returns the state it ended in, "finished" or "stopped".
+    """Train from scratch, or from the weights of `start`, into `run`; returns its last state, "finished" or "stopped".
 
     show is called with each metrics row. strategy "mirrored" uses all GPUs of this machine. Raises `RunError` for
     a directory that is taken or not writable, `RunFailed` for a loss that became NaN; the run directory then says
@@ -84,10 +86,21 @@ def train(
         "dataset": dataset.describe(),
         "versions": versions(),
     }
+    if start is not None:
+        if start.network.weight_shapes() != presets.build(model).weight_shapes():
+            raise RunError(
+                f"{start.name} has other layers than this model. Start from one of the same preset, units and pictures."
+            )
+        config["started_from"] = {
+            "name": start.name,
+            "step": start.step,
+            "training": start.training.to_dict(),
+        }
     with run.lock():
         run.create(config, presets.build(model))
         return _go(
-            run, model, training, dataset, show, strategy, tensorboard, deterministic, checkpoint_seconds
+            run, model, training, dataset, show, strategy, tensorboard, deterministic, checkpoint_seconds,
+            weights=start.weights if start else None,
         )  # fmt: skip
 
 
@@ -136,6 +149,7 @@ def _check(tensorboard: bool) -> None:
 def _go(
     run: Run, model: ModelConfig, training: TrainingConfig, dataset: Dataset, show: Show | None, strategy: str,
     tensorboard: bool, deterministic: bool, checkpoint_seconds: float, resumed: bool = False,
+    weights: Weights | None = None,
 ) -> str:  # fmt: skip
     """Train, and keep the status true whatever happens. The caller holds the lock."""
     try:
@@ -147,6 +161,9 @@ def _go(
         keras.utils.set_random_seed(training.seed)
         with scope(strategy):
             session = _Session(run, model, training, dataset, show, tensorboard, checkpoint_seconds)
+            if weights is not None:
+                set_weights(session.vae, weights)
+                session.save()  # so that a run killed at once goes on from these and not from random ones
             if resumed:
                 session.restore()
         try:
