@@ -18,18 +18,14 @@ from typing import Any
 
 from common import ROOT, verdict
 
-sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT)]
-
-import chromium
-from server import FLAGS, serving, settle
-
+sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT)]  # the browser tests' server is this one's too
 SECONDS = 4
 STATE = "window.__liveMap.map"
 # Lissajous' figure, so that fast and slow stretches both occur; each frame's picture is counted by the map itself.
 PLAY = """seconds => new Promise(done => {
-  const find = root => { for (const host of root.querySelectorAll("[data-testid=stBidiComponentIsolated]")) {
-    const top = host.shadowRoot?.querySelector(".lm-stage canvas:last-of-type"); if (top) return top; } };
-  const top = find(document), box = top.getBoundingClientRect(), start = performance.now(), state = window.__liveMap.map;
+  const hosts = [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")];
+  const top = hosts.map(host => host.shadowRoot?.querySelector(".lm-stage canvas:last-of-type")).find(Boolean);
+  const box = top.getBoundingClientRect(), start = performance.now(), state = window.__liveMap.map;
   const first = state.decodes, times = [];
   let decodes = first;
   const timer = setInterval(() => {
@@ -49,7 +45,9 @@ PLAY = """seconds => new Promise(done => {
 
 def main() -> None:
     """Each checkpoint in a page of its own."""
+    import chromium
     from playwright.sync_api import sync_playwright
+    from server import FLAGS, serving
 
     folders = [Path(name).resolve() for name in sys.argv[1:]] or [ROOT / "checkpoints" / "fashion-2d"]
     path = chromium.find()
@@ -69,6 +67,8 @@ def main() -> None:
 
 def measure(running: Any, url: str, folder: Path) -> bool:
     """Print one model's figures; True if the bar is met."""
+    from server import settle
+
     page = running.new_context(viewport={"width": 1440, "height": 1000}).new_page()
     start = time.perf_counter()
     page.goto(f"{url}/?model={folder}")

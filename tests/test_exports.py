@@ -15,8 +15,8 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import numpy as np
 import onnxruntime
 import pytest
-from conftest import save_checkpoint
 from PIL import Image
+from tiny_models import save_checkpoint
 
 from vae_core import checkpoints, exports
 from vae_core.checkpoints import Checkpoint

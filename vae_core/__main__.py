@@ -6,6 +6,7 @@ Only words and flags here; what a command does is in `commands`, imported when i
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -95,6 +96,9 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="write metrics.json and MODEL_CARD.md into the folder (test split, all images)",
     )
+
+    arg = add("models", "List the models in a folder with their measured figures.", "models")
+    arg("--root", default="checkpoints", help="the folder (checkpoints)")
 
     arg = add(
         "sample",
@@ -194,6 +198,9 @@ def main(arguments: list[str] | None = None) -> int:
     command = options.pop("command")
     try:
         return int(getattr(commands, command)(**options) or 0)
+    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -272,6 +272,8 @@ class _Session:
     def _fit(self, first: int, last: int, skip: int) -> None:
         options = tf.data.Options()
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+        # The tuning thread sleeps for up to a minute between two looks, and `fit` cannot return before it wakes.
+        options.autotune.enabled = False
         validation = tf.data.Dataset.from_tensor_slices(self.validation).batch(self.validation_batch)
         self.vae.fit(
             batches(self.pixels, self.training, first, last, skip).with_options(options),

@@ -37,7 +37,7 @@ COMPLAINT = re.compile(r"deprecat|Traceback|Error\b|missing ScriptRunContext|Ple
 class Server:
     """`streamlit run` on a free port of this machine; its log is kept."""
 
-    def __init__(self, folder: Path, log: Path) -> None:
+    def __init__(self, folder: Path, log: Path, script: str = "streamlit_app.py") -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -45,7 +45,7 @@ class Server:
         flags = ["--server.headless=true", f"--server.port={port}", "--server.address=127.0.0.1"]
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", *flags],
+                [sys.executable, "-m", "streamlit", "run", script, *flags],
                 cwd=ROOT, stdout=output, stderr=subprocess.STDOUT,
                 env={**os.environ, "VAE_EXPLORER_CHECKPOINTS": str(folder)},
             )  # fmt: skip
@@ -67,9 +67,9 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, log: Path) -> Iterator[Server]:
+def serving(folder: Path, log: Path, script: str = "streamlit_app.py") -> Iterator[Server]:
     """A server that shows the models in `folder`, and ends."""
-    server = Server(folder, log)
+    server = Server(folder, log, script)
     try:
         server.wait()
         yield server

@@ -3,7 +3,7 @@
 /** ask(tag, z) queues a decode, whose result comes as onImage(tag, image); clear() forgets what is not begun yet. */
 function makeBackground(description, buffer, onImage) {
   const BATCH = 8;
-  let queue = [], busy = 0, ended = false, worker = null, decode = null, url = null, serial = 0;
+  let queue = [], busy = 0, ended = false, worker = null, decode = null, url = null, serial = 0, cost = 0;
 
   function done(batch, images) {
     busy--;
@@ -13,12 +13,17 @@ function makeBackground(description, buffer, onImage) {
 
   function here(batch) { // no workers in this place: small slices between frames
     decode ??= makeDecoder(description, buffer);
-    setTimeout(() => !ended && done(batch, batch.jobs.map(({ z }) => decode(z).slice())), 20);
+    setTimeout(() => {
+      if (ended) return;
+      const start = performance.now(), images = batch.jobs.map(({ z }) => decode(z).slice());
+      cost = performance.now() - start;
+      done(batch, images);
+    }, 4 + 2 * cost);
   }
 
   const flying = [];
   function next() {
-    while (!ended && queue.length && busy < (worker ? 2 : 1)) {
+    while (!ended && queue.length && busy < (worker ? 2 : 1)) { // one more than is being worked on
       const batch = { jobs: queue.splice(0, worker ? BATCH : 1), round: serial };
       busy++;
       if (!worker) return here(batch);
@@ -74,9 +79,11 @@ function makeBackground(description, buffer, onImage) {
 // For decoders too heavy to follow a pointer: SIDE x SIDE decoded pictures over the plane, blended in between.
 function makeAtlas(extent, pixels, side = 41) {
   const images = new Array(side * side), blended = new Float32Array(pixels), step = (2 * extent) / (side - 1);
+  const place = (i) => [-extent + (i % side) * step, -extent + Math.floor(i / side) * step];
+  const far = (i) => Math.hypot(...place(i)); // the middle is where the pointer goes first
   return {
-    missing: () => [...images.keys()].filter((i) => !images[i]),
-    place: (i) => [-extent + (i % side) * step, -extent + Math.floor(i / side) * step],
+    missing: () => [...images.keys()].filter((i) => !images[i]).sort((i, j) => far(i) - far(j)),
+    place,
     put(i, image) {
       images[i] = image;
     },

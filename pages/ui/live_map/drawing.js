@@ -16,6 +16,27 @@ function paint(canvas, image, [height, width, channels]) {
   context.putImageData(canvas.pixels, 0, 0);
 }
 
+const ACCENT = "#c9adff"; // the map's ground is black in both themes
+
+/** An empty canvas, ready to be drawn on in CSS pixels. */
+function clear(canvas, view, ratio) {
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, view.size, view.size);
+  return context;
+}
+
+/** Frames per second over the last 120 frames; a pause is no slow frame. */
+function makeMeter() {
+  let times = [];
+  return (now) => {
+    if (times.length && now - times[times.length - 1] > 250) times = [];
+    times.push(now);
+    if (times.length > 120) times.shift();
+    return times.length > 2 ? (1000 * (times.length - 1)) / (now - times[0]) : 0;
+  };
+}
+
 function line(context, view, points) {
   context.beginPath();
   points.forEach((point, i) => context[i ? "lineTo" : "moveTo"](...view.toScreen(point)));
@@ -108,18 +129,23 @@ function label(context, text, x, y, align, below = 0) {
   context.fillText(text, x, y + below);
 }
 
+/** Round numbers between two ends, about six; in a quantile view the whole numbers that have room. */
+function ticks(from, to, quantile) {
+  if (quantile) return [-2, -1, 0, 1, 2].filter((value) => value > from && value < to);
+  const rough = (to - from) / 6, power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((times) => times * power >= rough), first = Math.ceil(from / step);
+  return Array.from({ length: Math.floor(to / step) - first + 1 }, (_, i) => (first + i) * step);
+}
+
 /** Numbers along the lower and the left edge. */
 function drawScale(context, view, names) {
-  const [from] = view.fromScreen([0, 0]), [to] = view.fromScreen([view.size, 0]);
-  const rough = (to - from) / 6, power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((times) => times * power >= rough);
+  const [left, high] = view.fromScreen([0, 0]), [right, low] = view.fromScreen([view.size, view.size]);
   const text = (value) => String(Number(value.toFixed(4))).replace("-", "−");
-  const [, low] = view.fromScreen([0, view.size]), [, high] = view.fromScreen([0, 0]);
-  for (let value = Math.ceil(from / step) * step; value <= to; value += step) {
+  for (const value of ticks(left, right, view.quantile)) {
     const [x] = view.toScreen([value, 0]);
     if (x > 24 && x < view.size - 40) label(context, text(value), x, view.size - 5, "center");
   }
-  for (let value = Math.ceil(low / step) * step; value <= high; value += step) {
+  for (const value of ticks(low, high, view.quantile)) {
     const [, y] = view.toScreen([0, value]);
     if (y > 24 && y < view.size - 24) label(context, text(value), 4, y + 4, "left");
   }
@@ -132,6 +158,8 @@ function drawTrail(context, view, trail, colour) {
   context.strokeStyle = colour;
   for (let i = 1; i < trail.length; i++) {
     if (!trail[i - 1] || !trail[i]) continue; // null: the pointer had left
+    const [x, y] = view.toScreen(trail[i - 1]), [toX, toY] = view.toScreen(trail[i]);
+    if (Math.hypot(toX - x, toY - y) > view.size / 4) continue; // a leap, no path
     context.globalAlpha = i / trail.length;
     line(context, view, [trail[i - 1], trail[i]]);
   }
@@ -156,4 +184,19 @@ function drawPin(context, [x, y], colour) {
     }
     context.stroke();
   });
+}
+
+/** What changes from frame to frame: trail, posterior at true scale, pin, the code under the pointer, the pointer. */
+function drawMoving(context, view, plane, { trail, posterior, pinned, hover, near }) {
+  drawTrail(context, view, trail, ACCENT);
+  if (posterior) {
+    const centre = plane.project(posterior.zMean), spread = posterior.zLogVar && plane.covariance(posterior.zLogVar);
+    for (const sigmas of spread ? [1, 2] : []) {
+      outlined(context, 1.5, "#fff", () => line(context, view, ellipse(centre, spread, sigmas)));
+    }
+    drawRing(context, view.toScreen(centre), 2, "#fff");
+  }
+  drawPin(context, view.toScreen(plane.project(pinned)), "#fff");
+  if (near) drawRing(context, view.toScreen(near), 6, "#fff");
+  if (hover) drawRing(context, view.toScreen(hover), 9, ACCENT);
 }

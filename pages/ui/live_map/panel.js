@@ -49,6 +49,7 @@ function buildPanel(parent) {
     message: make("p", "lm-message", stage, "Loading the decoder …"),
     z: make("div", "lm-z", facts), note: make("div", "lm-note", facts),
   };
+  panel.note.setAttribute("role", "status");
   const code = make("div", "lm-code", facts);
   panel.thumbnail = make("canvas", "", code);
   panel.thumbnail.hidden = true;

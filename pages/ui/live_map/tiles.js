@@ -2,7 +2,7 @@
 
 function makeTiles(canvas, view) {
   const LIMIT = 1800;
-  let decoder = null, background = null, atlas = null, lift = null, scale = 1, asked = null;
+  let decoder = null, background = null, atlas = null, lift = null, asked = null;
   const kept = new Map(); // key -> {tile, cell}
   const fresh = new Set(); // keys that were decoded for the present base
   const current = { side: 20, shown: true, missing: 0 };
@@ -38,16 +38,16 @@ function makeTiles(canvas, view) {
 
   return Object.assign(current, {
     /** A decoder, and lift(a, b) -> z on the present plane. */
-    open(opened, lifted) {
+    open(opened, lifted, forget) {
       background?.end();
       decoder = opened;
       lift = lifted;
       background = decoder.background(arrived);
-      fresh.clear();
-      this.stale();
+      this.stale(forget);
     },
     /** The base has moved: what is shown stays until its successor is there. */
     stale(forget = false) {
+      background?.clear(); // what is under way belongs to the old base or grid
       fresh.clear();
       if (forget) kept.clear();
       atlas = decoder?.heavy ? makeAtlas(view.extent, decoder.pixels) : null;
@@ -55,14 +55,13 @@ function makeTiles(canvas, view) {
     },
     refresh() {
       clearTimeout(asked);
+      current.missing ||= 1; // not counted yet
       asked = setTimeout(ask, 60);
     },
+    atlasMissing: () => (atlas ? atlas.missing().length : 0),
     blend: (place) => atlas?.blend(place) ?? null,
     draw(ratio) {
-      scale = ratio;
-      const context = canvas.getContext("2d");
-      context.setTransform(scale, 0, 0, scale, 0, 0);
-      context.clearRect(0, 0, view.size, view.size);
+      const context = clear(canvas, view, ratio);
       if (!current.shown) return;
       const now = Math.max(0, Math.floor(Math.log2(view.zoom()) + 1e-9));
       for (const wanted of [now - 1, now]) { // the coarser ones lie below until the finer ones are there

@@ -1,0 +1,129 @@
+"""The living map: a component that runs the decoder in the browser, so that the picture follows the pointer.
+
+Streamlit sends a component's `data` again when any of it changes. So the large parts travel by themselves, each through a
+`carrier` that shows nothing, and the map itself is only told their digests. Scripts and style sheet are joined here and
+go out inline: nothing is fetched, nothing is built.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from pages.ui.live_map.parts import MapData, map_data
+
+__all__ = ["MapData", "Pin", "Selected", "live_map", "map_data"]
+
+FOLDER = Path(__file__).parent
+SCRIPTS = ("engine", "plane", "background", "drawing", "panel", "pointer", "model", "tiles", "live_map")
+
+
+def _read(*names: str) -> str:
+    return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names)
+
+
+_carrier = st.components.v2.component("vae_explorer_carrier", js=_read("carrier.js"))
+_map = st.components.v2.component(
+    "vae_explorer_live_map", css=_read("live_map.css"), js=_read(*(f"{name}.js" for name in SCRIPTS))
+)
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A point that was just pinned: z (d,) float32; index of the code under the pointer, or None; a growing serial number."""
+
+    z: np.ndarray
+    index: int | None
+    serial: int
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A picture whose posterior the map draws at true scale. name tells one picture from the next."""
+
+    name: str
+    z_mean: np.ndarray
+    z_log_var: np.ndarray | None = None
+
+
+def live_map(
+    data: MapData,
+    key: str,
+    z: np.ndarray | None = None,
+    selected: Selected | None = None,
+    units: tuple[int, int] | str | None = None,
+    height: int = 600,
+) -> Pin | None:
+    """Show the map; returns the `Pin` in the one run after a click (or Enter, or a slider let go), else None.
+
+    z: (d,) the point that the page holds pinned; the map moves its pin when this changes. units: the axes at first, two
+    latent units or "pca"; by default the two with the highest KL. height: the map's largest side in pixels.
+    Raises `ValueError` if z, selected or units do not fit the model.
+    """
+    settings: dict[str, Any] = {"name": key, "units": _units(data, units), "height": int(height)}
+    settings["z"] = None if z is None else _vector(z, data.latent_dim, "z")
+    if selected is not None:
+        log_var = selected.z_log_var
+        settings["selected"] = {
+            "name": selected.name,
+            "z_mean": _vector(selected.z_mean, data.latent_dim, "selected.z_mean"),
+            "z_log_var": None if log_var is None else _vector(log_var, data.latent_dim, "selected.z_log_var"),
+        }
+    parts = {"decoder": data.decoder, "codes": data.codes, "thumbnails": data.thumbnails}
+    settings["parts"] = {kind: part and part.digest for kind, part in parts.items()}
+    with st.container(gap=None):  # the carriers take no room
+        for kind, part in parts.items():
+            if part is not None:
+                _carrier(key=f"{key}_{kind}", data=part.data)
+        result = _map(key=key, data=settings, on_pinned_change=_ignore)
+    return _pin(result.get("pinned"), data.latent_dim)
+
+
+def _ignore() -> None:
+    """Streamlit wants a callback for a value to be there; the result is read instead."""
+
+
+def _units(data: MapData, units: tuple[int, int] | str | None) -> list[int] | str:
+    if units is None or data.latent_dim == 2:
+        return list(data.units)
+    if units == "pca" and data.codes is not None:
+        return "pca"
+    good = (
+        not isinstance(units, str)
+        and len(set(units)) == len(units) == 2
+        and all(0 <= u < data.latent_dim for u in units)
+    )
+    if not good:
+        raise ValueError(
+            f'units must be two different latent units in 0..{data.latent_dim - 1}, or "pca" where there are codes, got {units!r}.'
+        )
+    return [int(unit) for unit in units]
+
+
+def _vector(values: np.ndarray | Sequence[float], latent_dim: int, name: str) -> list[float]:
+    array = np.asarray(values, np.float32)
+    if array.shape != (latent_dim,) or not np.isfinite(array).all():
+        raise ValueError(f"{name} must be {latent_dim} finite numbers, got {array!r}.")
+    return [float(value) for value in array]
+
+
+def _pin(value: Any, latent_dim: int) -> Pin | None:
+    """What the browser sent, checked: anything odd counts as nothing."""
+    if not isinstance(value, dict):
+        return None
+    z, index, serial = value.get("z"), value.get("index"), value.get("serial")
+    if not isinstance(z, list) or len(z) != latent_dim:
+        return None
+    if not all(isinstance(part, int | float) and math.isfinite(part) for part in z):
+        return None
+    return Pin(
+        np.array(z, np.float32),
+        index if isinstance(index, int) and index >= 0 else None,
+        serial if isinstance(serial, int) else 0,
+    )

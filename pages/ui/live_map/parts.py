@@ -1,0 +1,141 @@
+"""What the living map needs of a model and its codes, packed as bytes for the browser. No streamlit here.
+
+Packing takes a moment (a second with 10,000 thumbnails), so a page caches a `MapData` and mounts it on every run.
+A part is the header's length (uint32, little-endian), the header (JSON), and a payload of arrays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+
+from vae_core import latent
+from vae_core.checkpoints import Checkpoint, Latents
+from vae_core.exports import packed_decoder
+from vae_core.heatmaps import mosaic
+from vae_core.network import Network, Weights
+
+# About 5 ms in a browser on a laptop's core; a heavier decoder is approximated while the pointer moves.
+LIGHT_MULTIPLY_ADDS = 8_000_000
+
+
+@dataclass(frozen=True)
+class Part:
+    """One payload for the browser, known by its digest."""
+
+    digest: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class MapData:
+    """All that the map holds. units: the two latent units that are its axes at first."""
+
+    latent_dim: int
+    units: tuple[int, int]
+    decoder: Part
+    codes: Part | None = None
+    thumbnails: Part | None = None
+
+
+def decoder_part(network: Network, weights: Weights) -> Part:
+    """The decoder's layer list and weights, float32."""
+    description, payload = packed_decoder(network, weights)
+    cost = network.decoder.multiply_adds()
+    return _part({"description": description, "multiply_adds": cost, "light": LIGHT_MULTIPLY_ADDS}, payload)
+
+
+def codes_part(
+    latents: Latents, classes: Sequence[str], colours: Sequence[str], what: str = "test images"
+) -> Part:
+    """Codes, labels, and what the map says about them.
+
+    classes, colours: a name and a CSS colour per label. what: what the codes are codes of, in the plural.
+    """
+    z_mean = np.ascontiguousarray(latents.z_mean, "<f4")
+    z_log_var = np.ascontiguousarray(latents.z_log_var, "<f4")
+    labels = np.asarray(latents.labels, np.int64)
+    if z_mean.ndim != 2 or z_log_var.shape != z_mean.shape or labels.shape != z_mean.shape[:1]:
+        raise ValueError(
+            f"codes must be z_mean (n, d), z_log_var (n, d) and labels (n,), got {z_mean.shape}, {z_log_var.shape}, {labels.shape}."
+        )
+    most = int(labels.max(initial=-1))
+    if most >= min(len(classes), len(colours), 256):
+        raise ValueError(
+            f"label {most} has no name or no colour among {len(classes)} classes and {len(colours)} colours."
+        )
+    header: dict[str, Any] = {
+        "n": len(z_mean), "latent_dim": z_mean.shape[1], "has_log_var": True, "what": what,
+        "classes": [str(name) for name in classes], "colours": list(colours[: len(classes)]),
+        "kl": kl_per_unit(latents).tolist(),
+    }  # fmt: skip
+    if z_mean.shape[1] > 2 and len(z_mean) > 1:
+        header["components"] = latent.pca_plane(z_mean).axes.tolist()
+    return _part(header, z_mean.tobytes() + z_log_var.tobytes() + labels.astype(np.uint8).tobytes())
+
+
+def thumbnails_part(images: np.ndarray) -> Part:
+    """The pictures behind the codes, in the codes' order: (n, h, w[, c]) uint8, or float in [0, 1], as one PNG mosaic."""
+    from PIL import Image
+
+    if images.ndim not in (3, 4) or not len(images):
+        raise ValueError(f"thumbnails must have shape (n, h, w) or (n, h, w, c), got {images.shape}.")
+    columns = int(np.ceil(np.sqrt(len(images))))
+    buffer = BytesIO()
+    # filtering and a high level cost seconds and save a tenth
+    Image.fromarray(mosaic(images, columns=columns, gap=0)).save(buffer, "PNG", compress_level=1)
+    tile = [int(side) for side in images.shape[1:3]]
+    return _part({"columns": columns, "tile": tile, "n": len(images)}, buffer.getvalue())
+
+
+def map_data(
+    checkpoint: Checkpoint,
+    latents: Latents | None = None,
+    classes: Sequence[str] = (),
+    colours: Sequence[str] = (),
+    thumbnails: np.ndarray | None = None,
+    what: str = "test images",
+) -> MapData:
+    """Everything packed. Raises `ValueError` if codes, labels, names or thumbnails do not belong together.
+
+    Without thumbnails the map shows the reconstruction of a code, and says so.
+    """
+    dim = checkpoint.network.latent_dim
+    if dim < 2:
+        raise ValueError(f"the map needs two latent units or more, this model has {dim}.")
+    if latents is not None and latents.z_mean.shape[1:] != (dim,):
+        raise ValueError(f"the codes have shape {latents.z_mean.shape}, the model has {dim} latent units.")
+    if thumbnails is not None and (latents is None or len(thumbnails) != len(latents.z_mean)):
+        raise ValueError(
+            f"{len(thumbnails)} thumbnails for {0 if latents is None else len(latents.z_mean)} codes: one each is needed."
+        )
+    units = (0, 1)
+    if latents is not None and dim > 2:
+        first, second = np.argsort(-kl_per_unit(latents), kind="stable")[:2]
+        units = (int(first), int(second))
+    return MapData(
+        dim,
+        units,
+        decoder_part(checkpoint.network, checkpoint.weights),
+        None if latents is None else codes_part(latents, classes, colours, what),
+        None if thumbnails is None else thumbnails_part(thumbnails),
+    )
+
+
+def kl_per_unit(latents: Latents) -> np.ndarray:
+    """KL of each unit's posterior from the prior, mean over the codes: (d,) float64, nats."""
+    mean, log_var = np.float64(latents.z_mean), np.float64(latents.z_log_var)
+    return np.asarray(0.5 * (mean**2 + np.exp(log_var) - 1 - log_var).mean(axis=0))
+
+
+def _part(header: dict[str, Any], payload: bytes) -> Part:
+    text = json.dumps(header, sort_keys=True).encode()
+    digest = hashlib.blake2b(text + payload, digest_size=16).hexdigest()
+    text = json.dumps({**header, "digest": digest}).encode()
+    return Part(digest, len(text).to_bytes(4, "little") + text + payload)

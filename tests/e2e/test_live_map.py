@@ -1,0 +1,305 @@
+"""The living map in a real Chromium: its decoder against the engine's, and what pointer and keyboard do."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from apps.lively import lively
+from server import Server, serving, settle
+
+from vae_core.engine import Engine
+
+pytestmark = pytest.mark.browser
+STATE = "window.__liveMap?.map"
+# as base64: Playwright takes seconds for as many numbers
+DECODE = """zs => new Promise(done => {
+  const reader = new FileReader();
+  reader.onload = () => done(reader.result.split(",")[1]);
+  reader.readAsDataURL(new Blob(zs.map(z => Float32Array.from(window.__liveMap.map.decode(z)))));
+})"""
+
+
+class Map:
+    """A page with the map, and the few things a user does with it."""
+
+    def __init__(self, page: Any, received: list[int]) -> None:
+        self.page = page
+        self.received = received  # bytes of each message from the server
+        box = page.locator(".lm-stage").bounding_box()
+        self.left, self.top, self.side = box["x"], box["y"], box["width"]
+
+    def tell(self, what: str) -> Any:
+        return self.page.evaluate(f"{STATE}.{what}")
+
+    def until(self, condition: str) -> None:
+        self.page.wait_for_function(f"{STATE}?.{condition}", timeout=30_000)
+
+    def at(self, right: float, up: float) -> tuple[float, float]:
+        """Page pixels of a place, as shares of the map's side from its middle."""
+        return self.left + self.side * (0.5 + right), self.top + self.side * (0.5 - up)
+
+    def move(self, right: float, up: float) -> None:
+        before = self.tell("decodes")
+        self.page.mouse.move(*self.at(right, up))
+        self.until(f"decodes > {before}")
+
+    def click(self, right: float, up: float) -> None:
+        self.page.mouse.click(*self.at(right, up))
+
+    @property
+    def python(self) -> str:
+        """What the script shows: how often it ran, how many pins it was told, and the last one's z."""
+        return str(self.page.get_by_text(re.compile(r"^runs \d+")).inner_text())
+
+    def pins(self, count: int) -> list[float]:
+        self.page.get_by_text(f"pins {count}, z").wait_for(timeout=20_000)
+        settle(self.page)
+        return [float(part) for part in self.python.split(" z ")[1].split()]
+
+
+@pytest.fixture(scope="module")
+def map_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("live_map")
+    with serving(folder, folder / "log", "tests/e2e/apps/live_map_app.py") as running:
+        yield running
+
+
+@pytest.fixture
+def open_map(browser: Any, map_server: Server) -> Iterator[Any]:
+    """`open_map("swift-2")` gives a `Map`; fails at the end on console errors or a complaining log."""
+    contexts, errors = [], []
+
+    def opened(query: str, width: int = 1200, scheme: str = "light", script: str = "", **options: Any) -> Map:
+        context = browser.new_context(
+            viewport={"width": width, "height": 1000}, color_scheme=scheme, **options
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.add_init_script(script)
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        received: list[int] = []
+        page.on(
+            "websocket", lambda socket: socket.on("framereceived", lambda data: received.append(len(data)))
+        )
+        page.goto(f"{map_server.url}/?model={query}")
+        page.wait_for_function(f"{STATE}?.ready", timeout=60_000)
+        settle(page)
+        return Map(page, received)
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert errors == []
+    assert map_server.complaints() == []
+
+
+@pytest.mark.parametrize("model", ["swift-2", "swift-16", "classic-2", "heavy"])
+def test_it_decodes_as_the_engine_does(open_map: Any, model: str) -> None:
+    page, engine = open_map(model), Engine(*lively(model), threads=1)
+    z = np.random.default_rng(1).normal(size=(256, engine.latent_dim)).astype(np.float32)
+    expected = engine.decode(z).reshape(256, -1)
+    z, expected = (z[:16], expected[:16]) if model == "heavy" else (z, expected)
+    images = np.frombuffer(base64.b64decode(page.page.evaluate(DECODE, z.tolist())), np.float32)
+    images = images.reshape(len(z), -1)
+    assert expected.std(axis=0).mean() > 0.005  # z matters
+    assert np.abs(images - expected).max() <= 1e-4
+
+
+def test_the_picture_follows_the_pointer_and_comes_back(open_map: Any) -> None:
+    view = open_map("swift-2")
+    shown, ran = view.tell("checksum"), view.python
+    seen = set()
+    for step in range(8):
+        view.move(0.04 * step, 0.3)
+        seen.add(round(view.tell("checksum"), 3))
+    z = view.tell("z")
+    assert len(seen) == 8
+    assert z[0] > 1 and z[1] > 1  # up and to the right
+    pixels = view.page.locator(".lm-picture").evaluate(
+        "canvas => [...canvas.getContext('2d').getImageData(0, 0, 28, 28).data]"
+    )
+    network_image = Engine(*lively("swift-2"), threads=1).decode(np.array([z], np.float32))[0, :, :, 0]
+    assert np.abs(np.reshape(pixels, (28, 28, 4))[:, :, 0] - 255 * network_image).max() <= 1  # on screen
+    view.page.mouse.move(view.left, view.top + view.side + 60)
+    view.until("moving === false")
+    view.until(f"checksum === {shown}")
+    assert view.python == ran  # and the script did not run
+
+
+def test_a_click_tells_python_once(open_map: Any) -> None:
+    view = open_map("swift-2")
+    assert sum(view.received) > 2_000_000  # the weights came
+    view.received.clear()
+    view.move(0.25, -0.25)
+    view.click(0.25, -0.25)
+    z = view.pins(1)
+    assert sum(view.received) < 100_000  # and not again
+    assert z == pytest.approx(view.tell("z"), abs=1e-3)
+    assert z[0] == pytest.approx(-z[1], abs=0.05) and z[0] > 1
+    view.page.wait_for_timeout(600)
+    assert "runs 2, pins 1" in view.python
+    view.page.get_by_role("button", name="Go to one, one").click()  # Python moves the pin
+    view.until("z.every(value => value === 1)")
+
+
+def test_keys_move_and_enter_pins(open_map: Any) -> None:
+    view = open_map("classic-2")
+    view.page.get_by_role("application").focus()
+    for key in ("ArrowRight", "ArrowRight", "Shift+ArrowUp"):
+        view.page.keyboard.press(key)
+    view.until("z[1] > 0.3")
+    right, up = view.tell("z")
+    assert up == pytest.approx(2.5 * right, rel=1e-3) and right > 0
+    view.page.keyboard.press("Enter")
+    assert view.pins(1) == pytest.approx([right, up], abs=1e-3)
+    view.page.keyboard.press("ArrowLeft")
+    view.page.keyboard.press("Escape")
+    view.until(f"z[0] === {view.tell('z[0]')}")
+
+
+def test_zoom_pan_and_double_click(open_map: Any) -> None:
+    view = open_map("swift-2")
+    view.until("missing === 0")
+    view.move(0.25, 0)
+    before = view.tell("z")[0]
+    view.page.mouse.wheel(0, -200)
+    view.page.mouse.move(*view.at(0.25, 0.001))
+    view.until("missing > 0")  # finer tiles, or others, are wanted
+    view.move(0.35, 0)
+    nearer = view.tell("z")[0]
+    assert nearer - before == pytest.approx(
+        0.1 / 0.25 * before / np.exp(0.5), rel=0.03
+    )  # a step goes less far
+    view.page.keyboard.down("Shift")
+    view.page.mouse.down()
+    view.page.mouse.move(*view.at(0.15, 0), steps=3)
+    view.page.mouse.up()
+    view.page.keyboard.up("Shift")
+    view.move(0.151, 0)
+    assert view.tell("z")[0] == pytest.approx(nearer, abs=0.05)  # what was grabbed went along
+    assert "pins 0" in view.python
+    view.page.mouse.dblclick(*view.at(0.25, 0.002))
+    view.page.wait_for_timeout(200)
+    view.move(0.25, 0)
+    assert view.tell("z")[0] == pytest.approx(before, abs=0.02)
+
+
+def test_a_change_of_grid_and_scale_leaves_no_hole(open_map: Any) -> None:
+    view = open_map("swift-2")
+    view.page.get_by_label("Scale of the axes").select_option("quantile")
+    view.page.wait_for_timeout(150)  # tiles of the old grid are under way
+    view.page.get_by_label("Garments decoded across the map").select_option("30")
+    view.page.wait_for_timeout(100)
+    view.until("missing === 0")
+    for _ in range(2):  # off and on: all is drawn from what was kept
+        view.page.get_by_role("button", name="Garments", exact=True).click()
+    view.page.wait_for_timeout(100)
+    holes = view.page.locator(".lm-stage canvas").first.evaluate(
+        """canvas => { const side = canvas.width, pixels = canvas.getContext("2d").getImageData(0, 0, side, side).data;
+        let holes = 0; for (let i = 3; i < pixels.length; i += 4) holes += pixels[i] === 0; return holes; }"""
+    )
+    assert holes == 0
+
+
+def test_legend_layers_and_the_code_under_the_pointer(open_map: Any) -> None:
+    view = open_map("swift-2&thumbnails")
+    page = view.page
+    drawn = view.tell("codesDrawn")
+    assert 280 <= drawn <= 300
+    page.get_by_role("button", name="class 1").click()
+    view.until(f"codesDrawn < {0.75 * drawn}")
+    page.get_by_role("button", name="class 1").click()
+    view.until(f"codesDrawn === {drawn}")
+    for share in np.linspace(-0.2, 0.2, 60):  # some code lies near this line
+        view.move(share, 0.02)
+        text = page.locator(".lm-code span").inner_text()
+        if text:
+            break
+    index, label = map(int, re.fullmatch(r"test image (\d+): class (\d)", text).groups())
+    assert label == index % 3
+    grey = page.locator(".lm-code canvas").evaluate(
+        "c => c.getContext('2d').getImageData(14, 14, 1, 1).data[0]"
+    )
+    assert grey == index % 200 + 50  # its own thumbnail, not a neighbour's
+    view.page.mouse.down()
+    view.page.mouse.up()
+    view.pins(1)
+    page.get_by_text(f"index {index}", exact=True).wait_for()
+    page.get_by_role("button", name="Codes").click()
+    view.until("codesDrawn === 0")
+
+
+def test_sliders_and_axes_of_sixteen_units(open_map: Any) -> None:
+    view = open_map("swift-16")
+    ran, shown = view.python, view.tell("checksum")
+    slider = view.page.locator(".lm-slider input").nth(5)
+    slider.evaluate("s => { s.value = 2; s.dispatchEvent(new Event('input', {bubbles: true})) }")
+    view.until(f"checksum !== {shown}")  # while it is dragged
+    assert view.python == ran
+    assert sorted(view.tell("z"))[-2:] == [0, 2]
+    slider.evaluate("s => s.dispatchEvent(new Event('change', {bubbles: true}))")
+    assert sorted(view.pins(1))[-2:] == [0, 2]
+    view.page.get_by_label("Axis to the right").select_option("pca")
+    view.move(0.3, 0.1)
+    z = np.array(view.tell("z"))
+    assert (np.abs(z) > 1e-3).sum() > 10  # a step along a component moves every unit
+    view.until("missing === 0")
+
+
+def test_a_heavy_decoder_is_approximated_while_moving(open_map: Any) -> None:
+    view = open_map("heavy")
+    view.until("atlasMissing < 1640")  # from the middle outwards
+    view.page.mouse.move(*view.at(0.02, 0.01))
+    view.until("approximate === true || error !== null")
+    view.until("error !== null")
+    assert view.tell("approximate") is False
+    assert 0 <= view.tell("error") < 0.02
+    view.page.get_by_text(re.compile(r"exact; the approximation was 0\.0\d\d off here")).wait_for()
+
+
+def test_a_finger_drags_and_a_tap_pins(open_map: Any) -> None:
+    view = open_map("swift-2", width=390, scheme="dark", has_touch=True, is_mobile=True)
+    sizes = view.page.evaluate(
+        "[document.documentElement.scrollWidth, document.querySelector('.lm-stage') ?? 0]"
+    )
+    assert sizes[0] <= 390
+    shown = view.tell("checksum")
+    touch = view.page.context.new_cdp_session(view.page)
+
+    def send(kind: str, *places: tuple[float, float]) -> None:
+        points = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(places)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    send("touchStart", view.at(0, 0))
+    for step in range(6):
+        send("touchMove", view.at(0.05 * step, 0.05 * step))
+    view.until("z[0] > 1")
+    send("touchEnd")
+    view.until(f"checksum === {shown}")
+    assert "pins 0" in view.python
+    send("touchStart", view.at(-0.2, 0))
+    send("touchEnd")
+    assert view.pins(1)[0] < -0.5
+    zoomed = view.tell("missing")
+    send("touchStart", view.at(-0.1, 0), view.at(0.1, 0))
+    send("touchMove", view.at(-0.3, 0), view.at(0.3, 0))
+    send("touchEnd")
+    view.until(f"missing > {zoomed}")
+    assert "pins 1" in view.python
+
+
+def test_without_workers_the_tiles_come_all_the_same(open_map: Any) -> None:
+    view = open_map("swift-2", script="delete window.Worker")
+    view.page.get_by_label("Garments decoded across the map").select_option("12")
+    view.until("missing > 0")
+    view.until("missing === 0")
+    middle = view.page.locator(".lm-stage canvas").first.evaluate(
+        "c => c.getContext('2d').getImageData(c.width / 2 + 20, c.height / 2 + 20, 1, 1).data[3]"
+    )
+    assert middle == 255  # something is drawn there
