@@ -9,10 +9,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import figures
+from pages.ui.live_map import Selected, live_map
 from pages.ui.resources import Opened, find_model
 from vae_core import activations, heatmaps, latent, metrics
 from vae_core.preprocessing import PictureError, Prepared, prepare
 
+VIEWS = ("Living map", "Plain map")  # the second for browsers where the component cannot run
 NEIGHBOURS = 15
 TYPES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
 STYLE = """<style>
@@ -65,14 +67,45 @@ def source_line(model: Opened) -> str:
 
 
 def explore(model: Opened, picture: Prepared | None) -> None:
-    """The map, and beside it what the chosen point becomes."""
+    """The map, and what the chosen point becomes."""
+    view = st.segmented_control(
+        "Map",
+        VIEWS,
+        default=VIEWS[0],
+        key="view",
+        required=True,
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    if view == VIEWS[0]:
+        living(model, picture)
+        return
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.subheader("Click anywhere on the map", anchor=False)
         z = the_map(model, picture)
     with right:
         st.subheader("Decoded from there", anchor=False)
+        st.image(figures.enlarge(model.engine.decode(z[None])[0], 336), alt=f"Decoded from {in_words(z)}")
         garment(model, z)
+
+
+def living(model: Opened, picture: Prepared | None) -> None:
+    """The map that follows the pointer: the decoder runs in the browser, and only a click comes back here."""
+    z = np.array(st.session_state.get("z", (0, 0)), np.float32)
+    selected = None
+    if picture is not None:
+        z_mean, z_log_var = model.engine.encode(picture.image[None])
+        selected = Selected("your picture", z_mean[0], z_log_var[0])
+    pin = live_map(model.living, "living", z=z, selected=selected, height=620)
+    if pin is not None:
+        z = pin.z
+        st.session_state["z"] = (float(z[0]), float(z[1]))
+    st.caption(
+        "Move over the map: each position becomes a garment, decoded in your browser. A click pins it; arrow keys move, "
+        "the wheel zooms." + (" The ellipse is the posterior of your picture." if picture is not None else "")
+    )
+    garment(model, z)
 
 
 def the_map(model: Opened, picture: Prepared | None) -> np.ndarray:
@@ -82,7 +115,7 @@ def the_map(model: Opened, picture: Prepared | None) -> np.ndarray:
     points = figures.lattice(model.extent)
     start = int(np.square(points).sum(axis=1).argmin())
     figure = figures.map_figure(
-        model.background, model.extent, codes[shown], labels[shown], class_names(model), start,
+        model.background, model.extent, codes[shown], labels[shown], model.classes, start,
         None if picture is None else model.engine.encode(picture.image[None])[0][0],
     )  # fmt: skip
     with st.container(key="map"):
@@ -103,19 +136,20 @@ def the_map(model: Opened, picture: Prepared | None) -> np.ndarray:
 
 
 def garment(model: Opened, z: np.ndarray) -> None:
-    """What the decoder makes of one point, and which clothes lie there."""
+    """Which clothes lie at one point."""
     k = min(NEIGHBOURS, len(model.latents.labels))
     nearest, distances = latent.nearest(model.latents.z_mean, z[None], k)
     counts = np.bincount(model.latents.labels[nearest[0]])
-    name = class_names(model)[int(counts.argmax())]
-    st.image(
-        figures.enlarge(model.engine.decode(z[None])[0], 336),
-        alt=f"Decoded from z = ({z[0]:.2f}, {z[1]:.2f})",
-    )
-    st.markdown(f"**z = ({z[0]:.2f}, {z[1]:.2f})**")
+    name = model.classes[int(counts.argmax())]
+    st.markdown(f"**{in_words(z)}**")
     st.caption(
         f"Of the {k} test codes nearest to it {counts.max()} are {name}; the nearest is {distances[0, 0]:.2f} away."
     )
+
+
+def in_words(z: np.ndarray) -> str:
+    """z = (0.12, -1.30)"""
+    return f"z = ({z[0]:.2f}, {z[1]:.2f})"
 
 
 def ask_picture(model: Opened) -> Prepared | None:
@@ -166,13 +200,6 @@ def inside(model: Opened, picture: Prepared, slots: Sequence[DeltaGenerator]) ->
             f"{found.low:.3g} (left) to {found.high:.3g} (right): mean of {channels} channels, natively {height} × {width}. "
             "A strong response is not importance."
         )
-
-
-def class_names(model: Opened) -> list[str]:
-    """A name per label, from the data that the model was trained on."""
-    count = int(model.latents.labels.max()) + 1
-    names = [str(name) for name in model.checkpoint.dataset.get("classes", ())]
-    return names + [f"class {label}" for label in range(len(names), count)]
 
 
 main()

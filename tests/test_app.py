@@ -62,13 +62,19 @@ def png(array: np.ndarray) -> bytes:
 TORN = png(np.random.default_rng(0).integers(0, 256, (40, 40), np.uint8))[:800]  # half a file
 
 
+def plain(at: AppTest) -> AppTest:
+    """The same page with the plain map."""
+    at.segmented_control(key="view").set_value("Plain map")
+    return at.run()
+
+
 def click(at: AppTest, *points: tuple[float, float]) -> AppTest:
     at.session_state["map_chart"] = {"selection": {"points": [{"x": x, "y": y} for x, y in points]}}
     return at.run()
 
 
 def test_cold(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
-    at = app(tiny_checkpoint.parent)
+    at = plain(app(tiny_checkpoint.parent))
     shown = words(at)
     assert "Model **fashion-2d**: classic, 134,165 parameters" in shown
     assert "Trained on **drawn clothes** (drawn by a test)" in shown  # the data source is always there
@@ -76,11 +82,19 @@ def test_cold(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
     assert "**z = (0.00, 0.00)**" in shown
 
 
+def test_the_living_map_tells_what_is_pinned(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
+    at = app(tiny_checkpoint.parent)
+    assert "Move over the map" in words(at)
+    at.session_state["z"] = (1.25, -0.5)  # as a click on it does
+    assert "**z = (1.25, -0.50)**" in words(at.run())
+    assert "**z = (1.25, -0.50)**" in words(plain(at))  # the other map shows the same point
+
+
 def test_no_tensorflow(tiny_checkpoint: Path) -> None:
     code = (
         "import sys; from streamlit.testing.v1 import AppTest\n"
         "at = AppTest.from_file('streamlit_app.py', default_timeout=60).run()\n"
-        "assert not at.exception and len(at.subheader) == 3, at.exception\n"
+        "assert not at.exception and len(at.subheader) == 1, at.exception\n"
         "print(sorted({'tensorflow', 'keras', 'matplotlib.pyplot'} & set(sys.modules)))"
     )
     env = {**os.environ, "VAE_EXPLORER_CHECKPOINTS": str(tiny_checkpoint.parent)}
@@ -119,7 +133,7 @@ def test_a_run_can_be_looked_at_while_it_trains(
     run.create(config, kept.network)
     codes = {"z_mean": np.zeros((40, 2), np.float32), "z_log_var": np.zeros((40, 2), np.float32)}
     run.save_snapshot(7, kept.weights, {**codes, "labels": np.zeros(40, np.uint8)})
-    assert "40 of the 40 codes" in words(app(tmp_path))
+    assert "40 of the 40 codes" in words(plain(app(tmp_path)))
 
 
 def test_large_and_coloured_pictures(app: Callable[[Path], AppTest], tmp_path: Path) -> None:
@@ -133,7 +147,7 @@ def test_large_and_coloured_pictures(app: Callable[[Path], AppTest], tmp_path: P
 
 def test_a_model_written_anew_is_opened_anew(app: Callable[[Path], AppTest], tmp_path: Path) -> None:
     folder = save_checkpoint(tmp_path / "mine", ModelConfig("classic", 2), codes=20)
-    at = app(tmp_path)
+    at = plain(app(tmp_path))
     assert "20 of the 20 codes" in words(at)
     for file in folder.iterdir():
         file.unlink()
@@ -145,7 +159,7 @@ def test_a_model_written_anew_is_opened_anew(app: Callable[[Path], AppTest], tmp
 def test_a_click_decodes_and_deselecting_keeps_it(
     app: Callable[[Path], AppTest], tiny_checkpoint: Path
 ) -> None:
-    at = app(tiny_checkpoint.parent)
+    at = plain(app(tiny_checkpoint.parent))
     before = at.image[0].value
     assert "**z = (1.50, -0.75)**" in words(click(at, (1.5, -0.75)))
     assert at.image[0].value != before
@@ -153,7 +167,7 @@ def test_a_click_decodes_and_deselecting_keeps_it(
 
 
 def test_an_upload_is_rebuilt(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
-    at = app(tiny_checkpoint.parent)
+    at = plain(app(tiny_checkpoint.parent))
     garment = np.zeros((90, 60), np.uint8)
     garment[10:80, 15:45] = 200
     at.file_uploader(key="upload").set_value(("shirt.png", png(garment), "image/png")).run()
@@ -174,7 +188,7 @@ def test_an_upload_is_rebuilt(app: Callable[[Path], AppTest], tiny_checkpoint: P
 def test_a_bad_upload_gets_one_sentence(
     app: Callable[[Path], AppTest], tiny_checkpoint: Path, data: bytes
 ) -> None:
-    at = app(tiny_checkpoint.parent)
+    at = plain(app(tiny_checkpoint.parent))
     at.file_uploader(key="upload").set_value(("notes.png", data, "image/png")).run()
     assert not at.exception
     assert [error.value.startswith("notes.png: ") for error in at.error] == [True]

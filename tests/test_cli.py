@@ -24,7 +24,18 @@ from vae_core.__main__ import build_parser, main
 from vae_core.runs import Run
 
 ROOT = Path(checkpoints.__file__).parents[1]
-COMMANDS = ("train", "resume", "runs", "evaluate", "sample", "reconstruct", "heatmap", "export", "keep")
+COMMANDS = (
+    "train",
+    "resume",
+    "runs",
+    "evaluate",
+    "sample",
+    "reconstruct",
+    "heatmap",
+    "export",
+    "keep",
+    "models",
+)
 
 
 @pytest.fixture(scope="module")
@@ -304,3 +315,28 @@ def test_everything_after_training_goes_without_tensorflow(kept: Path, squares: 
 def test_export_keras(kept: Path, tmp_path: Path) -> None:
     assert main(["export", str(kept), "--format", "keras", "--output", str(tmp_path / "a" / "b")]) == 0
     assert {path.name for path in (tmp_path / "a" / "b").iterdir()} == {"encoder.keras", "decoder.keras"}
+
+
+def test_models_prints_the_table_and_says_so_where_there_are_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "--root", str(ROOT / "checkpoints")]) == 0
+    shown = capsys.readouterr().out
+    assert "| `fashion-2d` | swift | 2 |" in shown
+    assert "test, 10,000 images" in shown
+    assert main(["models", "--root", str(tmp_path)]) == 0
+    assert "no models in" in capsys.readouterr().out
+
+
+def test_training_can_start_from_a_models_weights(tmp_path: Path, trained: Path, squares: Path) -> None:
+    first, again, other = Run(trained), Run(tmp_path / "again"), tmp_path / "other"
+    words = ["train", "--preset", "classic", "--data", str(squares), "--epochs", "1", "--learning-rate", "0"]
+    words += ["--start-from", str(trained)]
+    assert main([*words, "--run-dir", str(again.path)]) == 0
+    before, after = first.snapshot_weights(), again.snapshot_weights()
+    assert all(
+        np.array_equal(before[name], after[name]) for name in before
+    )  # a learning rate of 0 changes nothing
+    assert again.config()["started_from"]["step"] == first.snapshots()[-1]
+    assert main([*words, "--latent-dim", "3", "--run-dir", str(other)]) == 2  # other layers
+    assert not other.exists()

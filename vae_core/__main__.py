@@ -97,7 +97,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="write metrics.json and MODEL_CARD.md into the folder (test split, all images)",
     )
 
-    arg = add("models", "List the models in a folder with their measured figures.", "models")
+    arg = add(
+        "models", "List the models in a folder with their measured figures.", "models --root checkpoints"
+    )
     arg("--root", default="checkpoints", help="the folder (checkpoints)")
 
     arg = add(

@@ -6,9 +6,10 @@ Pictures go in and come out channels last, as everywhere in this package; inside
 
 from __future__ import annotations
 
+import math
 import os
 import threading
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 from vae_core.network import Layer, Network, Part, Weights, check_weights
 
 OPSET, IR_VERSION = 17, 8  # old enough for any ONNX Runtime of the last years
-SLICE_VALUES = 4_000_000  # float32 values of the largest layer held at once: 16 MB
+SLICE_VALUES = 800_000  # float32 values of the largest layer held at once: 3 MB, which a core's cache holds
 
 
 class Engine:
@@ -40,6 +41,13 @@ class Engine:
         self._threads = threads or os.cpu_count() or 1
         self._sessions: dict[tuple[str, bool], ort.InferenceSession] = {}
         self._lock = threading.Lock()
+        # Worked out once: walking the layers would cost as much as running them on one image.
+        walks = {part.name: part.walk() for part in (network.encoder, network.decoder)}
+        self._names = {name: [layer.name for layer, *_ in walk] for name, walk in walks.items()}
+        self._slice = {
+            name: max(1, SLICE_VALUES // max(math.prod(after) for *_, after in walk))
+            for name, walk in walks.items()
+        }
 
     def encode(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Posterior parameters: images (n, h, w, c) float32 in [0, 1] -> z_mean, z_log_var, each (n, latent_dim) float32."""
@@ -67,8 +75,7 @@ class Engine:
         return self._activations(self.network.decoder, _as_batch(z, (self.latent_dim,), "z"))
 
     def _activations(self, part: Part, batch: np.ndarray) -> dict[str, np.ndarray]:
-        names = [layer.name for layer, _, _, _ in part.walk()]
-        return dict(zip(names, self._run(part, batch, every=True), strict=True))
+        return dict(zip(self._names[part.name], self._run(part, batch, every=True), strict=True))
 
     def _run(self, part: Part, batch: np.ndarray, every: bool = False) -> list[np.ndarray]:
         session = self._session(part, every)
@@ -76,12 +83,26 @@ class Engine:
             shapes = [after for _, _, _, after in part.walk()]
             shown = shapes if every else shapes[len(part.layers) :] * (2 if part.name == "decoder" else 1)
             return [np.zeros((0, *shape), np.float32) for shape in shown]
-        pieces = [session.run(None, {"input": piece}) for piece in _slices(batch, part)]
+        step = self._slice[part.name]  # small enough that memory does not grow with the batch
+        pieces = self._in_slices(
+            session, [batch[start : start + step] for start in range(0, len(batch), step)]
+        )
         return (
             pieces[0]
             if len(pieces) == 1
             else [np.concatenate(outputs) for outputs in zip(*pieces, strict=True)]
         )
+
+    def _in_slices(self, session: ort.InferenceSession, slices: list[np.ndarray]) -> list[list[np.ndarray]]:
+        """Each slice on one thread, several at a time: quicker than several threads on one slice, and than their waking."""
+
+        def run(piece: np.ndarray) -> list[np.ndarray]:
+            return list(session.run(None, {"input": piece}))
+
+        if len(slices) == 1 or self._threads == 1:
+            return [run(piece) for piece in slices]
+        with ThreadPoolExecutor(self._threads) as pool:
+            return list(pool.map(run, slices))
 
     def _session(self, part: Part, every: bool) -> ort.InferenceSession:
         key = (part.name, every)
@@ -92,15 +113,14 @@ class Engine:
         with self._lock:
             if key not in self._sessions:
                 model = onnx_model(part, self.weights, every=every)
-                self._sessions[key] = start_session(model.SerializeToString(), self._threads)
+                self._sessions[key] = start_session(model.SerializeToString())
             return self._sessions[key]
 
 
-def start_session(model: bytes, threads: int = 0) -> ort.InferenceSession:
-    """An ONNX Runtime session on the CPU whose idle threads sleep, since the app shares its cores with a trainer."""
+def start_session(model: bytes) -> ort.InferenceSession:
+    """An ONNX Runtime session on one CPU thread, the caller's: no thread of its own spins beside a trainer."""
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.intra_op_num_threads = 1
     options.log_severity_level = 3  # errors only
     return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
@@ -128,10 +148,9 @@ def onnx_model(part: Part, weights: Weights, every: bool = False) -> onnx.ModelP
         tensors[layer.name] = graph.node("Transpose", [result], perm=[0, 2, 3, 1]) if convolution else result
     heads = [head.name for head in part.heads]
     shown = list(tensors) if every else heads
-    for name in shown:
-        graph.node("Identity", [tensors[name]], output=name)
+    graph.name_outputs({name: tensors[name] for name in shown})
     if part.name == "decoder" and not every:
-        graph.node("Sigmoid", [tensors["logits"]], output="image")
+        graph.node("Sigmoid", ["logits"], output="image")
         shown = [*shown, "image"]
     return graph.model(part, shown)
 
@@ -200,6 +219,18 @@ class _Graph:
         self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
         return name
 
+    def name_outputs(self, outputs: dict[str, str]) -> None:
+        """Give tensors the names they go out by; one that has a name already (dropout changes nothing) is copied."""
+        names: dict[str, str] = {}
+        for name, tensor in outputs.items():
+            if tensor == "input" or tensor in names:
+                self.node("Identity", [tensor], output=name)
+            else:
+                names[tensor] = name
+        for node in self.nodes:
+            for tensors in (node.input, node.output):
+                tensors[:] = [names.get(tensor, tensor) for tensor in tensors]
+
     def constant(self, value: np.ndarray | np.generic) -> str:
         name = f"c/{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.asarray(value), name))
@@ -234,10 +265,3 @@ def _as_batch(values: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarr
             f"{name} must have shape (n, {wanted}), got {batch.shape}. One alone needs a first axis: x[None]."
         )
     return batch
-
-
-def _slices(batch: np.ndarray, part: Part) -> Iterator[np.ndarray]:
-    """Pieces small enough that the largest layer stays within `SLICE_VALUES`: memory does not grow with the batch."""
-    largest = max(int(np.prod(after)) for _, _, _, after in part.walk())
-    step = max(1, SLICE_VALUES // largest)
-    return (batch[start : start + step] for start in range(0, len(batch), step))

@@ -30,7 +30,7 @@ def class_colour(label: int) -> str:
 
 def extent_of(codes: np.ndarray) -> float:
     """Half the side of a square about 0 that holds 99 % of the codes (n, 2), 3 at least and 6 at most, in halves."""
-    reach = float(np.quantile(np.abs(codes).max(axis=1), 0.99))
+    reach = float(np.quantile(np.abs(codes).max(axis=1), 0.99, method="higher"))
     return float(np.clip(np.ceil(reach * 2) / 2, 3, 6))
 
 

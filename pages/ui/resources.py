@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from pages.ui.figures import SIDE, extent_of
+from pages.ui.figures import SIDE, class_colour, extent_of
+from pages.ui.live_map import MapData, map_data
 from vae_core import checkpoints, latent
 from vae_core.checkpoints import Checkpoint, CheckpointError, Latents
 from vae_core.engine import Engine
@@ -34,6 +35,7 @@ class Opened:
     """A 2-D model ready to be looked at. The arrays are shared: nobody writes to them.
 
     extent: half the side of its map. background: uint8 (h, w, 3), the garments decoded over the map.
+    living: what the living map holds: the decoder and the codes, packed for the browser.
     """
 
     checkpoint: Checkpoint
@@ -41,6 +43,12 @@ class Opened:
     latents: Latents
     extent: float
     background: np.ndarray
+    living: MapData
+
+    @property
+    def classes(self) -> list[str]:
+        """A name per label, from the data that the model was trained on."""
+        return class_names(self.checkpoint, self.latents)
 
 
 def find_model() -> Opened | None:
@@ -86,7 +94,16 @@ def open_model(path: str, changed: int) -> Opened:
     z, _ = latent.grid(2, SIDE, extent=extent)
     step = -(-max(engine.image_shape[:2]) // THUMB)
     garments = engine.decode(z)[:, ::step, ::step]
-    return Opened(checkpoint, engine, latents, extent, mosaic(garments, columns=SIDE, gap=0))
+    names = class_names(checkpoint, latents)
+    living = map_data(checkpoint, latents, names, [class_colour(i) for i in range(len(names))])
+    return Opened(checkpoint, engine, latents, extent, mosaic(garments, columns=SIDE, gap=0), living)
+
+
+def class_names(checkpoint: Checkpoint, latents: Latents) -> list[str]:
+    """A name per label, from the data that the model was trained on."""
+    count = int(latents.labels.max()) + 1
+    names = [str(name) for name in checkpoint.dataset.get("classes", ())][:count]
+    return names + [f"class {label}" for label in range(len(names), count)]
 
 
 def _latents(checkpoint: Checkpoint) -> Latents:

@@ -37,13 +37,13 @@ def open_page(browser: Any, server: Server) -> Iterator[Any]:
     """`open_page(width=1440, scheme="light")` gives a settled page; fails at the end on console errors or a complaining log."""
     contexts, errors = [], []
 
-    def open_at(width: int = 1440, height: int = 1000, scheme: str = "light") -> Any:
+    def open_at(width: int = 1440, height: int = 1000, scheme: str = "light", query: str = "") -> Any:
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(server.url)
+        page.goto(server.url + query)
         settle(page)
         return page
 

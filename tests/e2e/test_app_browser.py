@@ -43,7 +43,7 @@ def click_map(page: Any, right: float, down: float) -> None:
 
 
 def test_a_click_decodes_and_a_second_one_keeps_it(open_page: Any) -> None:
-    page = open_page()
+    page = open_page(query="?view=Plain+map")
     first = z_shown(page)
     before = page.locator("[data-testid=stImage] img").first.get_attribute("src")
     click_map(page, 0.8, 0.2)
@@ -58,6 +58,23 @@ def test_a_click_decodes_and_a_second_one_keeps_it(open_page: Any) -> None:
     page.wait_for_timeout(1000)
     settle(page)
     assert z_shown(page) == chosen
+
+
+def test_the_living_map_follows_the_pointer_and_a_click_comes_back(open_page: Any) -> None:
+    page = open_page()
+    page.wait_for_function("() => window.__liveMap?.living?.checksum !== undefined", timeout=20_000)
+    first, before = z_shown(page), page.evaluate("window.__liveMap.living.checksum")
+    box = page.locator("canvas").last.bounding_box()  # the preview comes first, the map after it
+    x, y = box["x"] + 0.7 * box["width"], box["y"] + 0.3 * box["height"]
+    page.mouse.move(x - 40, y)
+    page.mouse.move(x, y, steps=5)
+    page.wait_for_function("old => window.__liveMap.living.checksum !== old", arg=before, timeout=20_000)
+    assert z_shown(page) == first  # moving alone runs nothing on the server
+    page.mouse.click(x, y)
+    page.wait_for_function("old => !document.body.innerText.includes(old)", arg=first, timeout=20_000)
+    settle(page)
+    z1, z2 = (float(part) for part in z_shown(page)[len("z = (") : -1].split(","))
+    assert z1 > 0.3 and z2 > 0.3  # up and to the right, where the click was
 
 
 def test_an_upload_is_rebuilt_and_a_text_file_is_refused(open_page: Any) -> None:
@@ -82,7 +99,7 @@ def test_an_upload_is_rebuilt_and_a_text_file_is_refused(open_page: Any) -> None
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_it_fits(open_page: Any, width: int, scheme: str) -> None:
-    page = open_page(width, 900, scheme)
+    page = open_page(width, 900, scheme, "?view=Plain+map")
     page.locator(".js-plotly-plot .nsewdrag").first.wait_for(timeout=20_000)
     sizes = page.evaluate(
         "() => [document.documentElement.scrollWidth, document.querySelector('[data-testid=stMain]').scrollWidth]"
