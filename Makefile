@@ -9,12 +9,12 @@ BIN := .venv/bin
 SUM := $(shell cat requirements*.txt constraints.txt | cksum | cut -d ' ' -f 1)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: models run test lint format types check browser clean
+.PHONY: models bench run test lint format types check browser clean
 
 run: .venv/run-$(SUM)
 	$(BIN)/python -m streamlit run streamlit_app.py $(ARGS)
 
-test: lint types browser check
+test: lint types browser check bench
 
 lint: .venv/dev-$(SUM)
 	$(BIN)/ruff check .
@@ -25,6 +25,10 @@ types: .venv/dev-$(SUM)
 
 check: .venv/dev-$(SUM)
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
+
+# a smoke test of the benchmarks: what they print here is no measurement
+bench: .venv/dev-$(SUM)
+	$(BIN)/python benchmarks/time_to_quality.py --small
 
 browser: .venv/dev-$(SUM)
 	@$(BIN)/python tests/e2e/chromium.py
