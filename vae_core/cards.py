@@ -97,7 +97,7 @@ for pictures of {" × ".join(map(str, model["image_shape"]))}, {model["likelihoo
 ## Data
 
 {data["name"]} ({sizes}), sha256 `{data["checksum"][:16]}…`. The validation split was held out of the original training set; the test split
-was neither trained on nor used to choose anything.
+was not trained on.
 
 ## Training
 
