@@ -20,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 from vae_core.network import Layer, Network, Part, Weights, check_weights
 
 OPSET, IR_VERSION = 17, 8  # old enough for any ONNX Runtime of the last years
-SLICE_VALUES = 800_000  # float32 values of the largest layer held at once: 3 MB, which a core's cache holds
+SLICE_VALUES = 400_000  # float32 values of the largest layer held at once: 1.6 MB, which a core's cache holds
 
 
 class Engine:
@@ -131,24 +131,30 @@ def onnx_model(part: Part, weights: Weights, every: bool = False) -> onnx.ModelP
     every: give every layer's output instead, in the order of `part.walk()`.
     """
     graph = _Graph()
-    source, channels_first = "input", False
-    tensors: dict[str, str] = {}  # layer name -> tensor, channels last
-    ends: dict[str, tuple[str, bool]] = {}  # layer name -> (tensor as computed, is it channels first)
+    tensors: dict[str, str] = {}  # layer name -> tensor, channels last; made when first asked for
+    ends: dict[str, tuple[str, bool]] = {
+        "input": ("input", False)
+    }  # (tensor as computed, is it channels first)
+
+    def channels_last(name: str) -> str:
+        if name not in tensors:
+            tensor, first = ends[name]
+            tensors[name] = graph.node("Transpose", [tensor], perm=[0, 2, 3, 1]) if first else tensor
+        return tensors[name]
+
     for layer, before, shape, after in part.walk():
-        source, channels_first = ends.get(before, ("input", False))
+        source, channels_first = ends.get(before, ends["input"])
         convolution = layer.kind.startswith("conv")
         if convolution and not channels_first:
             source = graph.node("Transpose", [source], perm=[0, 3, 1, 2])
         elif channels_first and not convolution:
-            source = tensors[before]
+            source = channels_last(before)
         kernel, bias = (weights.get(f"{part.name}/{layer.name}/{key}") for key in ("kernel", "bias"))
         result = _layer(graph, layer, source, shape, after, kernel, bias)
-        result = graph.activation(layer.activation, result)
-        ends[layer.name] = (result, convolution)
-        tensors[layer.name] = graph.node("Transpose", [result], perm=[0, 2, 3, 1]) if convolution else result
+        ends[layer.name] = (graph.activation(layer.activation, result), convolution)
     heads = [head.name for head in part.heads]
-    shown = list(tensors) if every else heads
-    graph.name_outputs({name: tensors[name] for name in shown})
+    shown = [name for name in ends if name != "input"] if every else heads
+    graph.name_outputs({name: channels_last(name) for name in shown})
     if part.name == "decoder" and not every:
         graph.node("Sigmoid", ["logits"], output="image")
         shown = [*shown, "image"]

@@ -58,11 +58,12 @@ def swift(config: ModelConfig) -> tuple[list[Layer], list[Layer]]:
     """Ours: convolutions at 28, 14 and 7 pixels to look at, on the way in and on the way out.
 
     Up to four latent units, z is given to the decoder with its Fourier features, so that a small plane can hold sharp
-    borders, and the decoder is light enough for a browser and for the frames of a timeline. With more units it is wider,
+    borders, and both parts are light enough for a browser and for the frames of a timeline. With more units they are wider,
     and dropout keeps the encoder from learning the training images by heart. Larger pictures are halved once or
     more again, until a side is 8 or less or odd: the dense layers do not grow with them.
     """
     plane = config.latent_dim <= 4
+    seen = (16, 16) if plane else (32, 64)  # more do not help two units, and cost most of an encoding
     filters = 32 if plane else 64
     halvings = 2
     while min(side / 2**halvings for side in config.image_shape[:2]) > 8 and _divides(config, halvings + 1):
@@ -72,10 +73,10 @@ def swift(config: ModelConfig) -> tuple[list[Layer], list[Layer]]:
     encoder = [
         Layer("conv_1", "conv2d", 8, kernel=3, activation="relu"),  # (n, 28, 28, 8)
         *(
-            Layer(f"conv_{i + 2}", "conv2d", 32 if i == 0 else 64, kernel=3, strides=2, activation="relu")
-            for i in range(halvings)  # (n, 14, 14, 32), (n, 7, 7, 64)
+            Layer(f"conv_{i + 2}", "conv2d", seen[min(i, 1)], kernel=3, strides=2, activation="relu")
+            for i in range(halvings)  # (n, 14, 14, 16 or 32), (n, 7, 7, 16 or 64)
         ),
-        Layer("flatten", "flatten"),  # (n, 3136)
+        Layer("flatten", "flatten"),  # (n, 784 or 3136)
         Layer("dropout_1", "dropout", rate=config.dropout),
         Layer("dense_1", "dense", 512, activation="relu"),  # (n, 512)
         Layer("dropout_2", "dropout", rate=config.dropout),
