@@ -34,6 +34,7 @@ COMMANDS = (
     "heatmap",
     "export",
     "keep",
+    "standby",
     "models",
 )
 
@@ -69,7 +70,12 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     weights = {
         name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in network.weight_shapes().items()
     }
-    config: dict[str, Any] = {"name": "demo", "model": MODEL.to_dict(), "training": {}, "dataset": {}}
+    config: dict[str, Any] = {
+        "name": "demo",
+        "model": MODEL.to_dict(),
+        "training": {},
+        "dataset": {"name": "squares"},
+    }
     run.create(config, network)
     codes = np.zeros((3, 2), np.float32)
     run.save_snapshot(7, weights, {"z_mean": codes, "z_log_var": codes, "labels": np.zeros(3)})
@@ -249,7 +255,7 @@ def test_keep_makes_a_whole_checkpoint(kept: Path, capsys: pytest.CaptureFixture
     names = {path.name for path in kept.iterdir()}
     assert names == {
         "config.json", "network.json", "model.safetensors", "metrics.json", "latents.npz", "history.csv",
-        "MODEL_CARD.md", "snapshots",
+        "MODEL_CARD.md", "snapshots", "scores.npz",
     }  # fmt: skip
     loaded = checkpoints.load(kept)
     assert loaded.step == 12 and loaded.metrics and loaded.model.image_shape == SHAPE
@@ -340,3 +346,94 @@ def test_training_can_start_from_a_models_weights(tmp_path: Path, trained: Path,
     assert again.config()["started_from"]["step"] == first.snapshots()[-1]
     assert main([*words, "--latent-dim", "3", "--run-dir", str(other)]) == 2  # other layers
     assert not other.exists()
+
+
+# --- queue and standby --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_queued_behind_another_run(squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other, run = Run(tmp_path / "other"), Run(tmp_path / "mine")
+    other.create({}, presets.build(MODEL))
+    other.write_status("running", step=1)  # this process is at work on it
+
+    def look() -> None:
+        while "waiting for other" not in str(run.status().get("doing")):
+            time.sleep(0.01)
+        assert main(["runs", "--root", str(tmp_path)]) == 0
+        other.write_status("finished")
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    words = f"train --queue --preset classic --data {squares} --images 32 --epochs 1 --run-dir {run.path}"
+    assert main(words.split()) == 0
+    looker.join()
+    assert "waiting for other to end" in capsys.readouterr().out
+    assert run.state() == ("finished", "")
+    assert run.request()["data"] == str(squares.resolve())
+    assert main([*words.split()]) == 2
+    assert "holds a run already" in capsys.readouterr().err and run.state() == ("finished", "")
+
+
+def test_a_queued_run_says_why_it_cannot_begin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run(tmp_path / "mine")
+    assert main(["train", "--queue", "--data", f"{tmp_path}/gone.zip", "--run-dir", str(run.path)]) == 2
+    assert "does not exist" in capsys.readouterr().err
+    assert run.state()[0] == "failed" and "does not exist" in run.state()[1]
+
+
+def test_a_queued_run_is_stopped(squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other, run = Run(tmp_path / "other"), Run(tmp_path / "mine")
+    other.create({}, presets.build(MODEL))
+    other.write_status("paused")
+    stop = threading.Timer(0.5, lambda: main(["runs", "--root", str(tmp_path), "--stop", "mine"]))
+    stop.start()
+    assert main(["train", "--queue", "--data", str(squares), "--run-dir", str(run.path)]) == 0
+    stop.join()
+    assert run.state() == ("stopped", "") and "stopped before its turn" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_resume_finds_its_data(squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run(tmp_path / "demo")
+    words = f"train --preset classic --data {squares} --epochs 10000 --batch-size 16 --run-dir {run.path}"
+
+    def stop() -> None:
+        while run.status().get("step", 0) < 3:
+            time.sleep(0.01)
+        run.ask(command="stop")
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    assert main(words.split()) == 0
+    stopper.join()
+    assert run.state()[0] == "stopped"
+    threading.Timer(3, lambda: run.ask(command="stop")).start()
+    assert main(["resume", str(run.path)]) == 0
+    assert "resumed" in [row.get("event") for row in run.metrics()]
+    capsys.readouterr()
+
+
+def test_kill_needs_a_trainer(quick: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run(quick)
+    assert main(["runs", "--kill", str(quick)]) == 2
+    assert "is not a trainer" in capsys.readouterr().err and run.state()[0] == "finished"
+
+
+@pytest.mark.parametrize("line", ["", "not json\n", '{"arguments": 7}\n'])
+def test_a_process_on_standby_ends_with_its_parent(line: str, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "vae_core", "standby", "--cold", "--root", str(tmp_path)]
+    done = subprocess.run(
+        words, cwd=ROOT, input=line, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0 and done.stderr == ""
+
+
+def test_a_process_on_standby_becomes_the_command(quick: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "vae_core", "standby", "--cold", "--root", str(tmp_path)]
+    line = json.dumps({"arguments": ["runs", "--root", str(quick.parent)], "log": str(tmp_path / "log")})
+    done = subprocess.run(
+        words, cwd=ROOT, input=f"{line}\n", capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0 and done.stdout == done.stderr == ""
+    assert (tmp_path / "log").read_text().split()[:2] == ["demo", "finished"]

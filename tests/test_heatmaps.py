@@ -42,6 +42,18 @@ def test_scopes():
     np.testing.assert_allclose(heatmaps.normalise(maps, "all", limits).values.max(), 0.5)
 
 
+def test_maps_scaled_together_have_common_limits():
+    one, two = np.arange(8.0).reshape(2, 2, 2), np.arange(8.0).reshape(2, 2, 2) * 10
+    first, second = heatmaps.normalise_together([one, two])
+    np.testing.assert_array_equal(first.high, [60, 70])
+    np.testing.assert_array_equal(first.low, [0, 1])
+    for scaled, raw in ((first, one), (second, two)):
+        np.testing.assert_allclose(scaled.low + scaled.values * (scaled.high - scaled.low), raw, atol=1e-5)
+    np.testing.assert_array_equal(heatmaps.normalise_together([one], "layer")[0].values, heatmaps.normalise(one, "layer").values)  # fmt: skip
+    with pytest.raises(ValueError, match="of one shape"):
+        heatmaps.normalise_together([one, one[:1]])
+
+
 @pytest.mark.parametrize("value", [0.0, 5.0, -5.0])
 def test_constant_maps_are_drawn_without_dividing_by_zero(value):
     flat = np.full((3, 4, 2), value)

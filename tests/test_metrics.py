@@ -132,6 +132,23 @@ def test_ssim_is_the_published_formula():
     assert found[0, 10, 10] == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("shape", [(28, 28, 1), (64, 64, 3), (12, 20, 1), (8, 8, 3), (4, 16, 1)])
+def test_ssim_is_scikit_images(shape):
+    from skimage.metrics import structural_similarity
+
+    rng = np.random.default_rng(0)
+    x = rng.random((3, *shape), np.float32)
+    y = np.clip(x + rng.normal(0, 0.2, x.shape), 0, 1).astype(np.float32)
+    smallest = min(shape[:2])
+    for i in range(3):
+        value, full = structural_similarity(
+            x[i].astype(np.float64), y[i].astype(np.float64), win_size=min(11, smallest - 1 + smallest % 2), full=True,
+            gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1.0, channel_axis=2,
+        )  # fmt: skip
+        np.testing.assert_allclose(metrics.ssim(x, y)[i], value, atol=1e-12)
+        np.testing.assert_allclose(metrics.ssim_map(x, y)[i], full.mean(axis=2), atol=1e-6)
+
+
 def test_ssim_falls_where_the_picture_is_spoiled():
     image = np.tile(np.linspace(0, 1, 28, dtype=np.float32), (28, 1))[None, ..., None]
     spoiled = image.copy()

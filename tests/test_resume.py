@@ -165,7 +165,7 @@ import os, resource, sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 sys.path.insert(0, sys.argv[1])
 from tiny_runs import MODEL, Squares, recipe
-from vae_core import callbacks, commands, training
+from vae_core import callbacks, train_commands, training
 from vae_core.runs import Run
 callbacks.REPORT_SECONDS = 0.0
 run = Run(sys.argv[2])
@@ -175,8 +175,8 @@ def fill(row):
 def go(module, show):
     return module.train(MODEL, recipe(), Squares(), run, show=fill)
 try:
-    commands._watched(run, go)
-except commands.TrainingFailed as error:
+    train_commands._watched(run, go)
+except train_commands.TrainingFailed as error:
     print(error)
     sys.exit(1)
 """

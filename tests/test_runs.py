@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -155,7 +156,7 @@ def test_ask_changes_what_is_named_and_keeps_the_rest(run: Run) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"command": "go"}, "command must be run, pause or stop, got 'go'"),
+        ({"command": "go"}, "command must be run, wait, pause or stop, got 'go'"),
         ({"steps": 1.5}, r"steps must be a whole number, got 1\.5"),
         ({"learning_rate": -1.0}, r"learning_rate must be a number in 0\.\.1000, got -1\.0"),
         ({"learning_rate": "much"}, "learning_rate must be a number"),
@@ -261,3 +262,24 @@ def test_forget_after(run: Run) -> None:
     run.forget_after(5)
     assert sorted(path.name for path in (run.path / "snapshots").iterdir()) == ["00000001", "00000005"]
     assert [path.name for path in (run.path / "checkpoint").iterdir()] == ["state.safetensors"]
+
+
+def test_two_threads_may_write_the_same_file(run: Run) -> None:
+    """As two sessions of the app do that click at once: the last one stays, and no one stumbles."""
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: run.write_status("running", step=i), range(200)))
+    assert run.status()["step"] in range(200)
+    assert not list(run.path.glob(".*"))
+
+
+def test_what_was_asked_for_while_waiting_is_kept(tmp_path: Path) -> None:
+    waiting = Run(tmp_path / "queued")
+    waiting.path.mkdir()
+    waiting.write_control(Control("wait", beta=4.0))
+    waiting.write_status("waiting")
+    assert [found.name for found in list_runs(tmp_path)] == ["queued"]
+    waiting.create({}, NETWORK)
+    assert waiting.control() == Control("wait", beta=4.0)
+    assert waiting.request() == {}
+    waiting.write_request(data="drawn", machine="here")
+    assert waiting.request() == {"data": "drawn", "machine": "here"}

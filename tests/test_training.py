@@ -49,7 +49,7 @@ def test_the_run_directory(finished: tuple[Run, Any]) -> None:
     names = {path.name for path in run.path.iterdir()} - {".lock"}
     assert names == {
         "config.json", "network.json", "status.json", "control.json", "metrics.jsonl", "history.csv",
-        "snapshots", "checkpoint",
+        "snapshots", "checkpoint", "fixed.npz",
     }  # fmt: skip
     config = run.config()
     assert config["training"] == recipe().to_dict() and config["dataset"]["name"] == "squares"
@@ -422,3 +422,15 @@ def test_two_devices_train_as_one(tmp_path: Path) -> None:
         assert single["step"] == mirrored["step"] == 28
         assert mirrored[loss] == pytest.approx(single[loss], rel=0.05)  # the noise differs
     assert {"resumed", "beta"} <= set(events(Run(tmp_path / "stopped")))
+
+
+# --- snapshots ----------------------------------------------------------------------------------------------------
+
+
+def test_snapshots_take_a_small_share_however_dear_they_are(tmp_path: Path) -> None:
+    progress = callbacks.Progress(1000, 100)
+    recorder = callbacks.Recorder(Run(tmp_path), progress, None, None, None)  # type: ignore[arg-type]
+    for seconds, cost, wait in ((0, 0.0, 2.0), (10, 0.02, 2.0), (100, 0.02, 15.0), (1, 0.3, 20.0)):
+        progress.seconds, recorder._snapshot_cost = seconds, cost
+        assert recorder.snapshot_wait() == pytest.approx(wait)
+        assert cost / recorder.snapshot_wait() < 0.02

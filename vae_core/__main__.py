@@ -51,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     arg("--batch-size", type=int, help="images per step (64; classic 128)")
     arg("--learning-rate", type=float, help="Adam's peak learning rate (0.003; classic 0.001)")
     arg("--schedule", choices=SCHEDULES, help="of the learning rate (cosine; classic constant)")
+    arg("--warmup", type=float, help="share of the run over which the cosine's rate rises from 0 (0.08)")
     arg("--beta", type=float, help="weight of the KL term (1)")
     arg(
         "--kl-warmup",
@@ -68,17 +69,36 @@ def build_parser() -> argparse.ArgumentParser:
         help="begin with the weights of this checkpoint folder or run directory",
     )
     arg("--run-dir", required=True, help="where to write; must not hold a run yet")
+    arg("--data", default="auto", help=DATA_HELP)
     _training_flags(arg)
 
     arg = add("resume", "Continue a run that was stopped or killed.", "resume runs/demo")
     arg("run", help="the run directory")
+    arg("--data", help=DATA_HELP + " (what it began with)")
     _training_flags(arg)
+
+    arg = add(
+        "standby",
+        "Import TensorFlow and wait for one command on standard input; the app keeps one ready.",
+        "standby --root runs",
+    )
+    arg(
+        "--root",
+        default="runs",
+        help="the folder with the runs; how fast this machine trains is noted there (runs)",
+    )
+    arg("--cold", action="store_true", help="import TensorFlow only when it is needed")
 
     arg = add("runs", "List runs, follow one, or ask one to pause, continue or stop.", "runs --stop demo")
     arg("--root", default="runs", help="the folder with the runs (runs)")
     arg("--follow", metavar="RUN", help="print a run's progress until it ends")
     for verb in ("pause", "continue", "stop"):
         arg(f"--{verb}", metavar="RUN", help=f"ask a run to {verb}")
+    arg(
+        "--kill",
+        metavar="RUN",
+        help="end a trainer that does not listen; resume goes on from its last checkpoint",
+    )
 
     arg = add(
         "evaluate",
@@ -160,7 +180,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _training_flags(arg: Callable[..., Any]) -> None:
-    arg("--data", default="auto", help=DATA_HELP)
+    arg("--queue", action="store_true", help="begin when no other run of the same folder is in progress")
     arg(
         "--strategy",
         choices=("default", "mirrored"),

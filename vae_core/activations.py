@@ -81,6 +81,16 @@ def over_channels(feature_map: np.ndarray, by: str = "mean") -> np.ndarray:
     return maps.mean(axis=2) if by == "mean" else maps.max(axis=2)
 
 
+def with_summaries(feature_map: np.ndarray) -> np.ndarray:
+    """The mean and the maximum over the channels, then the channels: (h, w, channels) -> (h, w, 2 + channels).
+
+    Both lie between the least and the largest value of the channels, so a scale taken over the result is the layer's own.
+    """
+    maps = _map(feature_map)
+    both = [over_channels(maps, by)[..., None] for by in ("mean", "max")]
+    return np.concatenate([*both, maps], axis=2)
+
+
 def _is_convolution(engine: Coder, part: str, name: str, array: np.ndarray) -> bool:
     """A reshape's output has the shape of a feature map too; the engine's layer list tells them apart."""
     network: Any = getattr(engine, "network", None)

@@ -22,6 +22,7 @@ from vae_core.runs import Run
 REPORT_SECONDS = 0.5
 AVERAGE_EVERY = 8  # steps between two updates of the moving average: copying 1 M values each step would show
 FIRST_SNAPSHOT_SECONDS, SNAPSHOT_SPACING = 2.0, 0.15  # the next one after 15 % more of the run's time
+SNAPSHOT_SHARE = 0.015  # of the run's time that snapshots may take
 
 
 class RunStopped(Exception):
@@ -128,6 +129,7 @@ class Recorder(keras.callbacks.Callback):
         self._batches, self._busy, self._began = 0, 0.0, 0.0
         self._traced = False  # the first batch of a process compiles the graph: its time says nothing
         self._last_report = self._last_snapshot = time.monotonic()
+        self._snapshot_cost = 0.0  # seconds that the last one took
         self._row: dict[str, Any] = {}
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
@@ -145,8 +147,7 @@ class Recorder(keras.callbacks.Callback):
         last = self.progress.step % self.progress.steps_per_epoch == 0
         if not self._traced or last or self.state == "paused" or now - self._last_report >= REPORT_SECONDS:
             self.report()
-        wait = max(FIRST_SNAPSHOT_SECONDS, SNAPSHOT_SPACING * self.progress.seconds)
-        if not self._traced or now - self._last_snapshot >= wait:
+        if not self._traced or now - self._last_snapshot >= self.snapshot_wait():
             self.snapshot()
         self._traced = True
 
@@ -206,8 +207,17 @@ class Recorder(keras.callbacks.Callback):
         """A mark on the charts: paused, resumed, a new learning rate."""
         self.run.append_metrics({"kind": "event", "event": event, **self._where(), **values})
 
+    def snapshot_wait(self) -> float:
+        """Seconds from one snapshot to the next: 2 at first, then a share of the run; more where they are dear."""
+        return max(
+            FIRST_SNAPSHOT_SECONDS,
+            SNAPSHOT_SPACING * self.progress.seconds,
+            self._snapshot_cost / SNAPSHOT_SHARE,
+        )
+
     def snapshot(self) -> None:
         """Weights, and the codes of the fixed images, without disturbing the step (ONNX Runtime, one thread)."""
+        began = time.monotonic()
         weights = self.average.current()
         if not all(np.isfinite(array).all() for array in weights.values()):
             raise diverged(self.progress.step)  # the loss shows it a step later
@@ -215,6 +225,7 @@ class Recorder(keras.callbacks.Callback):
         latents = {"z_mean": z_mean, "z_log_var": z_log_var, "labels": self.labels}
         self.run.save_snapshot(self.progress.step, weights, latents)
         self._last_snapshot = time.monotonic()
+        self._snapshot_cost = self._last_snapshot - began
 
     def eta(self) -> float | None:
         """Seconds to go at the pace of the last report."""
@@ -271,7 +282,7 @@ class Remote(keras.callbacks.Callback):
         if self._control.command == "stop" or self.interrupted:
             keep()
             raise RunStopped
-        if self._control.command == "run":
+        if self._control.command in ("run", "wait"):
             self._steps = self._control.steps
             if self._paused:
                 self._turn_to("running")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_core import checkpoints
+from vae_core import checkpoints, scores
 from vae_core.checkpoints import Checkpoint, Latents
 from vae_core.datasets import Dataset
 from vae_core.engine import Engine
@@ -149,6 +149,7 @@ def keep(
         note(f"measuring {run.name} on {dataset.title('test')}")
     figures = evaluate(engine, dataset, "test")
     z_mean, z_log_var = engine.encode(dataset.images("test"))
+    each = scores.score(engine, dataset.pixels("test"))
     status = run.status()
     path = Path(folder)
     config = {
@@ -168,6 +169,7 @@ def keep(
         texts={"MODEL_CARD.md": model_card(path.name, config, checkpoint.network.parameters(), figures)},
         copy=[run.path / "history.csv"],
     )
+    scores.save(path, each, dataset.checksum)
     for step in spaced(run.snapshots(), snapshots):
         save_frame(path, step, run.snapshot_weights(step), run.snapshot_latents(step))
     return path, figures

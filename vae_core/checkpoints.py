@@ -89,7 +89,7 @@ def load(path: str | Path, step: int | None = None) -> Checkpoint:
             name=str(config.get("name", path.name)),
             model=model,
             training=TrainingConfig.from_dict(config["training"]),
-            dataset=config["dataset"],
+            dataset=_dataset(path, config["dataset"]),
             network=network,
             weights=weights,
             metrics=metrics,
@@ -115,6 +115,21 @@ def _weights(
         return read_weights(path / "model.safetensors", network), config.get("step")
     steps = run.snapshots()
     return run.snapshot_weights(step), step if step is not None else (steps[-1] if steps else None)
+
+
+def _dataset(path: Path, dataset: Any) -> Mapping[str, Any]:
+    """What a model was trained on, in the form that every reader counts on."""
+    if not isinstance(dataset, dict) or not isinstance(dataset.get("name"), str):
+        raise CheckpointError(
+            f"{path / 'config.json'}: dataset must be an object with a name. Copy the folder again."
+        )
+    for name, kind in {"checksum": str, "classes": list, "sizes": dict}.items():
+        if name in dataset and not isinstance(dataset[name], kind):
+            raise CheckpointError(
+                f"{path / 'config.json'}: dataset's {name} must be a {kind.__name__}, got {dataset[name]!r:.40}. "
+                "Copy the folder again."
+            )
+    return dataset
 
 
 def _agree(path: Path, model: ModelConfig, network: Network) -> None:

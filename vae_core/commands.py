@@ -1,140 +1,22 @@
-"""What each command of `python -m vae_core` does. TensorFlow is imported by train, resume and `export --format keras` only."""
+"""What each command of `python -m vae_core` does. TensorFlow is imported by train, resume, standby and `export --format keras` only."""
 
 from __future__ import annotations
 
-import sys
-import time
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vae_core import datasets
-from vae_core.config import ModelConfig, recommended
-from vae_core.runs import ENDED, Run, RunError, list_runs
+from vae_core.runs import Run
+from vae_core.train_commands import TrainingFailed, data_named, note, resume, runs, standby, train
 
 if TYPE_CHECKING:
     from vae_core.checkpoints import Checkpoint
 
-
-class TrainingFailed(Exception):
-    """A run that began and could not go on."""
-
-
-def train(
-    preset: str, latent_dim: int, likelihood: str, image_shape: tuple[int, int, int] | None, data: str, run_dir: str,
-    dropout: float | None, start_from: str | None, strategy: str, tensorboard: bool, deterministic: bool,
-    checkpoint_seconds: float, **recipe: Any,
-) -> None:  # fmt: skip
-    """Train a new model."""
-    dataset = _data(data, image_shape)
-    if image_shape and dataset.image_shape != image_shape:
-        raise ValueError(
-            f"--image-shape is for pictures of your own; {dataset.name} has {dataset.image_shape}."
-        )
-    model = ModelConfig(preset, latent_dim, dataset.image_shape, likelihood)
-    if dropout is not None:
-        model = replace(model, dropout=dropout)
-    start = _load(start_from) if start_from else None
-    given = {name: value for name, value in recipe.items() if value is not None}
-    if start:
-        given = {"kl_warmup": 0.0, **given}  # its units are awake already
-    training = recommended(model, **given)
-    run = Run(run_dir)
-    print(f"{dataset.title('train')} · {preset}, {latent_dim} latent units · {run.path}", file=sys.stderr)
-
-    def go(training_module: Any, show: Any) -> str:
-        return training_module.train(
-            model, training, dataset, run, start=start, show=show, strategy=strategy, tensorboard=tensorboard,
-            deterministic=deterministic, checkpoint_seconds=checkpoint_seconds,
-        )  # fmt: skip
-
-    _watched(run, go)
-
-
-def resume(run: str, data: str, **flags: Any) -> None:
-    """Continue a run."""
-    opened = Run(run)
-    shape = tuple(opened.config()["model"]["image_shape"])
-    dataset = _data(data, shape)
-    _watched(opened, lambda training, show: training.resume(opened, dataset, show=show, **flags))
-
-
-def _watched(run: Run, go: Any) -> None:
-    """Train with a progress bar, and say how it ended."""
-    from vae_core.terminal import progress_bar, without_notes
-
-    with without_notes():
-        from vae_core import training
-
-    try:
-        with progress_bar() as show:
-            state = go(training, show)
-    except training.RunFailed as error:
-        raise TrainingFailed(str(error)) from error
-    hint = f"Look at it:  python -m vae_core evaluate {run.path}"
-    print(
-        f"{state}: {run.path}. "
-        + (hint if state == "finished" else f"Go on:  python -m vae_core resume {run.path}")
-    )
-
-
-def runs(root: str, follow: str | None, pause: str | None, stop: str | None, **others: Any) -> None:
-    """List, follow, pause, continue, stop."""
-    verbs = {"pause": pause, "run": others["continue"], "stop": stop}
-    for command, name in verbs.items():
-        if name:
-            _ask(_find(root, name), command)
-            return
-    if follow:
-        _follow(_find(root, follow))
-        return
-    found = list_runs(root)
-    if not found:
-        print(f"no runs in {root}. Start one:  python -m vae_core train --run-dir {root}/demo")
-    for run in found:
-        state, note = run.state()
-        status = run.status()
-        step = f"step {status['step']:,}/{status.get('total_steps', 0):,}" if "step" in status else ""
-        loss = f"loss {status['loss']:.2f}" if "loss" in status else ""
-        print(f"{run.name:24} {state:9} {step:20} {loss:12} {note}".rstrip())
-
-
-def _find(root: str, name: str) -> Run:
-    run = Run(name if Path(name).is_dir() else Path(root) / name)
-    run.config()
-    return run
-
-
-def _ask(run: Run, command: str) -> None:
-    """Ask, then wait a little for the answer, so that what is printed is what happened."""
-    state, _ = run.state()
-    if state in ENDED:
-        raise RunError(
-            f"{run.path} is {state}; only a run in progress can be asked. Continue it with resume."
-        )
-    run.ask(command=command)
-    wanted = {"pause": ("paused",), "run": ("running",), "stop": ENDED}[command]
-    for _ in range(100):
-        state, note = run.state()
-        if state in wanted or state == "failed":
-            break
-        time.sleep(0.1)
-    print(f"{run.path}: {state} {note}".rstrip())
-
-
-def _follow(run: Run) -> None:
-    from vae_core.terminal import progress_bar
-
-    with progress_bar() as show:
-        while True:
-            state, note = run.state()
-            show({**run.status(), "state": state})
-            if state in ENDED or note:
-                break
-            time.sleep(0.5)
-    print(f"{run.path}: {state} {note}".rstrip())
+__all__ = [
+    "TrainingFailed", "evaluate", "export", "heatmap", "keep", "models", "reconstruct", "resume", "runs", "sample",
+    "standby", "train",
+]  # fmt: skip
 
 
 def evaluate(model: str, data: str, split: str, n: int | None, iwae: int, seed: int, write: bool) -> None:
@@ -143,7 +25,7 @@ def evaluate(model: str, data: str, split: str, n: int | None, iwae: int, seed: 
     from vae_core.metrics import evaluate as measure
 
     checkpoint = checkpoints.load(model)
-    dataset = _data(data, checkpoint.model.image_shape)
+    dataset = data_named(data, checkpoint.model.image_shape)
     if write and (split != "test" or n is not None):
         raise ValueError("--write keeps the figures of the whole test split; leave out --split and -n.")
     figures = measure(checkpoint.engine(), dataset, split, n=n, seed=seed, iwae_k=iwae, progress=None)
@@ -239,7 +121,7 @@ def export(model: str, format: str, output: str, data: str) -> None:
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     if format == "projector":
-        written = exports.projector(checkpoint, _data(data, checkpoint.model.image_shape), folder)
+        written = exports.projector(checkpoint, data_named(data, checkpoint.model.image_shape), folder)
     else:
         written = {"onnx": exports.onnx_files, "keras": exports.keras_files, "browser": exports.browser}[
             format
@@ -252,15 +134,10 @@ def keep(run: str, folder: str, data: str, snapshots: int, half: bool) -> None:
     from vae_core import cards
 
     opened = Run(run)
-    dataset = _data(data, tuple(opened.config()["model"]["image_shape"]))
-    path, figures = cards.keep(opened, folder, dataset, snapshots, half, _note)
+    dataset = data_named(data, tuple(opened.config()["model"]["image_shape"]))
+    path, figures = cards.keep(opened, folder, dataset, snapshots, half, note)
     print(cards.figures_table(figures))
     print(path)
-
-
-def _data(name: str, image_shape: Any = None) -> datasets.Dataset:
-    """The data set that --data names; image_shape: of the user's own pictures, where it is settled already."""
-    return datasets.load(name, notify=_note, image_shape=tuple(image_shape) if image_shape else None)
 
 
 def _load(model: str) -> Checkpoint:
@@ -283,7 +160,7 @@ def _pictures(
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from error
         return np.stack(prepared), [Path(name).name for name in picture]
-    dataset = _data(data, checkpoint.model.image_shape)
+    dataset = data_named(data, checkpoint.model.image_shape)
     size, chosen = dataset.sizes["test"], index or [0]
     if not all(0 <= i < size for i in chosen):
         raise ValueError(f"--index must be in 0..{size - 1} for {dataset.title('test')}, got {chosen}.")
@@ -306,7 +183,3 @@ def _save_png(path: str, image: np.ndarray) -> None:
     buffer = BytesIO()
     Image.fromarray(image.squeeze()).save(buffer, "PNG")
     write_bytes(Path(path), buffer.getvalue())
-
-
-def _note(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
 
     durable: wait until the disk has it, so that it outlives a power cut and not only the process.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{_writer()}.tmp")
     try:
         with open(temporary, "wb") as file:
             file.write(data)
@@ -130,13 +131,13 @@ def read_npz(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
 def new_folder(path: Path) -> Iterator[Path]:
     """A folder that appears whole: fill the one that is given, and it is moved to `path`, replacing what was there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{_writer()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     try:
         yield temporary
         if path.exists():
-            old = path.with_name(f".{path.name}.{os.getpid()}.old")
+            old = path.with_name(f".{path.name}.{_writer()}.old")
             os.replace(path, old)
             os.replace(temporary, path)
             shutil.rmtree(old, ignore_errors=True)
@@ -144,3 +145,8 @@ def new_folder(path: Path) -> Iterator[Path]:
             os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _writer() -> str:
+    """Names this process and thread: two sessions of the app may write the same file at once."""
+    return f"{os.getpid()}-{threading.get_ident()}"

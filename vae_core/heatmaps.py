@@ -7,7 +7,7 @@ Each function that scales gives back the limits it used, so that they can be pri
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -90,6 +90,23 @@ def normalise(
     flat = 0.5 if signed else 0.0
     scaled = np.where(width > 0, (np.clip(raw, low, high) - low) / np.where(width > 0, width, 1), flat)
     return Scaled(scaled.astype(np.float32), low, high)
+
+
+def normalise_together(
+    maps: Sequence[np.ndarray], scope: str = "channel", limits: Limits | None = None, signed: bool = False
+) -> list[Scaled]:
+    """The maps (h, w, channels) that one layer gives to several pictures, on common limits, so that the pictures compare.
+
+    Otherwise as `normalise`: with scope "channel" each channel has its own limits, taken over all the pictures.
+    """
+    shapes = {np.shape(array) for array in maps}
+    if len(shapes) != 1:
+        raise ValueError(f"maps to scale together must be of one shape, got {sorted(shapes)}.")
+    height = np.shape(maps[0])[0]
+    values, low, high = normalise(
+        np.concatenate([_channels(array) for array in maps]), scope, limits, signed=signed
+    )
+    return [Scaled(values[i * height : (i + 1) * height], low, high) for i in range(len(maps))]
 
 
 def colour(values: np.ndarray, colormap: str = SEQUENTIAL) -> np.ndarray:

@@ -6,7 +6,7 @@ Every z is float32 (n, latent_dim); every `seed` is a whole number or a `numpy.r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -299,6 +299,33 @@ def class_centroids(codes: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, 
     classes = np.unique(labels)
     means = [codes[labels == label].mean(axis=0, dtype=np.float64) for label in classes]
     return classes, np.array(means, np.float32).reshape(len(classes), codes.shape[1])
+
+
+def codes_tsv(codes: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> str:
+    """Codes (n, d) as a table without header: class, then the d values, by tabs; classes: a name per label.
+
+    The Embedding Projector (projector.tensorflow.org, "Load", two units or more) takes a first cell that is no number as
+    the row's label; so a name that is one becomes "class 7".
+    """
+    codes, labels = _codes(codes, "codes"), np.asarray(labels)
+    if labels.shape != (len(codes),) or (
+        len(labels) and not 0 <= labels.min() <= labels.max() < len(classes)
+    ):
+        raise ValueError(
+            f"labels must have shape ({len(codes)},) and lie in 0..{len(classes) - 1}, one per code and a name for each; got "
+            f"shape {labels.shape}, {labels.min(initial=0)} to {labels.max(initial=0)}."
+        )
+    names = [_no_number(" ".join(name.split())) for name in classes]
+    rows = zip(labels, codes, strict=True)
+    return "".join(f"{names[label]}\t" + "\t".join(f"{value:.6g}" for value in z) + "\n" for label, z in rows)
+
+
+def _no_number(name: str) -> str:
+    try:
+        float(name or "0")
+    except ValueError:
+        return name
+    return f"class {name}".strip()
 
 
 @dataclass(frozen=True)

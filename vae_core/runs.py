@@ -6,12 +6,13 @@ at most the steps since the last checkpoint, and a page needs nothing but these 
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,13 +43,19 @@ STALE_SECONDS = (
 )
 
 
+CLOCK_SECONDS = 60.0  # a machine's clock may be set by so much between a process's start and a look at it
+
+
 class RunError(ValueError):
     """A run directory that cannot be used as asked: what is wrong and what to do."""
 
 
 @dataclass(frozen=True)
 class Control:
-    """What the trainer is asked for. `steps` counts single batches asked for while paused, and only grows."""
+    """What the trainer is asked for. `steps` counts single batches asked for while paused, and only grows.
+
+    command: "wait" is "run" when the run's turn has come (see `turns`).
+    """
 
     command: str = "run"
     steps: int = 0
@@ -56,8 +63,8 @@ class Control:
     beta: float | None = None
 
     def __post_init__(self) -> None:
-        if self.command not in ("run", "pause", "stop"):
-            raise RunError(f"control command must be run, pause or stop, got {self.command!r}.")
+        if self.command not in ("run", "wait", "pause", "stop"):
+            raise RunError(f"control command must be run, wait, pause or stop, got {self.command!r}.")
         if type(self.steps) is not int:
             raise RunError(f"control steps must be a whole number, got {self.steps!r}.")
         for name, high in (("learning_rate", 1000.0), ("beta", 1e9)):
@@ -88,7 +95,10 @@ class Run:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             write_json(self.path / "network.json", network.to_dict())
-            write_json(self.path / "control.json", asdict(Control()))
+            if not (
+                self.path / "control.json"
+            ).exists():  # a run that waited may have been asked for something
+                write_json(self.path / "control.json", asdict(Control()))
             write_json(self.path / "config.json", {"format_version": FORMAT_VERSION, **config})
         except OSError as error:
             raise self._unwritable(error) from error
@@ -105,6 +115,34 @@ class Run:
                 f"{self.path} is in format {config.get('format_version')!r}, this program reads {FORMAT_VERSION}. Update VAE Explorer."
             )
         return config
+
+    def write_request(self, **values: Any) -> None:
+        """Keep how the run was asked for, so that it can be continued in the same way: see `request`."""
+        write_json(self.path / "request.json", values)
+
+    def request(self) -> dict[str, Any]:
+        """data: what --data named. machine: where it was trained. arguments: of the command, asked: its time, from the app.
+
+        Empty for a run of an older program.
+        """
+        try:
+            return read_json(self.path / "request.json")
+        except FileProblem:
+            return {}
+
+    def save_fixed(self, pixels: np.ndarray) -> None:
+        """Keep a few fixed test images, uint8 (n, h, w, c), so that whoever watches can show them beside their reconstructions."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, pixels=pixels)
+        write_bytes(self.path / "fixed.npz", buffer.getvalue())
+
+    def fixed(self) -> np.ndarray | None:
+        """What `save_fixed` kept: the first of the images whose codes the snapshots hold; None without them."""
+        try:
+            pixels = read_npz(self.path / "fixed.npz", ("pixels",))["pixels"]
+        except FileProblem:
+            return None
+        return pixels if pixels.ndim == 4 and pixels.dtype == np.uint8 else None
 
     def network(self) -> Network:
         """The layer list."""
@@ -134,8 +172,9 @@ class Run:
     # --- status and control -----------------------------------------------------------------------------------
 
     def write_status(self, state: str, **values: Any) -> None:
-        """state is one of STATES; pid and heartbeat (seconds since 1970) are added."""
-        values = {"state": state, "pid": os.getpid(), "heartbeat": time.time(), **values}
+        """state is one of STATES; pid, the process's start and a heartbeat (both in seconds since 1970) are added."""
+        me = {"pid": os.getpid(), "started": _STARTED}
+        values = {"state": state, **me, "heartbeat": time.time(), **values}
         # Not flushed to the disk: it is written twice a second, and a stale one after a power cut does no harm.
         write_json(self.path / "status.json", values, durable=False)
 
@@ -152,8 +191,7 @@ class Run:
         state = str(status.get("state", "waiting"))
         if state in ENDED:
             return state, str(status.get("error") or "")
-        pid = status.get("pid")
-        if isinstance(pid, int) and not _alive(pid):
+        if "pid" in status and self.process() is None:
             return (
                 "failed",
                 "The trainer's process has ended without a word (killed, or out of memory). Resume continues from the last checkpoint.",
@@ -165,6 +203,21 @@ class Run:
                 f"The trainer has not been heard of for {age:.0f} s; it may hang. Stop it, then resume.",
             )
         return state, ""
+
+    def process(self) -> psutil.Process | None:
+        """The process that wrote the status, if it lives: a number that the system has given to another is not it."""
+        status = self.status()
+        pid, started = status.get("pid"), status.get("started")
+        try:
+            found = psutil.Process(pid) if isinstance(pid, int) and pid > 0 else None
+            # A zombie has ended; only its parent has not looked. The clock may have been set since.
+            if found is None or found.status() == psutil.STATUS_ZOMBIE:
+                return None
+            if isinstance(started, (int, float)) and abs(found.create_time() - started) > CLOCK_SECONDS:
+                return None
+            return found
+        except psutil.Error:
+            return None
 
     def write_control(self, control: Control) -> None:
         """Ask the trainer for something; it looks after each batch."""
@@ -267,17 +320,13 @@ class Run:
 
 
 def list_runs(root: str | Path = "runs") -> list[Run]:
-    """The runs in a folder, newest first."""
-    found = [path.parent for path in Path(root).glob("*/config.json")]
-    return [
-        Run(path)
-        for path in sorted(found, key=lambda path: (path / "config.json").stat().st_mtime, reverse=True)
-    ]
+    """The runs in a folder, newest first; those too that wait for their turn and have no config.json yet."""
+    found: dict[Path, float] = {}
+    for name in ("status.json", "config.json"):
+        for path in Path(root).glob(f"[!.]*/{name}"):
+            with suppress(OSError):  # deleted in this moment
+                found[path.parent] = path.stat().st_mtime
+    return [Run(path) for path in sorted(found, key=lambda path: found[path], reverse=True)]
 
 
-def _alive(pid: int) -> bool:
-    """Is there such a process that has not ended? A zombie has ended; only its parent has not looked."""
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
+_STARTED = psutil.Process().create_time()

@@ -16,6 +16,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -23,8 +24,18 @@ import numpy as np
 import tensorflow as tf
 
 from vae_core import presets
-from vae_core.callbacks import Average, Progress, Recorder, Remote, RunFailed, RunStopped, StopOnNaN, diverged
-from vae_core.config import ModelConfig, TrainingConfig
+from vae_core.callbacks import (
+    AVERAGE_EVERY,
+    Average,
+    Progress,
+    Recorder,
+    Remote,
+    RunFailed,
+    RunStopped,
+    StopOnNaN,
+    diverged,
+)
+from vae_core.config import ModelConfig, TrainingConfig, recommended
 from vae_core.model import VAE, build_part, set_weights
 from vae_core.network import Network, Weights
 from vae_core.runs import Run, RunError
@@ -33,6 +44,7 @@ if TYPE_CHECKING:
     from vae_core.checkpoints import Checkpoint
     from vae_core.datasets import Dataset
 
+SHOWN_IMAGES = 10  # of them, for whoever watches
 SNAPSHOT_IMAGES = 1000  # test images whose codes each snapshot holds
 VALIDATION_BATCH = 500
 
@@ -113,10 +125,11 @@ def resume(
     tensorboard: bool = False,
     deterministic: bool = False,
     checkpoint_seconds: float = 10.0,
+    forget: bool = True,
 ) -> str:
     """Continue a stopped, killed or failed run from its newest checkpoint, to the same weights as if never stopped.
 
-    Raises `RunError` for a run that has finished, is being trained, or began with other data.
+    forget: take back the stop or pause that was asked for last. Raises `RunError` for a run that has finished, is being trained, or began with other data.
     """
     _check(tensorboard)
     config = run.config()
@@ -130,6 +143,8 @@ def resume(
             f"{run.path} was trained on {began.get('name')} ({began.get('source')}), this is {now['name']} ({now['source']}). "
             "Pass the same --data."
         )
+    if forget:
+        run.ask(command="run")
     model, training = ModelConfig.from_dict(config["model"]), TrainingConfig.from_dict(config["training"])
     with run.lock():
         return _go(
@@ -153,9 +168,7 @@ def _go(
 ) -> str:  # fmt: skip
     """Train, and keep the status true whatever happens. The caller holds the lock."""
     try:
-        if resumed:
-            run.ask(command="run")
-        run.write_status("waiting")
+        run.write_status("waiting", doing="building the network")
         if deterministic:
             tf.config.experimental.enable_op_determinism()
         keras.utils.set_random_seed(training.seed)
@@ -215,18 +228,10 @@ class _Session:
         per_epoch = -(-len(self.pixels) // training.batch_size)
         total = per_epoch * training.epochs
         self.progress = Progress(total, per_epoch)
-        self.vae = VAE(
-            presets.build(model),
-            beta=training.beta,
-            free_bits=training.free_bits,
-            kl_warmup_steps=round(training.kl_warmup * total),
-            seed=training.seed,
-        )
-        self.schedule = Schedule(training, total)
-        self.vae.compile(optimizer=keras.optimizers.Adam(self.schedule))
-        self.vae.optimizer.build(self.vae.trainable_variables)
+        self.vae, self.schedule = compiled(model, training, total)
         self.average = Average(training.ema, self.progress)
         seen, labels = dataset.images("test", SNAPSHOT_IMAGES), dataset.labels("test")[:SNAPSHOT_IMAGES]
+        run.save_fixed(dataset.pixels("test")[:SHOWN_IMAGES])
         self.recorder = Recorder(run, self.progress, self.average, seen, labels, show)
         self.remote = Remote(run, self.recorder, self.save, checkpoint_seconds)
         self.history = keras.callbacks.CSVLogger(str(run.path / "history.csv"), append=True)
@@ -323,6 +328,55 @@ class _Session:
         self.recorder.event("resumed")
 
 
+def compiled(model: ModelConfig, training: TrainingConfig, total_steps: int) -> tuple[VAE, Schedule]:
+    """The untrained model, ready for `fit`, and the schedule whose peak can be turned."""
+    vae = VAE(
+        presets.build(model),
+        beta=training.beta,
+        free_bits=training.free_bits,
+        kl_warmup_steps=round(training.kl_warmup * total_steps),
+        seed=training.seed,
+    )
+    schedule = Schedule(training, total_steps)
+    vae.compile(optimizer=keras.optimizers.Adam(schedule))
+    vae.optimizer.build(vae.trainable_variables)
+    return vae, schedule
+
+
+def pace(model: ModelConfig, steps: int = 8) -> tuple[float, float]:
+    """Seconds that a step takes here and now, as (seconds a step, seconds an image more): means over noise images.
+
+    It trains for a moment with two batch sizes and the moving average, and leaves nothing behind.
+    """
+    small, large, per_average = 16, 96, AVERAGE_EVERY * max(1, steps // AVERAGE_EVERY)
+    # The first compiles the graph; the first of each size warms up.
+    sizes = [small] * (per_average + 2) + [large] * (per_average + 1)
+    pixels = np.random.default_rng(0).integers(0, 256, (large, *model.image_shape)).astype(np.uint8)
+
+    def noise() -> Iterator[np.ndarray]:
+        for size in sizes:
+            yield pixels[:size].astype(np.float32) / 255
+
+    times: list[float] = []
+    progress = Progress(len(sizes), len(sizes))
+
+    def tick(batch: int, logs: Any) -> None:
+        progress.step += 1
+        times.append(perf_counter())
+
+    clock = keras.callbacks.LambdaCallback(on_train_batch_end=tick)
+    training = recommended(model)
+    spec = tf.TensorSpec((None, *model.image_shape), tf.float32)
+    vae, _ = compiled(model, training, len(sizes))
+    data = tf.data.Dataset.from_generator(noise, output_signature=spec).prefetch(2)
+    beside = [Average(training.ema, progress), clock]
+    vae.fit(data, steps_per_epoch=len(sizes), callbacks=beside, shuffle=False, verbose=0)
+    spent = np.diff(times)
+    few, many = float(spent[1 : per_average + 1].mean()), float(spent[-per_average:].mean())
+    image = max(many - few, 1e-9) / (large - small)
+    return max(few - small * image, 0.0), image
+
+
 def batches(
     pixels: np.ndarray, training: TrainingConfig, first: int, last: int, skip: int = 0
 ) -> tf.data.Dataset:
@@ -399,4 +453,14 @@ def versions() -> dict[str, str]:
     }
 
 
-__all__ = ["RunFailed", "RunStopped", "Schedule", "batches", "resume", "to_keras", "train", "versions"]
+__all__ = [
+    "RunFailed",
+    "RunStopped",
+    "Schedule",
+    "batches",
+    "pace",
+    "resume",
+    "to_keras",
+    "train",
+    "versions",
+]
