@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from common import ROOT, verdict
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from benchmarks.common import ROOT, verdict
 
 sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT)]  # the browser tests' server is this one's too
 SECONDS = 4

@@ -1,11 +1,7 @@
-"""The front page without a browser: cold, without a model, with a click, with uploads; and what it is drawn with."""
+"""The front page without a browser: cold, with clicks on both maps, with uploads; and what the plain map is drawn with."""
 
 from __future__ import annotations
 
-import io
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,23 +9,28 @@ from typing import Any
 import numpy as np
 import pytest
 import streamlit as st
+from app_testing import DRAWN, garment, png, problems, visit, words
 from hypothesis import given
 from hypothesis import strategies as some
-from PIL import Image
 from skimage.color import rgb2lab
 from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
 
 from pages.ui import figures
-from vae_core import checkpoints
+from pages.ui.state import Selection
+from vae_core import checkpoints, datasets, fashion
 from vae_core.config import ModelConfig
 from vae_core.runs import Run
 
-ROOT = Path(__file__).parents[1]
+TORN = png(np.random.default_rng(0).integers(0, 256, (40, 40), np.uint8))[:800]  # half a file
 
 
 @pytest.fixture(autouse=True)
-def fresh_caches() -> Iterator[None]:
+def nothing_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No real data on this machine, few drawn clothes, and no cache of an earlier test."""
+    monkeypatch.delenv(fashion.VARIABLE, raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(datasets, "DRAWN", DRAWN)
     yield
     st.cache_data.clear()
     st.cache_resource.clear()
@@ -41,25 +42,9 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], AppTest]:
 
     def start(folder: Path) -> AppTest:
         monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(folder))
-        return AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
+        return visit()
 
     return start
-
-
-def words(at: AppTest) -> str:
-    assert not at.exception
-    return "\n".join(
-        element.value for element in [*at.markdown, *at.caption, *at.subheader, *at.info, *at.error]
-    )
-
-
-def png(array: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-TORN = png(np.random.default_rng(0).integers(0, 256, (40, 40), np.uint8))[:800]  # half a file
 
 
 def plain(at: AppTest) -> AppTest:
@@ -69,56 +54,111 @@ def plain(at: AppTest) -> AppTest:
 
 
 def click(at: AppTest, *points: tuple[float, float]) -> AppTest:
+    """A click on the plain map; without a point a second click, which deselects."""
     at.session_state["map_chart"] = {"selection": {"points": [{"x": x, "y": y} for x, y in points]}}
     return at.run()
 
 
+def pin(at: AppTest, z: list[float], index: int | None, serial: int) -> AppTest:
+    """A click on the living map, as the browser sends it."""
+    at.session_state["living"] = {"pinned": {"z": z, "index": index, "serial": serial}}
+    return at.run()
+
+
+def upload(at: AppTest, name: str, data: bytes) -> AppTest:
+    at.file_uploader[0].set_value((name, data, "image/png"))
+    return at.run()
+
+
+def chosen(at: AppTest) -> Selection:
+    return at.session_state["selection"] if "selection" in at.session_state else Selection(index=0)
+
+
 def test_cold(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
-    at = plain(app(tiny_checkpoint.parent))
-    shown = words(at)
-    assert "Model **fashion-2d**: classic, 134,165 parameters" in shown
-    assert "Trained on **drawn clothes** (drawn by a test)" in shown  # the data source is always there
-    assert "200 of the 200 codes" in shown
-    assert "**z = (0.00, 0.00)**" in shown
-
-
-def test_the_living_map_tells_what_is_pinned(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
     at = app(tiny_checkpoint.parent)
-    assert "Move over the map" in words(at)
-    at.session_state["z"] = (1.25, -0.5)  # as a click on it does
-    assert "**z = (1.25, -0.50)**" in words(at.run())
+    shown = words(at)
+    assert (
+        problems(at)[:0] == []
+        and "Model **fashion-2d**: classic, 134,165 parameters, 2 latent units" in shown
+    )
+    assert (
+        "trained on **drawn clothes**. Pictures: **drawn clothes test, 60 images**." in shown
+    )  # always there
+    assert "Move over the map: each position becomes a garment" in shown
+    assert "The ellipse is the posterior of test image 0 (" in shown and "z_mean of test image 0 (" in shown
+    for title in ("**What the model sees**", "**Reconstruction**", "**Heatmap of conv_2**"):
+        assert title in shown
+    assert "200 of the 200 codes" in words(plain(at))
+
+
+def test_what_is_nearest_is_said(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
+    """Of these codes none has a picture here, so none is left out as the image itself."""
+    assert "Of the 15 test codes nearest to it " in words(app(tiny_checkpoint.parent))
+
+
+def test_a_click_on_the_living_map_is_the_choice(
+    app: Callable[[Path], AppTest], tiny_checkpoint: Path
+) -> None:
+    at = app(tiny_checkpoint.parent)
+    shown = words(pin(at, [1.25, -0.5], None, 1))
+    assert "**z = (1.25, -0.50)**" in shown and chosen(at) == Selection(z=(1.25, -0.5))
+    assert (
+        "decoded from z = (1.25, -0.50)" in shown and "The ellipse" not in shown
+    )  # a point has no posterior
+    assert at.query_params["latent"] == "1.25,-0.5"
     assert "**z = (1.25, -0.50)**" in words(plain(at))  # the other map shows the same point
 
 
-def test_no_tensorflow(tiny_checkpoint: Path) -> None:
-    code = (
-        "import sys; from streamlit.testing.v1 import AppTest\n"
-        "at = AppTest.from_file('streamlit_app.py', default_timeout=60).run()\n"
-        "assert not at.exception and len(at.subheader) == 1, at.exception\n"
-        "print(sorted({'tensorflow', 'keras', 'matplotlib.pyplot'} & set(sys.modules)))"
-    )
-    env = {**os.environ, "VAE_EXPLORER_CHECKPOINTS": str(tiny_checkpoint.parent)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "[]"
+def test_the_newest_choice_wins(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
+    """A click that is still in the browser's state is not taken up again when something else has been chosen since."""
+    at = pin(app(tiny_checkpoint.parent), [1.25, -0.5], None, 1)
+    at.query_params = {"image": "7"}
+    assert "test image 7 (" in words(at.run())
+    assert "test image 7 (" in words(at.run())
+    assert chosen(upload(at, "shirt.png", garment())).upload is not None
+    assert chosen(pin(at, [0.5, 0.5], None, 2)) == Selection(
+        z=(0.5, 0.5)
+    )  # the file is still there, the click is newer
+    assert chosen(at.run()) == Selection(z=(0.5, 0.5))
 
 
-def test_without_a_model_says_what_to_do(app: Callable[[Path], AppTest], tmp_path: Path) -> None:
-    at = app(tmp_path)
-    assert "no two-dimensional model to show yet" in words(at)
-    assert at.code[0].value.startswith("python -m vae_core train")
-
-
-def test_a_damaged_model_is_named(app: Callable[[Path], AppTest], tmp_path: Path) -> None:
-    folder = save_checkpoint(tmp_path / "fashion-2d", ModelConfig("classic", 2))
-    (folder / "model.safetensors").write_bytes(b"torn")
-    assert "model.safetensors" in words(app(tmp_path))
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "text",
+        {"pinned": None},
+        {"pinned": {"z": ["a", "b"], "index": None, "serial": 1}},
+        {"pinned": {"z": [1.0]}},
+    ],
+)
+def test_odd_news_from_the_browser_is_no_choice(
+    app: Callable[[Path], AppTest], tiny_checkpoint: Path, sent: Any
+) -> None:
+    at = app(tiny_checkpoint.parent)
+    at.session_state["living"] = sent
+    assert "test image 0 (" in words(at.run()) and chosen(at) == Selection(index=0)
 
 
 def test_another_2d_model_stands_in(app: Callable[[Path], AppTest], tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "a-large-one", ModelConfig("classic", 3))
     save_checkpoint(tmp_path / "mine", ModelConfig("classic", 2))
     assert "Model **mine**" in words(app(tmp_path))
+
+
+def test_a_model_of_three_units_has_the_living_map_only(
+    app: Callable[[Path], AppTest], tmp_path: Path
+) -> None:
+    save_checkpoint(tmp_path / "a-large-one", ModelConfig("classic", 3))
+    at = app(tmp_path)
+    assert "Model **a-large-one**" in words(at) and "Move over the map" in words(at)
+    assert [control.key for control in at.segmented_control] == []  # there is no plain map of three units
+
+
+def test_one_unit_has_no_map_and_the_page_says_so(app: Callable[[Path], AppTest], tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "line", ModelConfig("classic", 1))
+    at = app(tmp_path)
+    assert [problem.startswith("A map needs two latent units") for problem in problems(at)] == [True]
+    assert "**Reconstruction**" in words(at)
 
 
 def test_a_run_can_be_looked_at_while_it_trains(
@@ -133,16 +173,19 @@ def test_a_run_can_be_looked_at_while_it_trains(
     run.create(config, kept.network)
     codes = {"z_mean": np.zeros((40, 2), np.float32), "z_log_var": np.zeros((40, 2), np.float32)}
     run.save_snapshot(7, kept.weights, {**codes, "labels": np.zeros(40, np.uint8)})
-    assert "40 of the 40 codes" in words(plain(app(tmp_path)))
+    at = plain(app(tmp_path))
+    assert "40 of the 40 codes" in words(at) and "step 7 (waiting)" in words(at)
 
 
 def test_large_and_coloured_pictures(app: Callable[[Path], AppTest], tmp_path: Path) -> None:
+    """No picture of this machine has their shape: a point is decoded, until one is uploaded."""
     save_checkpoint(tmp_path / "photos", ModelConfig("classic", 2, (128, 64, 3)))
     at = app(tmp_path)
-    at.file_uploader(key="upload").set_value(
-        ("red.png", png(np.full((50, 50, 3), [200, 30, 30], np.uint8)), "image/png")
-    ).run()
-    assert "natively 32 × 16" in words(at)
+    assert "The pictures of 128 × 64 × 3 it was trained on are not here" in words(at)
+    assert "decoded from z = (" in words(at)
+    assert "natively 32 × 16" in words(
+        upload(at, "red.png", png(np.full((50, 50, 3), [200, 30, 30], np.uint8)))
+    )
 
 
 def test_a_model_written_anew_is_opened_anew(app: Callable[[Path], AppTest], tmp_path: Path) -> None:
@@ -167,32 +210,30 @@ def test_a_click_decodes_and_deselecting_keeps_it(
 
 
 def test_an_upload_is_rebuilt(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
-    at = plain(app(tiny_checkpoint.parent))
-    garment = np.zeros((90, 60), np.uint8)
-    garment[10:80, 15:45] = 200
-    at.file_uploader(key="upload").set_value(("shirt.png", png(garment), "image/png")).run()
+    at = upload(app(tiny_checkpoint.parent), "shirt.png", garment())
     shown = words(at)
     for expected in (
-        "**What the model sees**",
-        "**Reconstruction**",
-        "**Heatmap of conv_2**",
+        "your picture: opened → grey → cropped → resized",
         "MSE 0.",
-        "The star is your picture",
+        "The ellipse is the posterior of your picture",
     ):
         assert expected in shown
-    assert "mean of 64 channels, natively 7 × 7" in shown
-    assert len(at.image) == 5  # decoded, seen, rebuilt, heatmap, its colours
+    assert "mean of 64 channels, natively 7 × 7" in shown and problems(at) == []
+    assert len(at.image) == 4  # seen, rebuilt, heatmap, its colours
+    assert (
+        "image" not in at.query_params and "latent" not in at.query_params
+    )  # a picture does not fit into a URL
 
 
 @pytest.mark.parametrize("data", [b"no picture at all", b"", TORN], ids=["text", "empty", "torn"])
-def test_a_bad_upload_gets_one_sentence(
+def test_a_bad_upload_gets_one_sentence_and_changes_nothing(
     app: Callable[[Path], AppTest], tiny_checkpoint: Path, data: bytes
 ) -> None:
-    at = plain(app(tiny_checkpoint.parent))
-    at.file_uploader(key="upload").set_value(("notes.png", data, "image/png")).run()
-    assert not at.exception
-    assert [error.value.startswith("notes.png: ") for error in at.error] == [True]
-    assert len(at.image) == 1
+    at = pin(app(tiny_checkpoint.parent), [1.25, -0.5], None, 1)
+    upload(at, "notes.png", data)
+    assert [problem.startswith("notes.png: ") for problem in problems(at)] == [True]
+    assert chosen(at) == Selection(z=(1.25, -0.5)) and len(at.image) == 4
+    assert upload(at, "shirt.png", garment()) and problems(at) == []  # the next one is taken
 
 
 # --- what it is drawn with ------------------------------------------------------------------------------------------
@@ -245,8 +286,8 @@ def map_of(labels: list[int], **more: Any) -> Any:
 
 
 def test_only_the_lattice_takes_a_click() -> None:
-    figure = map_of([0, 2, 2], picture=np.array([9.0, 0.5]))
-    assert [trace.name for trace in figure.data] == ["a", "c", "lattice", "your picture"]  # no empty class
+    figure = map_of([0, 2, 2], shown=np.array([9.0, 0.5]))
+    assert [trace.name for trace in figure.data] == ["a", "c", "lattice", "shown"]  # no empty class
     assert [trace.hoverinfo for trace in figure.data] == ["skip", "skip", None, "skip"]
     lattice = figure.data[2]
     assert lattice.marker.opacity == 0 and figure.layout.hoverdistance == -1

@@ -1,6 +1,6 @@
 """Arrays to plotly figures and pictures to show. No streamlit here.
 
-Trace order of the map is fixed: the classes' codes, then the lattice that takes the clicks, then the user's picture.
+Trace order of the map is fixed: the classes' codes, then the lattice that takes the clicks, then what is shown.
 """
 
 from __future__ import annotations
@@ -46,14 +46,12 @@ def map_figure(
     codes: np.ndarray,
     labels: np.ndarray,
     classes: Sequence[str],
-    start: int | None = None,
-    picture: np.ndarray | None = None,
+    shown: np.ndarray | None = None,
 ) -> go.Figure:
     """The plane of z: decoded garments below, test codes above, and an invisible lattice that takes the clicks.
 
     background: (h, w, 3) uint8, SIDE × SIDE garments decoded over -extent..extent, each centred on its z.
-    codes: (n, 2) float32 of the points to draw, labels (n,). start: index into `lattice` that is marked at first.
-    picture: (2,) z_mean of the user's picture, or None.
+    codes: (n, 2) float32 of the points to draw, labels (n,). shown: (2,) z of what the page shows, marked by a star.
     """
     figure = go.Figure()
     for label, name in enumerate(classes):
@@ -66,21 +64,19 @@ def map_figure(
                 )
             )  # fmt: skip
     points = lattice(extent)
-    chosen_mark = {"opacity": 1, "size": 14, "color": "#ffffff"}
     figure.add_trace(
         go.Scattergl(
             x=points[:, 0], y=points[:, 1], mode="markers", name="lattice", showlegend=False,
-            marker={"opacity": 0, "size": 14, "color": "#ffffff", "line": {"width": 3, "color": "#000000"}},
-            selected={"marker": chosen_mark}, unselected={"marker": {"opacity": 0}},
-            selectedpoints=None if start is None else [start],
+            marker={"opacity": 0, "size": 14},
+            selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
             hovertemplate="z = (%{x:.2f}, %{y:.2f})<extra></extra>",
         )
     )  # fmt: skip
-    if picture is not None:
-        z1, z2 = np.clip(picture, -extent, extent)  # one beyond the map's edge is shown at the edge
+    if shown is not None:
+        z1, z2 = np.clip(shown, -extent, extent)  # one beyond the map's edge is shown at the edge
         figure.add_trace(
             go.Scattergl(
-                x=[z1], y=[z2], mode="markers", name="your picture", hoverinfo="skip", showlegend=False,
+                x=[z1], y=[z2], mode="markers", name="shown", hoverinfo="skip", showlegend=False,
                 marker={"size": 18, "symbol": "star", "color": "#ffffff", "line": {"width": 2, "color": "#000000"}},
             )
         )  # fmt: skip

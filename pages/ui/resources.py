@@ -1,29 +1,36 @@
-"""The only cached functions: the model that the app shows, and what is computed from it once.
+"""The only cached functions: opened models, the pictures of this machine, and what is computed from them once.
 
-Engines are shared by all sessions and never changed; keys are a folder's path and the time of its last change.
+Engines and arrays are shared by all sessions and never changed; keys are a folder's path and the time of its last change.
 """
 
 from __future__ import annotations
 
 import gc
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
+from pages.ui import train_pictures
 from pages.ui.figures import SIDE, class_colour, extent_of
-from pages.ui.live_map import MapData, map_data
-from vae_core import checkpoints, latent
+from pages.ui.latent_facts import Landmarks, landmarks_of, traversals
+from pages.ui.live_map import MapData, map_data, snapshot_map
+from pages.ui.model_facts import Curves, Facts, curves, facts_of
+from pages.ui.models import Entry, list_models
+from pages.ui.state import Upload
+from vae_core import checkpoints, datasets, fashion, latent, scores
 from vae_core.checkpoints import Checkpoint, CheckpointError, Latents
+from vae_core.datasets import Dataset
 from vae_core.engine import Engine
+from vae_core.files import FileProblem, read_json
 from vae_core.heatmaps import mosaic
-from vae_core.runs import Run, list_runs
+from vae_core.preprocessing import Prepared, prepare
+from vae_core.runs import Run
+from vae_core.scores import Scores
+from vae_core.timeline import Frame, load_frame
 
-ROOT = Path(__file__).parents[2]
 THUMB = 64  # pixels a side of a garment on the map: larger models are thinned to this
-VARIABLE = "VAE_EXPLORER_CHECKPOINTS"  # another folder with models; then only that one is looked in
 
 # Streamlit collects garbage after every run; what the imports have left behind need not be looked through each time.
 gc.collect()
@@ -32,82 +39,281 @@ gc.freeze()
 
 @dataclass(frozen=True)
 class Opened:
-    """A 2-D model ready to be looked at. The arrays are shared: nobody writes to them.
+    """A model ready to be looked at. The arrays are shared: nobody writes to them.
 
-    extent: half the side of its map. background: uint8 (h, w, 3), the garments decoded over the map.
-    living: what the living map holds: the decoder and the codes, packed for the browser.
+    latents: the codes of the test split it was measured on (or of the fixed test images of a run's snapshot), None if the
+    folder has none. classes: a name per label, from the data that the model was trained on. key: (path, time of the last
+    change), for caches.
     """
 
+    entry: Entry
     checkpoint: Checkpoint
     engine: Engine
-    latents: Latents
-    extent: float
-    background: np.ndarray
-    living: MapData
+    latents: Latents | None
+    classes: tuple[str, ...]
+    key: tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The test pictures on this machine: Fashion-MNIST's, or drawn clothes where it is not here.
+
+    real: Fashion-MNIST. pixels: uint8 (n, h, w, c). labels: (n,).
+    """
+
+    dataset: Dataset
+    real: bool
+    pixels: np.ndarray
+    labels: np.ndarray
 
     @property
-    def classes(self) -> list[str]:
-        """A name per label, from the data that the model was trained on."""
-        return class_names(self.checkpoint, self.latents)
+    def title(self) -> str:
+        """ "Fashion-MNIST test, 10,000 images"."""
+        return self.dataset.title("test")
+
+    def image(self, index: int) -> np.ndarray:
+        """float32 (h, w, c) in [0, 1]."""
+        return self.pixels[index].astype(np.float32) / 255
 
 
-def find_model() -> Opened | None:
-    """The shipped `fashion-2d`, else the first other 2-D checkpoint, else the newest run of a 2-D model; None without.
+@dataclass(frozen=True)
+class PlainMap:
+    """For the map without a component. extent: half its side. background: uint8 (h, w, 3), SIDE × SIDE garments."""
 
-    Raises `CheckpointError` if the shipped model is there but damaged: it should not be replaced by another in silence.
-    """
-    named = os.environ.get(VARIABLE)
-    folder = Path(named) if named else ROOT / "checkpoints"
-    if (folder / "fashion-2d").is_dir():
-        return _open(folder / "fashion-2d")
-    runs = [] if named else [run.path for run in list_runs(ROOT / "runs")]
-    newest = sorted(runs, key=_changed, reverse=True)
-    for path in [*checkpoints.list_checkpoints(folder), *newest]:
-        try:
-            if checkpoints.load(path).model.latent_dim == 2:
-                return _open(path)
-        except CheckpointError:
-            continue  # a run without a snapshot yet, or a folder that is no model: the next one
-    return None
+    extent: float
+    background: np.ndarray
 
 
-def _open(path: Path) -> Opened:
-    return open_model(str(path), _changed(path))
+def open_model(entry: Entry) -> Opened:
+    """The model of an entry, from the cache. `CheckpointError` says what is wrong with the folder."""
+    return _open(entry, str(entry.path), entry.changed)
 
 
-def _changed(path: Path) -> int:
-    parts = [path / name for name in ("config.json", "model.safetensors", "latents.npz", "snapshots")]
-    return max((part.stat().st_mtime_ns for part in parts if part.exists()), default=0)
-
-
-@st.cache_resource(max_entries=4, show_spinner="Opening the model …")
-def open_model(path: str, changed: int) -> Opened:
-    """Load a 2-D model with its codes and decode its map. `changed` makes a folder that was written anew a new key."""
+@st.cache_resource(
+    max_entries=6, show_spinner="Opening the model …", hash_funcs={Entry: lambda entry: entry.id}
+)
+def _open(entry: Entry, path: str, changed: int) -> Opened:
     checkpoint = checkpoints.load(path)
-    if checkpoint.model.latent_dim != 2:
-        raise CheckpointError(
-            f"{path} has {checkpoint.model.latent_dim} latent units; the map shows models with 2."
-        )
-    engine = checkpoint.engine()
     latents = _latents(checkpoint)
-    extent = extent_of(latents.z_mean)
-    z, _ = latent.grid(2, SIDE, extent=extent)
-    step = -(-max(engine.image_shape[:2]) // THUMB)
-    garments = engine.decode(z)[:, ::step, ::step]
-    names = class_names(checkpoint, latents)
-    living = map_data(checkpoint, latents, names, [class_colour(i) for i in range(len(names))])
-    return Opened(checkpoint, engine, latents, extent, mosaic(garments, columns=SIDE, gap=0), living)
+    return Opened(
+        entry, checkpoint, checkpoint.engine(), latents, class_names(checkpoint, latents), (path, changed)
+    )
 
 
-def class_names(checkpoint: Checkpoint, latents: Latents) -> list[str]:
+def class_names(checkpoint: Checkpoint, latents: Latents | None) -> tuple[str, ...]:
     """A name per label, from the data that the model was trained on."""
-    count = int(latents.labels.max()) + 1
-    names = [str(name) for name in checkpoint.dataset.get("classes", ())][:count]
-    return names + [f"class {label}" for label in range(len(names), count)]
+    known = [str(name) for name in checkpoint.dataset.get("classes", ())]
+    count = len(known) if latents is None else int(latents.labels.astype(np.int64).max(initial=-1)) + 1
+    return tuple(known[:count] + [f"class {label}" for label in range(len(known), count)])
 
 
-def _latents(checkpoint: Checkpoint) -> Latents:
-    """The test split's codes of a checkpoint, or the fixed test images' of a run's snapshot."""
-    if (checkpoint.path / "model.safetensors").exists() or checkpoint.step is None:
-        return checkpoints.load_latents(checkpoint.path)
-    return Latents(**Run(checkpoint.path).snapshot_latents(checkpoint.step))
+def _latents(checkpoint: Checkpoint) -> Latents | None:
+    """The test split's codes of a checkpoint, or the fixed test images' of a run's snapshot; None where there are no rows."""
+    if checkpoint.step is not None and not (checkpoint.path / "model.safetensors").exists():
+        try:
+            latents = Latents(**Run(checkpoint.path).snapshot_latents(checkpoint.step))
+        except FileProblem as error:
+            raise CheckpointError(str(error)) from error
+    else:
+        latents = checkpoints.load_latents(checkpoint.path)
+    if latents.z_mean.shape[1:] != (checkpoint.network.latent_dim,):
+        raise CheckpointError(
+            f"{checkpoint.path}: its codes are of {latents.z_mean.shape[-1]} units, the model has "
+            f"{checkpoint.network.latent_dim}. Copy the folder again."
+        )
+    return latents if len(latents.labels) else None
+
+
+def source() -> Source:
+    """The test pictures that are on this machine now; asks no network."""
+    return _source(str(datasets.find_fashion() or ""))
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the test pictures …")
+def _source(folder: str) -> Source:
+    found = datasets.here()
+    return Source(found, found.checksum == fashion.CHECKSUM, found.pixels("test"), found.labels("test"))
+
+
+def pictures_for(model: Opened) -> Source | None:
+    """The test pictures, if they have the model's shape; else None: then there are only uploads and decoded points."""
+    found = source()
+    return found if found.dataset.image_shape == model.engine.image_shape else None
+
+
+def alike(model: Opened) -> list[Entry]:
+    """The other models for pictures of the same shape, which can look at the same picture."""
+    return [
+        entry
+        for entry in list_models()
+        if entry.id != model.entry.id and _image_shape(entry.path) == model.engine.image_shape
+    ]
+
+
+def _image_shape(path: Path) -> tuple[int, ...]:
+    try:
+        return tuple(read_json(path / "config.json")["model"]["image_shape"])
+    except (FileProblem, KeyError, TypeError):
+        return ()  # opening it says what is wrong
+
+
+def codes_have_pictures(model: Opened, found: Source | None) -> bool:
+    """Whether row i of the model's codes is the code of test picture i of this machine."""
+    return (
+        found is not None
+        and model.latents is not None
+        and found.dataset.checksum == model.checkpoint.dataset.get("checksum")
+        and len(model.latents.labels) <= len(found.labels)
+        and bool(np.array_equal(model.latents.labels, found.labels[: len(model.latents.labels)]))
+    )
+
+
+def test_codes(model: Opened, found: Source) -> Latents:
+    """The codes of all test pictures on this machine: those beside the model, or encoded now, once."""
+    if codes_have_pictures(model, found) and model.latents and len(model.latents.labels) == len(found.labels):
+        return model.latents
+    return _encoded(model, found, model.key, found.dataset.checksum)
+
+
+@st.cache_resource(
+    max_entries=4,
+    show_spinner="Encoding the test pictures …",
+    hash_funcs={Opened: lambda model: model.key, Source: lambda found: found.dataset.checksum},
+)
+def _encoded(model: Opened, found: Source, key: tuple[str, int], checksum: str) -> Latents:
+    codes = latent.encode_dataset(model.engine, found.dataset, "test")
+    return Latents(codes.z_mean, codes.z_log_var, codes.labels)
+
+
+@st.cache_resource(
+    max_entries=4,
+    show_spinner="Drawing the map …",
+    hash_funcs={Opened: lambda model: model.key, Source: lambda found: found.dataset.checksum},
+)
+def living(model: Opened, found: Source | None) -> MapData:
+    """What the living map holds of a model: decoder, codes, and the pictures behind them where they are here."""
+    thumbnails = None
+    if found is not None and model.latents is not None and codes_have_pictures(model, found):
+        thumbnails = found.pixels[: len(model.latents.labels)]
+    names, colours = model.classes, [class_colour(i) for i in range(len(model.classes))]
+    return map_data(model.checkpoint, model.latents, names, colours, thumbnails)
+
+
+@st.cache_resource(
+    max_entries=4, show_spinner="Drawing the map …", hash_funcs={Opened: lambda model: model.key}
+)
+def plain_map(model: Opened) -> PlainMap:
+    """The garments of the plane, decoded once. For two latent units."""
+    extent = extent_of(model.latents.z_mean) if model.latents is not None else 3.0
+    z, _ = latent.grid(2, SIDE, extent=extent)
+    step = -(-max(model.engine.image_shape[:2]) // THUMB)
+    return PlainMap(extent, mosaic(model.engine.decode(z)[:, ::step, ::step], columns=SIDE, gap=0))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def prepared(upload: Upload, image_shape: tuple[int, int, int]) -> Prepared:
+    """An upload as model input. Raises `PictureError` for what is no picture."""
+    return prepare(upload.data, image_shape, invert=upload.invert, crop=upload.crop, contrast=upload.contrast)
+
+
+def folder_size(path: Path) -> int:
+    """Bytes of a model's folder."""
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def model_facts(entry: Entry) -> Facts | str:
+    """What is known of a model without opening it; of one that cannot be opened, the sentence that says why."""
+    return _facts(entry, str(entry.path), entry.changed, _written(entry.path))
+
+
+@st.cache_resource(
+    max_entries=64, show_spinner="Reading the models …", hash_funcs={Entry: lambda entry: entry.id}
+)
+def _facts(entry: Entry, path: str, changed: int, written: int) -> Facts | str:
+    try:
+        checkpoint = checkpoints.load(path)
+        _latents(checkpoint)
+    except CheckpointError as error:
+        return str(error)
+    return facts_of(replace(checkpoint, weights={}), folder_size(entry.path))
+
+
+def model_curves(entry: Entry) -> Curves:
+    """A model's losses over epochs."""
+    return _curves(str(entry.path), _written(entry.path))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _curves(path: str, written: int) -> Curves:
+    return curves(Path(path))
+
+
+def _written(path: Path) -> int:
+    """When the figures of a folder were last written; metrics.jsonl only counts until there is a history."""
+    parts = [path / name for name in ("metrics.json", "history.csv", "metrics.jsonl")]
+    return max((part.stat().st_mtime_ns for part in parts[: 2 if parts[1].exists() else 3] if part.exists()), default=0)  # fmt: skip
+
+
+def scores_of(model: Opened, found: Source) -> Scores:
+    """Every test picture's figures: those kept beside the model, or scored now, once."""
+    return _scores(model, found)
+
+
+@st.cache_resource(
+    max_entries=6,
+    show_spinner="Scoring the test pictures, once …",
+    hash_funcs={Opened: lambda model: model.key, Source: lambda found: found.dataset.checksum},
+)
+def _scores(model: Opened, found: Source) -> Scores:
+    kept = scores.load(model.entry.path, found.dataset.checksum, len(found.labels))
+    return kept if kept is not None else scores.score(model.engine, found.pixels)
+
+
+@st.cache_resource(max_entries=6, show_spinner=False, hash_funcs={Opened: lambda model: model.key})
+def landmarks(model: Opened) -> Landmarks | None:
+    """What the model's codes tell of its latent space; None without codes."""
+    if model.latents is None:
+        return None
+    return landmarks_of(model.engine, model.latents)
+
+
+@st.cache_data(max_entries=6, show_spinner=False, hash_funcs={Opened: lambda model: model.key})
+def support(model: Opened) -> float | None:
+    """The log density that 99 % of the aggregate posterior's own draws exceed; None without codes. Takes 0.2 s."""
+    if model.latents is None:
+        return None
+    return latent.support_threshold(model.latents.z_mean, model.latents.z_log_var)
+
+
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs={Opened: lambda model: model.key})
+def traversed(model: Opened, z: tuple[float, ...], units: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """`latent_facts.traversals` from z: pictures (units, steps, h, w, 3) uint8 and the values (steps,)."""
+    return traversals(model.engine, np.array(z, np.float32), units)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def timeline_frame(path: str, step: int) -> Frame:
+    """One snapshot of a run or of a kept model's timeline. `FileProblem`, `NetworkError` or `RunError` if it is damaged."""
+    return load_frame(path, Run(path).network(), step)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def timeline_map(path: str, step: int) -> MapData:
+    """The living map at one snapshot: the decoder and the fixed test images' codes as they were then."""
+    run, frame = Run(path), timeline_frame(path, step)
+    known = [str(name) for name in run.config()["dataset"].get("classes", ())]
+    count = max(len(known), int(frame.latents.labels.astype(np.int64).max(initial=-1)) + 1)
+    names = known + [f"class {label}" for label in range(len(known), count)]
+    return snapshot_map(run.network(), frame, names, [class_colour(i) for i in range(count)])
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def timeline_sheet(path: str, step: int) -> np.ndarray:
+    """Fixed test images, their reconstructions and fixed samples at one snapshot: uint8 (H, W, 3)."""
+    run = Run(path)
+    fixed = run.fixed()
+    if fixed is None:
+        here = source()
+        fits = here.dataset.checksum == run.config()["dataset"].get("checksum")
+        fixed = here.pixels[: train_pictures.SHOWN] if fits else None
+    return train_pictures.sheet(timeline_frame(path, step), run.network(), fixed)

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import re
 from typing import Any
 
 import pytest
-from PIL import Image, ImageDraw
 from server import settle
+from visitor import sentences, shirt, upload
 
 pytestmark = pytest.mark.browser
 
 
 def z_shown(page: Any) -> str:
-    return page.locator("strong", has_text="z = (").inner_text()
-
-
-def png() -> bytes:
-    image = Image.new("RGB", (300, 360), "#f0eee8")
-    ImageDraw.Draw(image).polygon(
-        [(90, 40), (210, 40), (280, 120), (210, 130), (210, 320), (90, 320), (90, 130), (20, 120)], "#334"
-    )
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def upload(page: Any, data: bytes) -> None:
-    page.set_input_files("input[type=file]", {"name": "shirt.png", "mimeType": "image/png", "buffer": data})
+    return page.locator("strong", has_text="z = (").first.inner_text()
 
 
 def click_map(page: Any, right: float, down: float) -> None:
@@ -43,7 +28,7 @@ def click_map(page: Any, right: float, down: float) -> None:
 
 
 def test_a_click_decodes_and_a_second_one_keeps_it(open_page: Any) -> None:
-    page = open_page(query="?view=Plain+map")
+    page = open_page(query="/?view=Plain+map")
     first = z_shown(page)
     before = page.locator("[data-testid=stImage] img").first.get_attribute("src")
     click_map(page, 0.8, 0.2)
@@ -79,27 +64,27 @@ def test_the_living_map_follows_the_pointer_and_a_click_comes_back(open_page: An
 
 def test_an_upload_is_rebuilt_and_a_text_file_is_refused(open_page: Any) -> None:
     page = open_page()
-    upload(page, png())
-    page.get_by_text("Heatmap of conv_2").wait_for(timeout=20_000)
+    upload(page, shirt())
+    page.get_by_text("your picture: opened").wait_for(timeout=20_000)
     for alt in (
-        "Your picture as the model sees it",
-        "The model's reconstruction of your picture",
-        "Where conv_2 responds, over your picture",
+        "The picture as the model sees it: your picture",
+        "The model's reconstruction of the picture",
+        "Where conv_2 responds, over the picture",
     ):
         image = page.get_by_alt_text(alt)
         image.wait_for(timeout=20_000)
         assert image.evaluate("async image => { await image.decode(); return image.naturalWidth }") == 252
     upload(page, b"these are words")
-    sentence = page.get_by_test_id("stAlert").get_by_test_id("stMarkdownContainer")
-    sentence.wait_for(timeout=20_000)
-    assert re.fullmatch(r"shirt\.png: .* no picture .*", sentence.inner_text().strip())  # one line
-    page.get_by_text("Heatmap of").wait_for(state="detached")  # nothing stale is left beside it
+    page.get_by_text("no picture that can be read").wait_for(timeout=20_000)
+    (sentence,) = sentences(page)
+    assert re.fullmatch(r"shirt\.png: .* no picture .*", sentence)  # one line
+    page.get_by_text("your picture: opened").wait_for()  # what was chosen before stays
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_it_fits(open_page: Any, width: int, scheme: str) -> None:
-    page = open_page(width, 900, scheme, "?view=Plain+map")
+    page = open_page(width, 900, scheme, "/?view=Plain+map")
     page.locator(".js-plotly-plot .nsewdrag").first.wait_for(timeout=20_000)
     sizes = page.evaluate(
         "() => [document.documentElement.scrollWidth, document.querySelector('[data-testid=stMain]').scrollWidth]"

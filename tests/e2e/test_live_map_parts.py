@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from apps.lively import lively
+from PIL import Image
 
 from pages.ui.live_map import _pin, map_data, parts
 from vae_core import checkpoints
@@ -73,6 +75,16 @@ def test_what_does_not_belong_together_is_refused(tiny_checkpoint: Path) -> None
         map_data(checkpoint, some_latents(), names, colours)
     with pytest.raises(ValueError, match=r"5 thumbnails for 200 codes"):
         map_data(checkpoint, latents, names, colours, np.zeros((5, 28, 28), np.uint8))
+
+
+@pytest.mark.parametrize("shape", [(7, 5, 6), (7, 5, 6, 1), (4, 5, 6, 3), (1, 28, 28, 1)])
+def test_thumbnails_are_the_pictures_themselves(shape: tuple[int, ...]) -> None:
+    images = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    header, payload = opened(parts.thumbnails_part(images))
+    sheet, (height, width) = np.array(Image.open(io.BytesIO(payload))), header["tile"]
+    for i, image in enumerate(images):
+        top, left = i // header["columns"] * height, i % header["columns"] * width
+        np.testing.assert_array_equal(sheet[top : top + height, left : left + width], image.squeeze())
 
 
 @pytest.mark.parametrize(

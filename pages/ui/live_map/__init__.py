@@ -8,7 +8,7 @@ go out inline: nothing is fetched, nothing is built.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui.live_map.parts import MapData, map_data
+from pages.ui.live_map.parts import MapData, Part, map_data, snapshot_map
 
-__all__ = ["MapData", "Pin", "Selected", "live_map", "map_data"]
+__all__ = ["MapData", "Pin", "Selected", "live_map", "map_data", "pinned", "snapshot_map"]
 
 FOLDER = Path(__file__).parent
 SCRIPTS = ("engine", "plane", "background", "drawing", "panel", "pointer", "model", "tiles", "live_map")
@@ -78,11 +78,22 @@ def live_map(
     parts = {"decoder": data.decoder, "codes": data.codes, "thumbnails": data.thumbnails}
     settings["parts"] = {kind: part and part.digest for kind, part in parts.items()}
     with st.container(gap=None):  # the carriers take no room
-        for kind, part in parts.items():
-            if part is not None:
-                _carrier(key=f"{key}_{kind}", data=part.data)
+        for kind in ("decoder", "codes"):
+            _carry(key, kind, parts[kind])
         result = _map(key=key, data=settings, on_pinned_change=_ignore)
+        _carry(key, "thumbnails", parts["thumbnails"])  # megabytes that the map need not wait for
     return _pin(result.get("pinned"), data.latent_dim)
+
+
+def pinned(key: str, latent_dim: int) -> Pin | None:
+    """What `live_map` of this key will return in this run, known before it is drawn."""
+    value = st.session_state.get(key)
+    return _pin(value.get("pinned") if isinstance(value, Mapping) else None, latent_dim)
+
+
+def _carry(key: str, kind: str, part: Part | None) -> None:
+    if part is not None:
+        _carrier(key=f"{key}_{kind}", data=part.data)
 
 
 def _ignore() -> None:

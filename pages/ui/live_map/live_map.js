@@ -48,9 +48,11 @@ function makeMap(parent) {
     if (!decoder || !view.size) return;
     const { tiles: drawTilesNow, marks, picture } = dirty;
     dirty = { tiles: false, marks: false, picture: false };
+    const gliding = codes?.moved(now) ?? false;
+    if (gliding) schedule("marks");
     if (picture) movePicture(now);
     if (drawTilesNow) tiles.draw(ratio);
-    if (marks) drawMarks();
+    if (marks || gliding) drawMarks();
     drawTop();
     status.ready = true;
   }
@@ -285,11 +287,15 @@ function makeMap(parent) {
     const parts = Object.fromEntries(Object.entries(told.parts ?? {}).map(([kind, digest]) => [kind, carried(digest)]));
     if (!parts.decoder || (told.parts.codes && !parts.codes)) return;
     try {
-      const before = decoder?.latentDim;
+      const before = decoder?.latentDim, codesBefore = codes;
       const changed = opened.decoder !== told.parts.decoder || opened.codes !== told.parts.codes;
       if (opened.decoder !== told.parts.decoder) decoder = openDecoder(parts.decoder);
       if (opened.codes !== told.parts.codes) codes = parts.codes ? openCodes(parts.codes) : null;
       if (changed) adopt(before);
+      if (changed && before === decoder.latentDim && codes && codesBefore && codes !== codesBefore) {
+        codes.glideFrom(codesBefore); // from one snapshot of a training to the next
+        schedule("marks");
+      }
       if (told.parts.thumbnails && !parts.thumbnails) return; // the map need not wait for them
       if (opened.thumbnails !== told.parts.thumbnails) {
         thumbnails = parts.thumbnails ? openThumbnails(parts.thumbnails, () => schedule("picture")) : null;

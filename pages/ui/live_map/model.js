@@ -1,5 +1,7 @@
 // The large parts as the map uses them.
 
+const GLIDE = 700; // milliseconds that codes take to their new places
+
 /** What `carrier.js` has laid down under a digest, or null while it is on its way. */
 const carried = (digest) => (digest && window.__liveMapParts?.get(digest)) || null;
 
@@ -20,7 +22,7 @@ function openCodes({ header, buffer }) {
   const zLogVar = wide ? new Float32Array(buffer, 4 * n * d, n * d) : null;
   const raw = new Uint8Array(buffer, (wide ? 8 : 4) * n * d, n);
   const order = Uint32Array.from({ length: n }, (_, i) => i);
-  let seed = 1;
+  let seed = 1, glide = null;
   for (let i = n - 1; i > 0; i--) { // Fisher and Yates, with a small congruential generator: the same order each time
     seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
     const j = Math.floor((seed / 2 ** 32) * (i + 1));
@@ -30,7 +32,23 @@ function openCodes({ header, buffer }) {
     n, d, zMean, zLogVar, order, labels: Uint8Array.from(order, (i) => raw[i]), places: new Float32Array(2 * n),
     classes: header.classes, colours: header.colours, kl: header.kl, components: header.components, what: header.what,
     project(plane) {
+      glide = null;
       order.forEach((i, row) => this.places.set(plane.project(zMean, i * d), 2 * row));
+    },
+    /** From where the same codes lay before to where they lie now, within GLIDE milliseconds. Call after `project`. */
+    glideFrom(before) {
+      if (before?.n !== n || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+      glide = { from: before.places.slice(), to: this.places.slice(), start: 0 };
+      this.places.set(glide.from);
+    },
+    /** One frame of it; true while they move. */
+    moved(now) {
+      if (!glide) return false;
+      glide.start ||= now;
+      const share = Math.min((now - glide.start) / GLIDE, 1), eased = share * share * (3 - 2 * share);
+      for (let i = 0; i < 2 * n; i++) this.places[i] = glide.from[i] + eased * (glide.to[i] - glide.from[i]);
+      if (share === 1) glide = null;
+      return true;
     },
     /** 99 % of the codes lie within this of 0 on both axes; 3 at least and 6 at most, in halves. */
     extent() {

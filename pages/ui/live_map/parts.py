@@ -1,6 +1,6 @@
 """What the living map needs of a model and its codes, packed as bytes for the browser. No streamlit here.
 
-Packing takes a moment (a second with 10,000 thumbnails), so a page caches a `MapData` and mounts it on every run.
+Packing takes a moment (a tenth of a second with 10,000 thumbnails), so a page caches a `MapData` and mounts it on every run.
 A part is the header's length (uint32, little-endian), the header (JSON), and a payload of arrays.
 """
 
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from vae_core.checkpoints import Checkpoint, Latents
 from vae_core.exports import packed_decoder
 from vae_core.heatmaps import mosaic
 from vae_core.network import Network, Weights
+from vae_core.timeline import Frame
 
 # About 5 ms in a browser on a laptop's core; a heavier decoder is approximated while the pointer moves.
 LIGHT_MULTIPLY_ADDS = 8_000_000
@@ -82,16 +84,49 @@ def codes_part(
 
 def thumbnails_part(images: np.ndarray) -> Part:
     """The pictures behind the codes, in the codes' order: (n, h, w[, c]) uint8, or float in [0, 1], as one PNG mosaic."""
-    from PIL import Image
-
     if images.ndim not in (3, 4) or not len(images):
         raise ValueError(f"thumbnails must have shape (n, h, w) or (n, h, w, c), got {images.shape}.")
     columns = int(np.ceil(np.sqrt(len(images))))
-    buffer = BytesIO()
-    # filtering and a high level cost seconds and save a tenth
-    Image.fromarray(mosaic(images, columns=columns, gap=0)).save(buffer, "PNG", compress_level=1)
-    tile = [int(side) for side in images.shape[1:3]]
-    return _part({"columns": columns, "tile": tile, "n": len(images)}, buffer.getvalue())
+    height, width = (int(side) for side in images.shape[1:3])
+    header = {"columns": columns, "tile": [height, width], "n": len(images)}
+    return _part(header, png(_sheet(images, columns)))
+
+
+def _sheet(images: np.ndarray, columns: int) -> np.ndarray:
+    """`mosaic` without gaps; grey uint8 pictures stay grey, (H, W), and are laid out in one go."""
+    if images.dtype != np.uint8 or (images.ndim == 4 and images.shape[3] != 1):
+        return mosaic(images, columns=columns, gap=0)
+    n, height, width = images.shape[:3]
+    rows = -(-n // columns)
+    padded = np.zeros((rows * columns, height, width), np.uint8)
+    padded[:n] = images.reshape(n, height, width)
+    tiles = padded.reshape(rows, columns, height, width).transpose(0, 2, 1, 3)
+    return tiles.reshape(rows * height, columns * width)
+
+
+def png(image: np.ndarray) -> bytes:
+    """uint8 (h, w) or (h, w, 3) as a PNG: lossless, a tenth larger than Pillow's and written in a third of the time.
+
+    Each line holds differences from the pixel on the left (filter 1), which run-length codes pack fast. Portable Network
+    Graphics (W3C 2003), sections 9 and 11.
+    """
+    grey = image.ndim == 2
+    height, width = image.shape[:2]
+    step = 1 if grey else 3
+    pixels = image.reshape(height, width * step)
+    lines = np.empty((height, 1 + width * step), np.uint8)
+    lines[:, 0] = 1
+    lines[:, 1 : 1 + step] = pixels[:, :step]
+    np.subtract(pixels[:, step:], pixels[:, :-step], out=lines[:, 1 + step :])
+    packer = zlib.compressobj(1, strategy=zlib.Z_RLE)
+    packed = packer.compress(lines.data) + packer.flush()
+    head = struct.pack(">IIBBBBB", width, height, 8, 0 if grey else 2, 0, 0, 0)
+    chunks = [(b"IHDR", head), (b"IDAT", packed), (b"IEND", b"")]
+    framed = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
+        for kind, data in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
 
 
 def map_data(
@@ -126,6 +161,17 @@ def map_data(
         None if latents is None else codes_part(latents, classes, colours, what),
         None if thumbnails is None else thumbnails_part(thumbnails),
     )
+
+
+def snapshot_map(network: Network, frame: Frame, classes: Sequence[str], colours: Sequence[str]) -> MapData:
+    """One frame of a training, packed: its decoder and the codes of the fixed test images.
+
+    The axes are the first two units whatever the KL: they must not jump from one frame to the next.
+    """
+    if network.latent_dim < 2:
+        raise ValueError(f"the map needs two latent units or more, this model has {network.latent_dim}.")
+    codes = codes_part(frame.latents, classes, colours, "test images")
+    return MapData(network.latent_dim, (0, 1), decoder_part(network, frame.decoder), codes)
 
 
 def kl_per_unit(latents: Latents) -> np.ndarray:

@@ -1,0 +1,187 @@
+"""How quickly the app answers: first paint, clicks, hovering, uploads, memory, and twenty visitors at once.
+
+    python benchmarks/app.py [--visitors 20] [--seconds 20]
+
+Everything runs here: a fresh server for each cold page, headless Chromium, and visitors that speak Streamlit's protocol
+without a browser. The first paint is compared with that of an empty Streamlit app in the same run. Needs what the browser
+tests need. Trust it only on an idle machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from benchmarks.common import ROOT, verdict
+from benchmarks.live_map import PLAY, SECONDS
+from benchmarks.visitor import crowd
+
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+PAGES = ("", "latent_space", "reconstruction", "heatmaps", "models")
+MODELS = ROOT / "checkpoints"
+COLD_STARTS = 3
+
+
+def first_paint(browser: Any, script: str, path: str = "") -> tuple[float, float]:
+    """Seconds from the visit of a server that has shown nothing yet until the title is there, and until the script has ended."""
+    from server import READY, serving
+
+    with tempfile.TemporaryDirectory() as folder, serving(MODELS, Path(folder) / "log", script) as server:
+        time.sleep(0.5)  # the server has started; its first visitor comes a moment later
+        page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+        began = time.perf_counter()
+        page.goto(f"{server.url}/{path}")
+        page.wait_for_selector("h1", timeout=60_000)
+        painted = time.perf_counter() - began
+        page.wait_for_selector(READY, timeout=60_000)
+        settled = time.perf_counter() - began
+        page.context.close()
+    return painted, settled
+
+
+def cold(browser: Any) -> bool:
+    """Each page of a cold server against an empty app."""
+    empty = min(first_paint(browser, "tests/e2e/apps/empty_app.py")[0] for _ in range(COLD_STARTS))
+    print(f"an empty Streamlit app: first paint {empty:.2f} s (best of {COLD_STARTS})")
+    good = True
+    for path in PAGES:
+        painted, settled = min(
+            (first_paint(browser, "streamlit_app.py", path) for _ in range(COLD_STARTS)),
+            key=lambda pair: pair[1],
+        )
+        name = path or "front page"
+        print(f"{name}: first paint {painted:.2f} s, whole and answering {settled:.2f} s")
+        good &= verdict(f"{name}, cold, beyond the empty app", settled - empty, 1, "s", at_least=False)
+    return good
+
+
+def clicks(page: Any, count: int = 40) -> list[float]:
+    """Seconds from a click on the living map until the words beside it are of the new point."""
+    box = page.locator("canvas").last.bounding_box()
+    rng, times = np.random.default_rng(0), []
+    for right, down in rng.uniform(0.1, 0.9, (count, 2)):
+        words = page.locator("strong", has_text="z = (").inner_text()
+        page.mouse.move(box["x"] + right * box["width"], box["y"] + down * box["height"])
+        page.wait_for_timeout(450)  # a second click within 350 ms would be a double click
+        began = time.perf_counter()
+        page.mouse.down()
+        page.mouse.up()
+        page.wait_for_function("old => !document.body.innerText.includes(old)", arg=words, polling=5)
+        times.append(time.perf_counter() - began)
+    return times
+
+
+def upload(page: Any, url: str, count: int = 5) -> list[float]:
+    """Seconds from giving the page Heatmaps a photo until the mosaic of all channels is of that photo."""
+    from PIL import Image, ImageDraw
+    from server import settle
+
+    page.goto(f"{url}/heatmaps")
+    settle(page)
+    times = []
+    for number in range(count):
+        photo = Image.new("RGB", (1200, 1600), (240, 238, 232))
+        ImageDraw.Draw(photo).rectangle((200 + 60 * number, 150, 1000 - 60 * number, 1450), fill=(40, 60, 90))
+        buffer = io.BytesIO()
+        photo.save(buffer, "JPEG")
+        before = page.locator(MOSAIC).first.get_attribute("src")
+        began = time.perf_counter()
+        page.set_input_files(
+            "input[type=file]",
+            {"name": f"{number}.jpg", "mimeType": "image/jpeg", "buffer": buffer.getvalue()},
+        )
+        page.wait_for_function(
+            "([what, old]) => { const image = document.querySelector(what); return image && image.src !== old && image.complete }",
+            arg=[MOSAIC, before],
+            polling=5,
+        )
+        times.append(time.perf_counter() - began)
+    return times
+
+
+def resident(process: Any) -> float:
+    """MB of memory of the server and its children."""
+    whole = psutil.Process(process.pid)
+    return float(sum(part.memory_info().rss for part in [whole, *whole.children(recursive=True)]) / 1e6)
+
+
+def main() -> int:
+    """All of it."""
+    import chromium
+    from playwright.sync_api import sync_playwright
+    from server import FLAGS, serving, settle
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--visitors", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=20)
+    options = parser.parse_args()
+    path = chromium.find()
+    if path is None:
+        raise SystemExit(chromium.HOW)
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        good = cold(browser)
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            serving(MODELS, Path(folder) / "log", "streamlit_app.py") as server,
+        ):
+            page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+            page.goto(server.url)
+            page.wait_for_function("() => window.__liveMap?.living?.missing === 0", timeout=120_000)
+            settle(page)
+            times = clicks(page)
+            print(f"click to the server's answer: p50 {np.quantile(times, 0.5) * 1000:.0f} ms")
+            good &= verdict(
+                "click to the server's answer, p95",
+                1000 * float(np.quantile(times, 0.95)),
+                300,
+                "ms",
+                at_least=False,
+            )
+            hover = page.evaluate(PLAY.replace("__liveMap.map", "__liveMap.living"), SECONDS)
+            good &= verdict("hover, frames per second (aim 55)", hover["fps"], 30, "fps")
+            seen = upload(page, server.url)
+            good &= verdict(
+                "upload to the mosaic of all channels, median",
+                float(np.median(seen)),
+                0.5,
+                "s",
+                at_least=False,
+            )
+            for name in PAGES:
+                page.goto(f"{server.url}/{name}")
+                settle(page)
+            good &= verdict(
+                "server's memory after every page", resident(server.process), 500, "MB", at_least=False
+            )
+            page.context.close()
+            many = asyncio.run(crowd(server.url, options.visitors, options.seconds))
+            print(
+                f"{options.visitors} visitors clicking once a second: {len(many)} answers, p50 {np.quantile(many, 0.5):.2f} s"
+            )
+            good &= verdict(
+                f"{options.visitors} visitors, p95", float(np.quantile(many, 0.95)), 1, "s", at_least=False
+            )
+        browser.close()
+    return 0 if good else 1
+
+
+MOSAIC = "img[alt^='Every channel']"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

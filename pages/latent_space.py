@@ -1,0 +1,79 @@
+"""Latent space: the map, what is pinned on it, what lies near, and what each latent unit does."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.ui import latent_files, latent_view
+from pages.ui.frame import frame
+from pages.ui.latent_facts import Landmarks
+from pages.ui.maps import map_of, take_click
+from pages.ui.resources import Opened, landmarks, pictures_for
+from pages.ui.subject import Subject, subject
+from vae_core import latent
+
+
+def main() -> None:
+    """Frame, map, what is pinned and near it, traversals, files."""
+    model = frame("Latent space")
+    if model is None:
+        return
+    found, facts = pictures_for(model), landmarks(model)
+    take_click(model, found)
+    latent_view.take_jump(model, found, facts)
+    shown = subject(model, found)
+    map_of(model, found, shown)
+    left, middle, right = st.columns([3, 3, 4], gap="medium")
+    with left:
+        latent_view.pinned(model, shown)
+    with middle:
+        latent_view.coordinates(model, shown)
+        support = st.container()  # filled last: its first look takes a moment
+    with right:
+        latent_view.neighbours(model, found, shown)
+        if facts is not None:
+            latent_view.centres(model, shown, facts)
+    latent_view.walks(model, shown, facts)
+    files(model, shown, facts)
+    if model.latents is not None and st.toggle(
+        "Table of the codes", key="latent_codes", persist_state="session"
+    ):
+        latent_view.table(model, found)
+    with support:
+        latent_view.supported(model, shown)
+
+
+def files(model: Opened, shown: Subject, facts: Landmarks | None) -> None:
+    """Downloads, made when they are asked for."""
+    st.subheader("Take away", anchor=False)
+    name, latents = latent_files.stem(model, shown), model.latents
+    with st.container(horizontal=True):
+        st.download_button(
+            "z (JSON)", lambda: latent_files.z_json(model, shown), f"{name}-z.json", "application/json", key="latent_json",
+            on_click="ignore", icon=":material/data_object:",
+        )  # fmt: skip
+        st.download_button(
+            "Picture (PNG)", lambda: latent_files.picture_png(shown.image), f"{name}.png", "image/png", key="latent_png",
+            on_click="ignore", icon=":material/image:",
+        )  # fmt: skip
+        if model.engine.latent_dim > 1:
+            st.download_button(
+                "Grid (PNG)", lambda: latent_files.grid_png(model, shown, facts), f"{model.checkpoint.name}-grid.png",
+                "image/png", key="latent_grid", on_click="ignore", icon=":material/grid_on:",
+            )  # fmt: skip
+        if latents is not None:
+            st.download_button(
+                "Codes (TSV)", lambda: latent.codes_tsv(latents.z_mean, latents.labels, model.classes),
+                f"{model.checkpoint.name}-codes.tsv", "text/tab-separated-values", key="latent_tsv", on_click="ignore",
+                icon=":material/table:",
+            )  # fmt: skip
+    if latents is not None:
+        load = (
+            ", which the Embedding Projector (projector.tensorflow.org) loads as it is"
+            if model.engine.latent_dim > 1
+            else ""
+        )
+        st.caption(f"Codes: class and z_mean of the {len(latents.labels):,} test codes, a line each{load}.")
+
+
+main()

@@ -1,0 +1,286 @@
+"""Every model of this machine with its figures; one of them closely; two of them side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import state
+from pages.ui.frame import frame
+from pages.ui.model_facts import LOSSES, Facts, LayerRow, card_of, compare, layer_rows, plain
+from pages.ui.model_figures import history_figure
+from pages.ui.models import Entry, list_models
+from pages.ui.resources import model_curves, model_facts
+from vae_core.cards import ROWS
+from vae_core.network import Part
+
+VIEWS = ("Figures", "Training", "Layers", "Card", "Compare")
+COLUMNS = {  # of the table: figure -> heading and format
+    "negative_elbo": ("−ELBO, nats", "%.2f"),
+    "reconstruction_loss": ("Reconstruction, nats", "%.2f"),
+    "kl_loss": ("KL, nats", "%.2f"),
+    "ssim": ("SSIM", "%.3f"),
+    "mse": ("MSE", "%.4f"),
+    "knn_accuracy": ("Nearest neighbours", "%.3f"),
+    "active_units": ("Active units", "%d"),
+}
+NEW_RUN = "python -m vae_core train --epochs 2 --run-dir runs/demo"
+
+
+def main() -> None:
+    """Frame, table, one model."""
+    frame("Models", needs_model=False)  # a damaged model must not take this page down
+    entries = {entry.id: entry for entry in list_models()}
+    if not entries:
+        st.info("There is no model to show yet. Train one, then reload this page:", icon=":material/info:")
+        st.code(NEW_RUN, language="bash")
+        return
+    found = {entry.id: model_facts(entry) for entry in entries.values()}
+    good = {model_id: facts for model_id, facts in found.items() if isinstance(facts, Facts)}
+    table(entries, good)
+    for model_id, problem in found.items():
+        if isinstance(problem, str):
+            st.warning(
+                f"{plain(model_id)} cannot be opened: {plain(problem)}", icon=":material/broken_image:"
+            )
+    if not good:
+        return
+    entry, facts = choose(entries, good)
+    view = st.segmented_control(
+        "What of it", VIEWS, default=VIEWS[0], key="model_view", required=True, persist_state="session",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    if view == "Figures":
+        figures_of(facts)
+    elif view == "Training":
+        training(entry, facts)
+    elif view == "Layers":
+        layers(facts)
+    elif view == "Card":
+        card(entry)
+    else:
+        side_by_side(entry, entries, good)
+
+
+def table(entries: dict[str, Entry], good: dict[str, Facts]) -> None:
+    """One line a model; a run has no test figures until it is kept."""
+    rows = [_line(entry, good.get(entry.id)) for entry in entries.values()]
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        {name: [row.get(name) for row in rows] for name in max(rows, key=len)},
+        hide_index=True, placeholder="–", alt="The models and their figures",
+        column_config={heading: number(format=shape) for heading, shape in COLUMNS.values()} | {
+            "Model": st.column_config.TextColumn(pinned=True),
+            "Validation −ELBO": number(format="%.2f"),
+            "Parameters": number(format="localized"),
+            "Size, MB": number(format="%.1f"),
+        },
+    )  # fmt: skip
+    st.caption(
+        "Measured: on the split and number of images named; −ELBO is reconstruction + KL at beta = 1 with one sample of z per "
+        "image, in nats per image; SSIM and MSE of reconstructions from z_mean; nearest neighbours: the share of images whose "
+        "nearest train codes name their class. Lower is better for −ELBO, reconstruction and MSE, higher for SSIM and "
+        "nearest neighbours. Validation −ELBO: the same sum at the end of the last epoch, on images held out of train, on which "
+        "hyper-parameters are chosen. Only lines with the same data, images and likelihood compare."
+    )
+
+
+def _line(entry: Entry, facts: Facts | None) -> dict[str, Any]:
+    """A model's cells by column; of a damaged one only its name is known."""
+    row: dict[str, Any] = {"Model": entry.id, "State": f"run, {entry.state}" if entry.state else "kept"}
+    if facts is None:
+        return row | {"State": "damaged"}
+    checkpoint, values = facts.checkpoint, {name: figure.value for name, figure in facts.figures.items()}
+    measured = next((facts.figures[name].measured_on for name in COLUMNS if name in values), "not measured")
+    cells = [(heading, values.get(name)) for name, (heading, _) in COLUMNS.items()]
+    return {
+        **row,
+        **dict(cells[:1]),
+        "Measured on": measured,
+        "Validation −ELBO": facts.validation.value if facts.validation else None,
+        **dict(cells[1:]),
+        "Epochs": facts.epochs or None,
+        "Units": checkpoint.network.latent_dim,
+        "Parameters": checkpoint.network.parameters(),
+        "Size, MB": facts.size / 1e6,
+        "Preset": checkpoint.model.preset,
+        "Likelihood": checkpoint.network.likelihood,
+        "Trained on": facts.data_name,
+    }
+
+
+def choose(entries: dict[str, Entry], good: dict[str, Facts]) -> tuple[Entry, Facts]:
+    """Which model is shown closely: the app's, until another is picked here."""
+    chosen = state.chosen_model() or ""
+    if st.session_state.get("detail_followed") != chosen:
+        st.session_state["detail_followed"] = st.session_state["detail"] = chosen
+    if st.session_state.get("detail") not in good:  # damaged, or gone since
+        st.session_state["detail"] = chosen if chosen in good else next(iter(good))
+    st.subheader("One model closely", anchor=False)
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    with left:
+        shown = st.selectbox("Which", list(good), key="detail", format_func=lambda name: entries[name].label)
+    with right:
+        st.button(
+            "Look at this model", key="look", icon=":material/visibility:", width="stretch", disabled=shown == chosen,
+            help="Make it the model of every page" if shown != chosen else "It is the model of every page",
+            on_click=lambda: state.choose_model(st.session_state["detail"]),
+        )  # fmt: skip
+    facts = good[shown]
+    network = facts.checkpoint.network
+    st.caption(
+        f"{network.parameters():,} parameters in {len(network.encoder.walk()) + len(network.decoder.walk())} layers; "
+        f"{network.encoder.multiply_adds() / 1e6:.1f} million multiply-adds to encode a picture, "
+        f"{network.decoder.multiply_adds() / 1e6:.1f} million to decode one; {facts.size / 1e6:.1f} MB on disk; "
+        f"pictures of {' × '.join(map(str, network.image_shape))}, {network.likelihood} likelihood; trained on "
+        f"{plain(facts.data_name)}{_how_long(facts)}."
+    )
+    return entries[shown], facts
+
+
+def _how_long(facts: Facts) -> str:
+    step = facts.checkpoint.step
+    return "" if step is None else f" for {step:,} steps, beta = {facts.checkpoint.training.beta:g}"
+
+
+def figures_of(facts: Facts) -> None:
+    """Every figure with split, n and method."""
+    named = [(ROWS[name], facts.figures[name]) for name in ROWS if name in facts.figures]
+    if facts.validation:
+        named.append(("−ELBO on validation, nats", facts.validation))
+    if not facts.figures:
+        newest = " Its newest validation figure is below." if facts.validation else ""
+        st.caption(
+            "Not measured on the test split: a run is measured when it is kept, `python -m vae_core keep RUN FOLDER`, or by "
+            f"`python -m vae_core evaluate RUN`.{newest}"
+        )
+    if named:
+        st.table(
+            {
+                "Figure": [_sentence(label) for label, _ in named],
+                "Value": [_shown(figure.value) for _, figure in named],
+                "Split, n": [figure.measured_on for _, figure in named],
+                "Method": [plain(figure.method) for _, figure in named],
+            },
+            hide_index=True,
+        )
+
+
+def training(entry: Entry, facts: Facts) -> None:
+    """The losses over epochs."""
+    curves, beta = model_curves(entry), facts.checkpoint.training.beta
+    charts = {
+        "loss": ("Loss, nats" if beta == 1 else f"Loss at beta = {beta:g}, nats", None),
+        "reconstruction_loss": ("Reconstruction loss, nats", facts.floor),
+        "kl_loss": ("KL loss, nats", None),
+    }
+    drawn = [history_figure(curves, loss, *charts[loss]) for loss in LOSSES]
+    if not any(drawn):
+        st.info("The folder has no history.csv with losses: how it was trained is not known here.", icon=":material/info:")  # fmt: skip
+        return
+    for slot, loss, figure in zip(st.columns(len(LOSSES)), LOSSES, drawn, strict=True):
+        if figure is not None:
+            slot.plotly_chart(figure, key=f"history_{loss}", config={"displayModeBar": False},
+                              alt=f"{charts[loss][0]} over the epochs, train and validation")  # fmt: skip
+    sizes = facts.checkpoint.dataset.get("sizes", {})
+    st.caption(
+        f"Train ({sizes.get('train', 0):,} images): the mean over an epoch, while the weights still moved. Validation "
+        f"({sizes.get('validation', 0):,} images): after it, one sample of z per image. Loss = reconstruction + beta · KL."
+        + (" At another beta than 1 it is no ELBO." if beta != 1 else "")
+        + (
+            " The floor is the entropy of the pixels of all 60,000 train images, the least a reconstruction loss can be."
+            if facts.floor
+            else ""
+        )
+        + " Double-click a chart to see its first moments."
+    )
+
+
+def layers(facts: Facts) -> None:
+    """Encoder and decoder, layer by layer."""
+    for part in (facts.checkpoint.network.encoder, facts.checkpoint.network.decoder):
+        layer_table(part, layer_rows(part))
+
+
+def layer_table(part: Part, rows: list[LayerRow]) -> None:
+    """One line a layer, for one picture."""
+    st.markdown(f"**{part.name.capitalize()}**")
+    number = st.column_config.NumberColumn(format="localized")
+    st.dataframe(
+        {
+            "Layer": [row.name for row in rows],
+            "Kind": [row.kind for row in rows],
+            "Activation": [row.activation for row in rows],
+            "Output": [row.output for row in rows],
+            "Parameters": [row.parameters for row in rows],
+            "Multiply-adds": [row.multiply_adds for row in rows],
+        },
+        hide_index=True, height="content", column_config={"Parameters": number, "Multiply-adds": number},
+        alt=f"The {part.name}'s layers",
+    )  # fmt: skip
+    st.caption(
+        f"{sum(row.parameters for row in rows):,} parameters, {sum(row.multiply_adds for row in rows):,} multiply-adds for one "
+        f"picture. Input {' × '.join(map(str, part.input_shape))}."
+    )
+
+
+def card(entry: Entry) -> None:
+    """MODEL_CARD.md."""
+    text = card_of(entry.path)
+    if text is None:
+        st.info("It has no MODEL_CARD.md. One is written when a run is kept: `python -m vae_core keep RUN FOLDER`.", icon=":material/info:")  # fmt: skip
+        return
+    st.html("<style>.st-key-card table { display: block; overflow-x: auto; }</style>")  # wider than a phone
+    with st.container(border=True, key="card"):
+        st.markdown(text)
+
+
+def side_by_side(entry: Entry, entries: dict[str, Entry], good: dict[str, Facts]) -> None:
+    """Two models, figure by figure."""
+    others = [model_id for model_id in good if model_id != entry.id]
+    if not others:
+        st.info("There is only this model. Train another to compare.", icon=":material/info:")
+        return
+    if st.session_state.get("other") not in others:
+        st.session_state["other"] = others[0]
+    other = st.selectbox(
+        "B, to compare with", others, key="other", format_func=lambda name: entries[name].label
+    )
+    rows = compare(good[entry.id], good[other])
+    names = {"A": entry.id, "B": other}
+    st.markdown(f"**A: {plain(entry.id)}**, **B: {plain(other)}**")
+    st.table(
+        {
+            "Figure": [_sentence(row.label) for row in rows],
+            "A": [_shown(row.a) for row in rows],
+            "B": [_shown(row.b) for row in rows],
+            "B − A": ["" if row.difference is None else _shown(row.difference, signed=True) for row in rows],
+            "Better": [
+                f"**{row.better}: {plain(names[row.better])}**" if row.better in names else row.better or "–"
+                for row in rows
+            ],
+            "Measured on": [f"not comparable: {row.why}" if row.why else plain(row.measured) for row in rows],
+        },
+        hide_index=True,
+    )
+    st.caption(
+        "A difference is printed only where both were measured on the same data, split and number of images, in the same way. "
+        "Losses of training with a beta other than 1 are never compared: every −ELBO here is at beta = 1. KL, active units and "
+        "counts have no better. Each model is one training from one seed; small differences may be chance."
+    )
+
+
+def _sentence(label: str) -> str:
+    return label[0].upper() + label[1:]
+
+
+def _shown(value: float | None, signed: bool = False) -> str:
+    """Digits by size, a real minus sign; "–" for none."""
+    if value is None:
+        return "–"
+    digits = ",d" if isinstance(value, int) else ",.4f" if abs(value) < 10 else ",.2f"
+    return format(value, ("+" if signed and value else "") + digits).replace("-", "−")
+
+
+main()

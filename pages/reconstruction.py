@@ -1,0 +1,174 @@
+"""Reconstruction: original beside reconstruction, what differs and where, in figures, for one picture, sixteen, or two models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from pages.ui import compare, state
+from pages.ui.choose import among, choose_picture
+from pages.ui.compare import Rebuilt
+from pages.ui.frame import frame
+from pages.ui.rebuilt_parts import comparable, downloads, four, sixteen, standing, wipes
+from pages.ui.resources import Opened, Source, alike, open_model, pictures_for, scores_of
+from pages.ui.subject import Subject, subject
+from vae_core.checkpoints import CheckpointError
+from vae_core.scores import best_first
+
+WAYS = ("From z_mean", "From a sample of z")
+ONE, MANY = "One picture", "A strip of 16"
+NEXT, CHANCE, BEST, WORST = "Consecutive", "Random", "Best", "Worst"
+STRIP = 16  # pictures
+SORTS = ("mse", "ssim", "reconstruction_loss", "negative_elbo")
+NONE = ""
+
+
+def main() -> None:
+    """Frame, choice, comparison."""
+    model = frame("Reconstruction")
+    if model is None:
+        return
+    found = pictures_for(model)
+    choose_picture(model, found)
+    if found is not None:
+        ask_rank(model, found)
+    many, sampled, other = ask_look(model, found)
+    models = [model] if other is None else [model, other]
+    if found is not None and many:
+        numbers = which_sixteen(model, found)
+        images = found.pixels[numbers].astype(np.float32) / 255
+        names = [f"test image {i} ({found.dataset.classes[int(found.labels[i])]})" for i in numbers]
+        sixteen(rebuild(models, images, sampled), names, found)
+    else:
+        shown = subject(model, found)
+        one_picture(models, found, shown, rebuild(models, shown.image[None], sampled))
+
+
+def rebuild(models: Sequence[Opened], images: np.ndarray, sampled: bool) -> list[Rebuilt]:
+    """The same pictures through each model."""
+    seed = int(st.session_state.get("sample_seed", 0))
+    return [compare.rebuild(one.entry.label, one.engine, images, sampled, seed) for one in models]
+
+
+def ask_rank(model: Opened, found: Source) -> None:
+    """Buttons to the best and the worst of the split, or of the chosen class, by one figure."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Best and worst by", SORTS, key="rank_by", persist_state="session", width=190,
+            format_func=lambda name: compare.called(name, model.engine.likelihood),
+            help="Of the chosen class, or of all test images. BCE and −ELBO are of one sample of z per image.",
+        )  # fmt: skip
+        for words, place, by, icon in (
+            ("Best", 0, 0, "vertical_align_top"), ("One better", None, -1, "arrow_upward"),
+            ("One worse", None, 1, "arrow_downward"), ("Worst", -1, 0, "vertical_align_bottom"),
+        ):  # fmt: skip
+            st.button(
+                words, key=f"rank_{words}", on_click=_ranked, args=(model, found, place, by),
+                icon=f":material/{icon}:",
+            )  # fmt: skip
+
+
+def order(model: Opened, found: Source) -> np.ndarray:
+    """Numbers of the test images of the chosen class, the best first."""
+    ranked = best_first(scores_of(model, found), st.session_state.get("rank_by", SORTS[0]))
+    return ranked[np.isin(ranked, among(found))]
+
+
+def _ranked(model: Opened, found: Source, place: int | None, by: int) -> None:
+    ranked, now = order(model, found), state.selection().index
+    if not len(ranked):
+        return
+    if place is None:
+        at = np.flatnonzero(ranked == now)
+        place = int(np.clip(at[0] + by, 0, len(ranked) - 1)) if len(at) else 0
+    state.choose_image(int(ranked[place]))
+
+
+def ask_look(model: Opened, found: Source | None) -> tuple[bool, bool, Opened | None]:
+    """Sixteen pictures, not one? From a sample, not from z_mean? And beside which other model."""
+    others = {entry.id: entry for entry in alike(model)}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        many = False
+        if found is not None:  # a strip is of test images
+            many = (
+                st.segmented_control(
+                    "Show",
+                    (ONE, MANY),
+                    default=ONE,
+                    key="rebuilt_view",
+                    required=True,
+                    persist_state="session",
+                )
+                == MANY
+            )
+        sampled = WAYS[1] == st.segmented_control(
+            "Reconstruct", WAYS, default=WAYS[0], key="rebuilt_way", required=True, persist_state="session"
+        )
+        if sampled:
+            st.button("Resample", icon=":material/casino:", key="resample", on_click=_count, args=("sample_seed",))  # fmt: skip
+        chosen = st.selectbox(
+            "Beside another model", [NONE, *others], key="rebuilt_other", persist_state="session", width=260,
+            format_func=lambda name: others[name].label if name in others else "None",
+            help="Models for pictures of the same shape.",
+        )  # fmt: skip
+    if chosen not in others:
+        return many, sampled, None
+    try:
+        return many, sampled, open_model(others[chosen])
+    except CheckpointError as error:
+        st.error(f"The model {others[chosen].label} cannot be opened: {error}", icon=":material/error:")
+        return many, sampled, None
+
+
+def _count(key: str) -> None:
+    st.session_state[key] = st.session_state.get(key, 0) + 1
+
+
+def one_picture(
+    models: Sequence[Opened], found: Source | None, shown: Subject, rebuilt: Sequence[Rebuilt]
+) -> None:
+    """Four pictures a model, the wipe, the figures, and where this picture stands in the split."""
+    st.subheader(f"{shown.name[0].upper()}{shown.name[1:]}", anchor=False)
+    if shown.decoded:
+        st.caption(
+            "This picture is itself decoded from z: the figures tell how well the encoder finds z again, not how well a "
+            "photograph is rebuilt."
+        )
+    elif shown.prepared is not None:
+        st.caption("As the model sees it: " + " → ".join(step.name for step in shown.prepared.steps))
+    for one in rebuilt:
+        four(one, shown.name)
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        wipes(rebuilt)
+    with right:
+        st.markdown("**Figures of this one picture**")
+        st.table(compare.table(rebuilt), border="horizontal")
+        comparable(rebuilt)
+        downloads(rebuilt, [shown.name])
+    if found is not None:
+        standing(models, found, rebuilt)
+
+
+def which_sixteen(model: Opened, found: Source) -> np.ndarray:
+    """Numbers of up to sixteen test images of the chosen class: from the chosen one on, by chance, the best or the worst."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        which = st.segmented_control(
+            "Which sixteen", (NEXT, CHANCE, BEST, WORST), default=NEXT, key="strip_of", required=True,
+            persist_state="session",
+        )  # fmt: skip
+        if which == CHANCE:
+            st.button("Draw others", icon=":material/shuffle:", key="strip_again", on_click=_count, args=("strip_seed",))  # fmt: skip
+    numbers = among(found)
+    if which == CHANCE:
+        rng = np.random.default_rng(st.session_state.get("strip_seed", 0))
+        return rng.choice(numbers, min(STRIP, len(numbers)), replace=False)
+    if which in (BEST, WORST):
+        return order(model, found)[:: 1 if which == BEST else -1][:STRIP]
+    now = min(state.selection().index or 0, len(found.labels) - 1)
+    return np.roll(numbers, -int(np.searchsorted(numbers, now)))[:STRIP]
+
+
+main()

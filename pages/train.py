@@ -1,0 +1,73 @@
+"""Train: press the button and watch the map being learned; steer it, leave it, come back to it, keep it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.ui import trainer
+from pages.ui.frame import frame
+from pages.ui.models import checkpoints_folder
+from pages.ui.train_form import ask_run
+from pages.ui.train_watch import watch
+from vae_core.runs import Run
+from vae_core.timeline import frame_steps
+
+NEW = "A new run"
+
+
+def main() -> None:
+    """Frame, which run, then its form or its life."""
+    frame("Train", needs_model=False)
+    trainer.prepare()  # a process stands ready by the time the button is pressed
+    problem = st.session_state.pop("train_error", None)
+    if problem:
+        st.error(problem, icon=":material/error:")
+    run = pick_run()
+    if run is None:
+        ask_run()
+    else:
+        watch(run)
+
+
+def pick_run() -> Run | None:
+    """A new run, one of yours, or a kept model with a timeline; in the URL as `run`. None for a new one."""
+    runs = {run.name: run for run in trainer.runs()}
+    kept = checkpoints_folder()
+    timelines = sorted(path for path in kept.iterdir() if frame_steps(path)) if kept.is_dir() else []
+    shown = runs | {path.name: Run(path) for path in timelines if path.name not in runs}
+    states = {name: run.state()[0] for name, run in runs.items()}
+    asked = st.query_params.get("run")
+    if asked and asked != st.session_state.get("train_run"):
+        st.session_state["train_run"] = asked
+    wanted = st.session_state.get("train_run")
+    if wanted is None:  # the first visit: whatever is going on now
+        active = trainer.active()
+        wanted = active[0].name if active else NEW
+    if wanted not in shown and wanted != NEW:
+        st.warning(
+            f"There is no run called `{str(wanted)[:60].replace('`', '')}` here: it may have been renamed or deleted.",
+            icon=":material/link_off:",
+        )
+        wanted = NEW
+    st.session_state["run_picker"] = wanted
+    _remember(str(wanted))
+    st.selectbox(
+        "Run", [NEW, *shown], key="run_picker", on_change=_picked, width=420,
+        format_func=lambda name: f"{name} ({states[name]})" if name in states else name if name == NEW else f"{name} (timeline of a kept model)",
+    )  # fmt: skip
+    return shown.get(str(wanted))
+
+
+def _picked() -> None:
+    _remember(st.session_state["run_picker"])
+
+
+def _remember(name: str) -> None:
+    st.session_state["train_run"] = name
+    if name == NEW:
+        st.query_params.pop("run", None)
+    elif st.query_params.get("run") != name:
+        st.query_params["run"] = name
+
+
+main()

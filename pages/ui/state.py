@@ -1,0 +1,153 @@
+"""What the pages share: the chosen model and the chosen picture or point, in the session and in the URL.
+
+    ?model=fashion-2d&image=123         a test image
+    ?model=fashion-2d&latent=0.5,-1.25  a point of the latent space
+
+The newest choice wins wherever it was made: a widget, a click on the map, a link, the back button.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+import streamlit as st
+
+FAR = 1000.0  # a coordinate beyond it is a slip of the pen
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A picture of the user's as it came: name and bytes, with the switches of `preprocessing.prepare`.
+
+    invert: None decides by the background. crop: to the garment. contrast: stretched to the full range.
+    """
+
+    name: str
+    data: bytes
+    invert: bool | None = None
+    crop: bool = True
+    contrast: bool = False
+
+    @property
+    def digest(self) -> str:
+        """The same for the same bytes."""
+        return hashlib.blake2b(self.data, digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True)
+class Selection:
+    """One of three: the index of a test image, a point z, or an upload."""
+
+    index: int | None = None
+    z: tuple[float, ...] | None = None
+    upload: Upload | None = None
+
+
+def selection() -> Selection:
+    """What is chosen now; the first test image at the start."""
+    return st.session_state.get("selection", Selection(index=0))
+
+
+def choose(chosen: Selection) -> None:
+    """Make this the choice on every page, and write it to the URL (an upload does not fit into one)."""
+    st.session_state["selection"] = chosen
+    write_url(
+        image=None if chosen.index is None else str(chosen.index),
+        latent=None if chosen.z is None else ",".join(f"{value:.4g}" for value in chosen.z),
+    )
+
+
+def choose_image(index: int) -> None:
+    """A test image, by its index."""
+    choose(Selection(index=int(index)))
+
+
+def choose_point(z: tuple[float, ...] | list[float]) -> None:
+    """A point of the latent space."""
+    choose(Selection(z=tuple(float(value) for value in z)))
+
+
+def chosen_model() -> str | None:
+    """The id of the chosen model; None before any choice."""
+    return st.session_state.get("model_id")
+
+
+def choose_model(model_id: str) -> None:
+    """Make this the model of every page."""
+    st.session_state["model_id"] = model_id
+    write_url(model=model_id)
+
+
+def write_url(**values: str | None) -> None:
+    """Set parameters of the URL, or with None take them away; remembered, so that `news` tells a link from an echo."""
+    written = st.session_state.setdefault("url", {})
+    for name, value in values.items():
+        written[name] = value
+        if value is None:
+            st.query_params.pop(name, None)
+        elif st.query_params.get(name) != value:
+            st.query_params[name] = value
+
+
+def news() -> dict[str, str]:
+    """Parameters that came with the URL and are not what this session last wrote there."""
+    written = st.session_state.get("url", {})
+    asked = {name: st.query_params[name] for name in ("model", "image", "latent") if name in st.query_params}
+    return {name: value for name, value in asked.items() if value != written.get(name)}
+
+
+def show_in_url() -> None:
+    """Write the choice to the URL of this page: the menu's links carry nothing, the session does."""
+    write_url(model=chosen_model())
+    choose(selection())
+
+
+def take_url(known: list[str]) -> list[str]:
+    """Take up what a link asks for; what cannot be done is returned as sentences for the user, and left as it was.
+
+    known: ids of the models there are.
+    """
+    asked, problems = news(), []
+    if "model" in asked:
+        if asked["model"] in known:
+            st.session_state["model_id"] = asked["model"]
+        else:
+            problems.append(
+                f"The link asks for a model named {_short(asked['model'])}, which is not here: it may have been moved or "
+                "deleted. The picker in the sidebar lists those that are."
+            )
+    if "latent" in asked:
+        z = _point(asked["latent"])
+        if z is None:
+            problems.append(
+                f"The link asks for the point latent={_short(asked['latent'])}; that should be numbers between "
+                f"-{FAR:g} and {FAR:g}, one per latent unit, like latent=0.5,-1.25. It is ignored."
+            )
+        else:
+            st.session_state["selection"] = Selection(z=z)
+    elif "image" in asked:
+        if asked["image"].isdecimal() and len(asked["image"]) < 10:
+            st.session_state["selection"] = Selection(index=int(asked["image"]))
+        else:
+            problems.append(
+                f"The link asks for image={_short(asked['image'])}; that should be the number of a test image, 0 or more. "
+                "It is ignored."
+            )
+    show_in_url()
+    return problems
+
+
+def _point(text: str) -> tuple[float, ...] | None:
+    try:
+        z = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        return None
+    return z if all(math.isfinite(value) and abs(value) <= FAR for value in z) and len(z) <= 256 else None
+
+
+def _short(text: str) -> str:
+    """What came, safe to show: no markdown, no more than forty characters."""
+    shown = text if len(text) <= 40 else text[:40] + "…"
+    return "`" + shown.replace("`", "'").replace("\n", " ") + "`"

@@ -1,0 +1,33 @@
+"""One moment of a training as pictures: fixed test images, their reconstructions, fixed samples. No streamlit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pages.ui.figures import enlarge
+from vae_core import heatmaps, latent
+from vae_core.network import Network
+from vae_core.timeline import Frame
+
+SHOWN = 10
+PIXELS = 84
+
+
+def sheet(frame: Frame, network: Network, fixed: np.ndarray | None) -> np.ndarray:
+    """Rows of ten: the fixed test images (if they are here), their reconstructions, samples of the prior: uint8 (H, W, 3).
+
+    fixed: uint8 (n, h, w, c), the first of the images whose codes the frame holds. The samples are always of the same z.
+    """
+    engine = frame.engine(network)
+    count = min(SHOWN, len(frame.latents.z_mean))
+    z = latent.sample_prior(SHOWN, network.latent_dim, seed=0)
+    rows = [engine.decode(frame.latents.z_mean[:count]), engine.decode(z)[:SHOWN]]
+    if fixed is not None and len(fixed) >= count:
+        rows.insert(0, fixed[:count].astype(np.float32) / 255)
+    blank = np.zeros((SHOWN, *network.image_shape), np.float32)
+    tiles = []
+    for row in rows:
+        padded = np.concatenate([row, blank[len(row) :]])
+        tiles += [enlarge(picture, PIXELS) for picture in padded]
+    whole = np.stack([tile if tile.ndim == 3 else np.repeat(tile[..., None], 3, axis=2) for tile in tiles])
+    return heatmaps.mosaic(whole, columns=SHOWN, gap=4, fill=128)

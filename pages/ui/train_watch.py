@@ -1,0 +1,253 @@
+"""A run's life on the page Train: how it stands, its dials, its curves, its map and pictures along the timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from pages.ui import train_charts, trainer
+from pages.ui.live_map import live_map
+from pages.ui.resources import timeline_map, timeline_sheet
+from pages.ui.train_end import after_its_end
+from pages.ui.train_form import duration
+from vae_core.fashion import CHECKSUM
+from vae_core.files import FileProblem
+from vae_core.live import View, live
+from vae_core.network import NetworkError
+from vae_core.runs import ENDED, Run, RunError
+
+FLOOR = (
+    188.28  # nats: the entropy of Fashion-MNIST's train pixels, the least binary cross-entropy there can be
+)
+TICK = 1.0  # seconds
+BADGES = {
+    "waiting": ("gray", ":material/hourglass:"),
+    "running": ("green", ":material/play_arrow:"),
+    "paused": ("orange", ":material/pause:"),
+    "stopped": ("gray", ":material/stop:"),
+    "finished": ("violet", ":material/check:"),
+    "failed": ("red", ":material/error:"),
+    "unreadable": ("red", ":material/broken_image:"),
+}
+
+
+def watch(run: Run) -> None:
+    """Live while a trainer is at work; once when it is over."""
+    kept = not (run.path / "control.json").exists()  # a model's timeline, no run
+    if kept:
+        st.caption("The timeline of a kept model: drag the slider and see the map being learned.")
+        pictures(run, run.snapshots(), active=False)
+        return
+    first = live(run).view(fresh=True)
+    active = first.health.state not in ENDED and first.health.state != "unreadable"
+    st.fragment(_life, run_every=TICK if active else None)(run, active)
+    if not active:
+        after_its_end(run, first)
+
+
+def _life(run: Run, active: bool) -> None:
+    """All that moves."""
+    view = live(run).view()
+    still = view.health.state not in ENDED and view.health.state != "unreadable"
+    if active and not still:
+        st.rerun(scope="app")  # once: what comes after its end is drawn, and the ticking stops
+    standing(run, view)
+    if view.health.state == "unreadable":
+        return
+    if still:
+        steer(run, view)
+    pictures(run, list(view.snapshots), active)
+    curves(run, view)
+
+
+def standing(run: Run, view: View) -> None:
+    """State, progress, figures of the moment."""
+    colour, icon = BADGES[view.health.state]
+    words = f"{view.health.state}"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(run.name, anchor=False, width="content")
+        st.badge(words, color=colour, icon=icon)  # type: ignore[arg-type]
+    if view.health.note:
+        say = (
+            st.error
+            if view.health.state in ("failed", "unreadable")
+            else st.warning
+            if view.health.hangs
+            else st.info
+        )
+        say(view.health.note)
+    if view.health.log and view.health.state == "failed":
+        with st.expander("What the trainer printed last"):
+            st.code(view.health.log, language=None)
+    if not view.total_steps:
+        return
+    eta = "" if view.eta_seconds is None else f", about {duration(view.eta_seconds)} to go"
+    pace = "" if view.images_per_second is None else f", {view.images_per_second:,.0f} images a second"
+    st.progress(
+        view.progress,
+        f"Step {view.step:,} of {view.total_steps:,}, epoch {view.epoch:.2f} of {view.epochs}{eta}{pace}",
+    )
+
+
+def steer(run: Run, view: View) -> None:
+    """Pause, one step, stop, and the two dials."""
+    state = view.health.state
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if state == "paused":
+            _button("Continue", "play_arrow", "go_on", lambda: trainer.go_on(run))
+        else:
+            _button("Pause", "pause", "pause", lambda: trainer.pause(run), disabled=state != "running")
+        _button(
+            "One step",
+            "skip_next",
+            "one_step",
+            lambda: trainer.step(run),
+            disabled=state not in ("running", "paused"),
+        )
+        _button("Stop", "stop", "stop", lambda: trainer.stop(run))
+        if state == "waiting":
+            _button("Start now, beside the others", "fast_forward", "at_once", lambda: trainer.go_on(run))
+        if view.health.hangs:
+            _button("End it by force", "dangerous", "force", lambda: _forced(run))
+        if state in ("running", "paused"):
+            with st.popover("Learning rate and beta", icon=":material/tune:"):
+                st.caption("From the next batch on; the charts mark where.")
+                rate = st.number_input(
+                    "Learning rate (the schedule's peak)", 0.0, 1000.0, _asked(run, "learning_rate"), format="%.5f", key=f"dial_rate_{run.name}"
+                )  # fmt: skip
+                beta = st.number_input("Beta", 0.0, 1e6, _asked(run, "beta"), key=f"dial_beta_{run.name}")
+                _button(
+                    "Apply",
+                    "check",
+                    "apply_dials",
+                    lambda: trainer.turn_dials(run, learning_rate=rate, beta=beta),
+                )
+
+
+def _asked(run: Run, name: str) -> float:
+    """What a dial stands at: what was asked for last, else what the run began with."""
+    asked = getattr(run.control(), name)
+    try:
+        return float(asked if asked is not None else run.config()["training"][name])
+    except (RunError, FileProblem, KeyError, TypeError):
+        return 1.0 if name == "beta" else 1e-3
+
+
+def _forced(run: Run) -> None:
+    st.session_state["train_error"] = trainer.end(run)
+
+
+def _button(words: str, icon: str, key: str, act: Callable[[], None], disabled: bool = False) -> None:
+    st.button(words, icon=f":material/{icon}:", key=key, on_click=_do, args=(act,), disabled=disabled)
+
+
+def _do(act: Callable[[], None]) -> None:
+    try:
+        act()
+    except (RunError, ValueError) as error:
+        st.toast(str(error), icon=":material/error:")
+
+
+def pictures(run: Run, steps: list[int], active: bool) -> None:
+    """The map and the fixed pictures of one snapshot: the newest while it trains, any along the timeline."""
+    if not steps:
+        st.info("The first snapshot comes with the first batch.", icon=":material/hourglass:")
+        return
+    step = _which(run, steps, active)
+    path = str(run.path)
+    try:
+        sheet = timeline_sheet(path, step)
+        data = timeline_map(path, step) if run.network().latent_dim > 1 else None
+    except (FileProblem, NetworkError, RunError, ValueError) as error:
+        st.warning(f"The snapshot of step {step:,} cannot be shown: {error}", icon=":material/broken_image:")
+        return
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        if data is not None:
+            live_map(data, "training", height=520)
+            st.caption(f"The map at step {step:,}: hover to decode with the decoder of that moment.")
+        else:
+            st.caption("One latent unit has no map.")
+    with right:
+        rows = ("test images, " if sheet.shape[0] > 200 else "") + "reconstructions, samples"
+        st.image(sheet, width="stretch", alt=f"At step {step}: {rows}")
+        st.caption(
+            f"At step {step:,}, from the top: "
+            + (
+                "ten fixed test images, their reconstructions (from z_mean)"
+                if sheet.shape[0] > 200
+                else "reconstructions of ten fixed test images (from z_mean)"
+            )
+            + ", and ten samples of the prior, always of the same z."
+        )
+
+
+def _which(run: Run, steps: list[int], active: bool) -> int:
+    """The newest step, or the one the slider stands at."""
+    if len(steps) < 2:
+        return steps[-1]
+    frozen = f"steps_{run.name}"
+    if active and st.toggle("Follow the newest snapshot", True, key=f"follow_{run.name}"):
+        st.session_state.pop(frozen, None)
+        return steps[-1]
+    known = (
+        st.session_state.setdefault(frozen, steps) if active else steps
+    )  # a slider whose ends move cannot be held
+    return int(
+        st.select_slider(
+            "Timeline: snapshot at step",
+            known,
+            known[-1],
+            key=f"scrub_{run.name}_{len(known)}",
+            format_func=lambda step: f"{step:,}",
+        )
+    )
+
+
+def curves(run: Run, view: View) -> None:
+    """Losses, time, KL per unit: in place, once a second."""
+    if not len(view.steps):
+        return
+    validation = view.validation
+    real = _floor(run)
+
+    def curve(name: str, words: str, unit: str = "nats", floor: float | None = None) -> None:
+        seen = (validation["step"], validation[f"val_{name}"]) if f"val_{name}" in validation else None
+        series = view.series[name]
+        spec = train_charts.curve(
+            view.steps, series.raw, series.smooth, name=words, unit=unit, validation=seen, floor=floor, marks=view.marks
+        )  # fmt: skip
+        st.echarts_chart(spec, height=260, key=f"chart_{name}", alt=f"{words} over steps")
+
+    left, right = st.columns(2, gap="large")
+    with left:
+        curve("loss", "loss")
+        curve("kl_loss", "kl_loss")
+    with right:
+        curve("reconstruction_loss", "reconstruction_loss", floor=real)
+        curve("batch_time", "time per batch", "ms")
+    if view.kl_per_unit is not None and np.isfinite(view.kl_per_unit).all():
+        st.echarts_chart(
+            train_charts.bars(view.kl_per_unit, name="KL per unit, newest report"), height=220, key="chart_units", alt="KL of each latent unit"
+        )  # fmt: skip
+    st.caption(
+        "Train: means over the batches between two reports (thin), and their moving average (bold). Validation (orange): the whole split after each "
+        "epoch, one sample of z per image, weights averaged."
+        + (
+            f" The grey line at {FLOOR} nats is the entropy of the train pixels: no model gets below it."
+            if real
+            else ""
+        )
+        + " The first moments may lie above the charts."
+    )
+
+
+def _floor(run: Run) -> float | None:
+    try:
+        config = run.config()
+        known = config["dataset"]["checksum"] == CHECKSUM and config["model"]["likelihood"] == "bernoulli"
+    except (RunError, FileProblem, KeyError, TypeError):
+        return None
+    return FLOOR if known else None

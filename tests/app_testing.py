@@ -1,0 +1,59 @@
+"""The app without a browser: started from its front page, as a visitor does, and read as text."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).parents[1]
+MAIN = "streamlit_app.py"
+PAGES = (MAIN, *sorted(f"pages/{path.name}" for path in (ROOT / "pages").glob("*.py")))
+NO_MODEL = (
+    "pages/models.py",
+    "pages/train.py",
+)  # show no single model: they have no line about it, and outlive a damaged one
+DRAWN = {"train": 40, "validation": 10, "test": 60}  # stand-ins for the drawn clothes' thousands
+
+
+def visit(page: str = MAIN, **url: str) -> AppTest:
+    """A new visitor who opens the front page with these parameters in the URL, then goes to `page`."""
+    at = AppTest.from_file(str(ROOT / MAIN), default_timeout=60)
+    at.query_params = dict(url)
+    at.run()
+    return at if page == MAIN else go(at, page)
+
+
+def go(at: AppTest, page: str) -> AppTest:
+    """The same visitor on another page."""
+    return at.switch_page(page).run()
+
+
+def words(at: AppTest) -> str:
+    """All that is said on the page; fails on a traceback."""
+    assert not at.exception, at.exception[0].message
+    elements = [*at.title, *at.markdown, *at.caption, *at.subheader, *at.info, *at.warning, *at.error]
+    return "\n".join(element.value for element in elements)
+
+
+def problems(at: AppTest) -> list[str]:
+    """What the page complains of, a sentence each."""
+    assert not at.exception, at.exception[0].message
+    return [element.value for element in [*at.warning, *at.info, *at.error]]
+
+
+def png(array: np.ndarray) -> bytes:
+    """An array as a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def garment() -> bytes:
+    """A PNG of something light on black."""
+    array = np.zeros((90, 60), np.uint8)
+    array[10:80, 15:45] = 200
+    return png(array)

@@ -1,0 +1,327 @@
+"""The page Heatmaps without a browser: every kind of picture and model, its controls, its files; and what it is drawn with."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+from tiny_models import save_checkpoint
+
+from pages.ui import heat_pictures, heat_sheet
+from pages.ui.heat_parts import layer_sheet, number
+from pages.ui.heat_pictures import Answer, Look
+from pages.ui.state import Selection, Upload
+from vae_core import checkpoints, heatmaps
+from vae_core.config import ModelConfig
+
+ROOT = Path(__file__).parents[1]
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture(autouse=True)
+def fresh_caches() -> Iterator[None]:
+    yield
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Open:
+    """The page on the models of a folder, with drawn clothes; `state` goes into the session, the rest into the URL."""
+    monkeypatch.delenv("FASHION_MNIST_DIR", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("no_data")))
+
+    def start(folder: Path, state: dict | None = None, **url: str) -> AppTest:
+        monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(folder))
+        at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
+        at.switch_page("pages/heatmaps.py")
+        for name, value in url.items():
+            at.query_params[name] = value
+        for name, value in (state or {}).items():
+            at.session_state[name] = value
+        return at.run()
+
+    return start
+
+
+def words(at: AppTest) -> str:
+    assert not at.exception
+    return "\n".join(
+        element.value for element in [*at.markdown, *at.caption, *at.info, *at.warning, *at.error]
+    )
+
+
+def png(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def garment() -> bytes:
+    """Dark on white."""
+    array = np.full((120, 90, 3), 240, np.uint8)
+    array[20:100, 30:60] = (30, 40, 90)
+    return png(array)
+
+
+def test_cold(page: Open, tiny_checkpoint: Path) -> None:
+    shown = words(page(tiny_checkpoint.parent))
+    assert "**Encoder conv_2, mean of 64 channels** over the picture: test image 0 (" in shown
+    assert "**conv_2: all 64 channels**, natively 7 × 7" in shown
+    assert "does not mean that the place matters" in shown
+    assert "natively 7 × 7." in shown and "smoothed" not in shown
+
+
+def test_without_a_model(page: Open, tmp_path: Path) -> None:
+    assert "no model to show yet" in words(page(tmp_path))
+
+
+def test_the_decoder_lies_over_the_reconstruction(page: Open, tiny_checkpoint: Path) -> None:
+    at = page(tiny_checkpoint.parent, {"part": "decoder", "decoder_layer": "logits", "channel": "0"})
+    shown = words(at)
+    assert "**Decoder logits, channel 0** over the reconstruction" in shown
+    assert "its only channel" in shown
+    assert [box.label for box in at.selectbox if box.label.startswith("Colour map")] == ["Colour map, signed"]
+
+
+def test_a_link_opens_layer_and_channel(page: Open, tiny_checkpoint: Path) -> None:
+    at = page(tiny_checkpoint.parent, encoder_layer="conv_1", channel="Channel 7")
+    assert "**Encoder conv_1, channel 7**" in words(at)
+    assert "natively 14 × 14" in words(at)
+
+
+def test_a_link_to_a_channel_that_is_not_there(page: Open, tiny_checkpoint: Path) -> None:
+    at = page(tiny_checkpoint.parent, encoder_layer="conv_9", channel="Channel 700", part="Middle")
+    assert "**Encoder conv_2, mean of 64 channels**" in words(at)
+
+
+def test_a_click_on_a_tile_enlarges_its_channel(page: Open, tiny_checkpoint: Path) -> None:
+    at = page(tiny_checkpoint.parent)
+    before = at.image[0].value
+    at.session_state["mosaic_1"] = {"chosen": "41"}  # as the component does
+    assert "**Encoder conv_2, channel 41**" in words(at.run())
+    assert at.image[0].value != before
+    assert at.selectbox(key="channel").value == "41"
+
+
+def test_a_channel_that_the_next_layer_lacks_gives_way_to_the_mean(page: Open, tiny_checkpoint: Path) -> None:
+    at = page(tiny_checkpoint.parent, {"channel": "63"})
+    assert "channel 63" in words(at)
+    at.segmented_control(key="encoder_layer").set_value("conv_1")
+    assert "**Encoder conv_1, mean of 32 channels**" in words(at.run())
+
+
+def test_all_layers_and_a_click_on_one(page: Open, tiny_checkpoint: Path) -> None:
+    at = page(tiny_checkpoint.parent, {"layers": "all"})
+    assert "mean over the channels of every layer" in words(at)
+    at.session_state["glance_1"] = {"chosen": "decoder/deconv_1"}
+    assert "**Decoder deconv_1, mean of 64 channels**" in words(at.run())
+
+
+def test_every_way_of_drawing(page: Open, tiny_checkpoint: Path) -> None:
+    at, seen = page(tiny_checkpoint.parent), set()
+
+    def changed() -> None:
+        assert "**Encoder conv_2" in words(at.run())
+        seen.add(repr(at.image[0].value))
+
+    changed()
+    at.segmented_control(key="heat_scope").set_value("layer")
+    changed()
+    at.segmented_control(key="heat_scope").set_value("all")
+    changed()
+    at.selectbox(key="heat_colours").set_value("magma")
+    changed()
+    at.slider(key="heat_alpha").set_value(1.0)
+    changed()
+    at.segmented_control(key="heat_pixels").set_value("bilinear")
+    changed()
+    assert "smoothed here" in words(at)
+    assert len(seen) == 6  # each control changes the picture
+    at.selectbox(key="heat_order").set_value("max")
+    assert not at.run().exception
+
+
+def test_two_pictures(page: Open, tiny_checkpoint: Path) -> None:
+    at = page(tiny_checkpoint.parent, image="3")
+    at.toggle(key="heat_compare").set_value(True)
+    shown = words(at.run())
+    assert "common scale" in shown and "test image 3 (" in shown
+    at.number_input(key="second_index").set_value(12)
+    assert "over the picture: test image 12 (" in words(at.run())
+    at.selectbox(key="second_class").set_value("Bag")
+    at.button(key="second_random").click()
+    shown = words(at.run())
+    assert "(Bag)" in shown and "test image 3 (" in shown
+    at.session_state["layers"] = "all"
+    assert words(at.run()).count("mean over the channels of every layer") == 2
+
+
+def test_pin_one_and_choose_another(page: Open, tiny_checkpoint: Path) -> None:
+    at = page(tiny_checkpoint.parent, {"selection": Selection(z=(0.5, -0.5)), "heat_compare": True})
+    at.button(key="pin").click()
+    assert "the pinned one stays" in words(at.run())
+    at.session_state["selection"] = Selection(index=4)
+    shown = words(at.run())
+    assert "over the picture: test image 4" in shown
+    assert "over the picture: decoded from z = (0.50, -0.50)" in shown
+    assert "answers to the decoder's work" in shown
+
+
+def test_an_upload_shows_every_step_and_its_switches(page: Open, tiny_checkpoint: Path) -> None:
+    at = page(tiny_checkpoint.parent, {"selection": Selection(upload=Upload("coat.png", garment()))})
+    shown = words(at)
+    assert "over the picture: your picture" in shown
+    for step in ("**your picture**: 90 × 120", "**grey**", "**inverted**", "**cropped**", "**resized**"):
+        assert step in shown
+    before = len(at.image)
+    at.segmented_control(key="upload_invert").set_value("no")
+    assert "**inverted**" not in words(at.run())
+    at.toggle(key="upload_crop").set_value(False)
+    assert "**cropped**" not in words(at.run())
+    at.toggle(key="upload_contrast").set_value(True)
+    assert "**contrast**" in words(at.run())
+    assert len(at.image) == before - 1
+    upload = at.session_state["selection"].upload
+    assert (upload.invert, upload.crop, upload.contrast) == (False, False, True)
+
+
+@pytest.mark.parametrize("layers", ["one", "all"])
+@pytest.mark.parametrize(
+    "model",
+    [ModelConfig("classic", 1), ModelConfig("swift", 16), ModelConfig("classic", 2, (64, 64, 3)), ModelConfig("classic", 3, (128, 64, 3))],
+    ids=["one unit", "swift", "colour", "tall"],
+)  # fmt: skip
+def test_other_models(page: Open, tmp_path: Path, model: ModelConfig, layers: str) -> None:
+    save_checkpoint(tmp_path / "other", model, codes=20)
+    at = page(tmp_path, {"layers": layers, "heat_compare": True, "heat_pixels": "bilinear"})
+    assert "does not mean" in words(at)
+    at.session_state["selection"] = Selection(upload=Upload("coat.png", garment()))
+    assert "your picture" in words(at.run()).lower()
+
+
+def test_what_does_not_fit_the_next_model_is_said(page: Open, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "sixteen", ModelConfig("swift", 16))
+    state = {"heat_compare": True, "second_picture": Selection(z=(0.0, 1.0)), "channel": "60"}
+    assert "The second picture does not fit this model" in words(page(tmp_path, state))
+
+
+def test_a_model_that_gives_nan_is_named(page: Open, tmp_path: Path) -> None:
+    folder = save_checkpoint(tmp_path / "broken", ModelConfig("classic", 2))
+    kept = checkpoints.load(folder)
+    kept.weights["encoder/conv_1/kernel"][:] = np.nan
+    from safetensors.numpy import save_file
+
+    save_file(dict(kept.weights), str(folder / "model.safetensors"))
+    at = page(tmp_path)
+    assert not at.exception and ["NaN" in error.value for error in at.error] == [True]
+
+
+# --- what it is drawn with ------------------------------------------------------------------------------------------
+
+
+def answers(n: int = 2) -> list[Answer]:
+    """Two layers whose values are known: `small` 0..1, and `signed` -3..3, scaled by the picture's number."""
+    rng, found = np.random.default_rng(0), []
+    for i in range(n):
+        small = rng.random((4, 4, 5), np.float32) * (i + 1)
+        signed = rng.uniform(-3, 3, (8, 8, 2)).astype(np.float32)
+        picture = rng.random((8, 8, 1), np.float32)
+        maps = {"encoder": {"small": small, "signed": signed}, "decoder": {"small": small}}
+        found.append(Answer(f"picture {i}", maps, {"encoder": picture, "decoder": picture}, np.zeros(2, np.float32)))  # fmt: skip
+    return found
+
+
+def look(layer: str = "small", scope: str = "channel", **more: object) -> Look:
+    values = {"part": "encoder", "layer": layer, "channel": "mean", "scope": scope, "order": "number"}
+    values |= {"colormap": "viridis", "diverging": "RdBu_r", "smooth": False, "alpha": 1.0}
+    return Look(**{**values, **more})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scope", heatmaps.SCOPES)
+@pytest.mark.parametrize("layer", ["small", "signed"])
+def test_the_same_colour_is_the_same_raw_value_in_both_pictures(layer: str, scope: str) -> None:
+    drawn = heat_pictures.draw(answers(), look(layer, scope))
+    for values, raw in zip(drawn.values, drawn.raw, strict=True):
+        np.testing.assert_allclose(drawn.low + values * (drawn.high - drawn.low), raw, atol=1e-5)
+    assert drawn.signed == (layer == "signed")
+    if drawn.signed:
+        np.testing.assert_allclose(drawn.low, -drawn.high)
+
+
+def test_all_layers_share_the_strongest_value() -> None:
+    both = answers()
+    top = max(np.abs(maps).max() for one in both for maps in one.maps["encoder"].values())
+    for layer, low in (("small", 0), ("signed", -top)):
+        drawn = heat_pictures.draw(both, look(layer, "all"))
+        np.testing.assert_allclose(drawn.high, top)
+        np.testing.assert_allclose(drawn.low, low)
+
+
+def test_tiles_stand_in_the_order_of_their_ids() -> None:
+    both = answers()
+    asked = look(order="max")
+    ids = heat_pictures.channel_ids(both, asked)
+    assert ids[:2] == ["mean", "max"] and sorted(ids[2:]) == list("01234")
+    peaks = [both[0].maps["encoder"]["small"][..., int(channel)].max() for channel in ids[2:]]
+    assert peaks == sorted(peaks, reverse=True)
+    drawn = heat_pictures.draw(both, asked)
+    pictures = heat_pictures.tiles(drawn, 1, ids, smooth=False)
+    assert pictures.shape == (7, 4, 4, 3)
+    expected = heatmaps.colour(drawn.values[1][..., 2 + int(ids[4])], "viridis")
+    np.testing.assert_array_equal(pictures[4], expected)
+    assert heat_pictures.tiles(drawn, 1, ids, smooth=True).shape == (7, 64, 64, 3)
+
+
+def test_the_overlay_keeps_the_native_pixels_and_ends_at_the_picture() -> None:
+    both = answers()
+    drawn = heat_pictures.draw(both, look())
+    alone = heat_pictures.enlarged(drawn, 0, both[0].below["encoder"], look())
+    native = heatmaps.colour(drawn.values[0][..., 0], "viridis")
+    np.testing.assert_array_equal(alone, native.repeat(84, axis=0).repeat(84, axis=1))
+    bare = heat_pictures.enlarged(drawn, 0, both[0].below["encoder"], look(), alpha=0)
+    np.testing.assert_array_equal(bare[::42, ::42, 0], np.round(both[0].below["encoder"][..., 0] * 255))
+
+
+def test_the_npz_holds_the_raw_activations(tiny_checkpoint: Path) -> None:
+    engine = checkpoints.load(tiny_checkpoint).engine(1)
+    image = np.random.default_rng(0).random((28, 28, 1), np.float32)
+    z = engine.encode(image[None])[0][0]
+    one = heat_pictures.answer(engine, "a picture", image, z)
+    kept = np.load(io.BytesIO(heat_sheet.npz([one])), allow_pickle=False)
+    for part, layers in one.maps.items():
+        for layer, maps in layers.items():
+            np.testing.assert_array_equal(kept[f"{part}/{layer}"], maps)
+    assert {array.dtype for array in kept.values()} == {np.dtype(np.float32)}
+    np.testing.assert_array_equal(kept["picture"], image)
+    np.testing.assert_array_equal(one.maps["encoder"]["conv_1"], engine.encoder_activations(image[None])["conv_1"][0])  # fmt: skip
+    assert "2/encoder/conv_1" in np.load(io.BytesIO(heat_sheet.npz([one, one])))
+
+
+def test_the_png_shows_map_and_channels() -> None:
+    both = answers()
+    drawn = heat_pictures.draw(both, look())
+    sheet = np.asarray(Image.open(io.BytesIO(layer_sheet("title", both, drawn, look(), "mean"))))
+    large = heat_pictures.enlarged(drawn, 1, both[1].below["encoder"], look())
+    rows, columns = np.nonzero((sheet == large[0, 0]).all(axis=2))
+    assert any(np.array_equal(sheet[y : y + 336, x : x + 336], large) for y, x in zip(rows, columns, strict=True))  # fmt: skip
+
+
+def test_thumbnails() -> None:
+    small = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    np.testing.assert_array_equal(heat_pictures.thumbnail(small, 14)[::3, ::3], small)
+    assert heat_pictures.thumbnail(np.zeros((300, 1000, 4), np.uint8), 100).shape == (30, 100, 4)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (-11.04, "−11"), (0.12345, "0.123"), (1234.5, "1,230"), (1.2e-5, "1.2e−05"), (150, "150")],
+)
+def test_numbers(value: float, text: str) -> None:
+    assert number(value) == text
