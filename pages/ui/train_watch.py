@@ -48,18 +48,23 @@ def watch(run: Run) -> None:
 
 
 def _life(run: Run, active: bool) -> None:
-    """All that moves."""
+    """All that moves. Each part has a place of its own: what comes and goes above must not take the map below it down."""
     view = live(run).view()
     still = view.health.state not in ENDED and view.health.state != "unreadable"
     if active and not still:
         st.rerun(scope="app")  # once: what comes after its end is drawn, and the ticking stops
-    standing(run, view)
+    top, dials, middle, below = (st.container() for _ in range(4))
+    with top:
+        standing(run, view)
     if view.health.state == "unreadable":
         return
     if still:
-        steer(run, view)
-    pictures(run, list(view.snapshots), active)
-    curves(run, view)
+        with dials:
+            steer(run, view)
+    with middle:
+        pictures(run, list(view.snapshots), active)
+    with below:
+        curves(run, view)
 
 
 def standing(run: Run, view: View) -> None:
@@ -155,7 +160,8 @@ def pictures(run: Run, steps: list[int], active: bool) -> None:
     if not steps:
         st.info("The first snapshot comes with the first batch.", icon=":material/hourglass:")
         return
-    step = _which(run, steps, active)
+    with st.container():  # its place stays when the slider comes
+        step = _which(run, steps, active)
     path = str(run.path)
     try:
         sheet = timeline_sheet(path, step)

@@ -1,0 +1,414 @@
+"""The page Train in a real Chromium, with real trainers on a small budget: what it shows, what it obeys, what it survives."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from conftest import is_fault
+from server import Server, settle
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from tiny_models import save_checkpoint
+
+from vae_core import timeline
+from vae_core.config import ModelConfig
+from vae_core.network import random_weights
+from vae_core.presets import build
+from vae_core.runs import Run, list_runs
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+IMAGES, LONG = 2_000, 400  # epochs: a run that goes on until it is told otherwise, or for some minutes
+MAP = "window.__liveMap?.training"
+
+
+def until(true: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+    """The first true answer; fails after `seconds`."""
+    end = time.monotonic() + seconds
+    while True:
+        found = true()
+        if found:
+            return found
+        assert time.monotonic() < end, f"waited {seconds} s in vain for: {what}"
+        time.sleep(0.05)
+
+
+class Place:
+    """A machine of its own: models, runs, and a server that can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.models, self.runs = folder, folder / "models", folder / "runs"
+        self.started = 0
+        self.server = self._start()
+
+    def _start(self) -> Server:
+        self.started += 1
+        server = Server(self.models, self.folder / f"log{self.started}")
+        server.wait()
+        return server
+
+    def restart(self) -> None:
+        """`kill -9`, then a new server that knows nothing."""
+        self.server.process.kill()
+        self.server.process.wait()
+        self.server = self._start()
+
+    def newest(self) -> Run:
+        return list_runs(self.runs)[0]
+
+    def end(self) -> None:
+        """No process stays behind, whatever has failed."""
+        children = psutil.Process(self.server.process.pid).children(recursive=True)
+        for run in list_runs(self.runs):
+            process = run.process()
+            if process is not None:
+                children.append(process)
+        self.server.process.kill()
+        self.server.process.wait()
+        for child in children:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+
+
+class Tab:
+    """A page of a browser on the app, what it says, and what its charts were last told."""
+
+    def __init__(self, context: Any, place: Place, errors: list[str]) -> None:
+        self.page, self.place = context.new_page(), place
+        self.charts: dict[str, dict[str, Any]] = {}
+        self.page.on("console", lambda message: errors.append(message.text) if is_fault(message) else None)
+        self.page.on("pageerror", lambda error: errors.append(str(error)))
+        self.page.on("websocket", lambda socket: socket.on("framereceived", self._hear))
+
+    def _hear(self, data: bytes | str) -> None:
+        """The charts are canvases: what is drawn on them is read on its way in."""
+        if not isinstance(data, bytes):
+            return
+        message = ForwardMsg.FromString(data)
+        if message.WhichOneof("type") == "delta" and message.delta.WhichOneof("type") == "new_element":
+            element = message.delta.new_element
+            if element.WhichOneof("type") == "echarts_chart":
+                spec = json.loads(element.echarts_chart.spec)
+                self.charts[spec["title"]["text"].split(" (")[0]] = spec
+
+    def go(self, query: str = "") -> Tab:
+        self.page.goto(f"{self.place.server.url}/train{query}")
+        settle(self.page)
+        return self
+
+    def click(self, name: str) -> None:
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def fill(self, label: str, value: str) -> None:
+        box = self.page.get_by_label(label, exact=True)
+        box.fill(value)
+        box.press("Enter")
+        settle(self.page)
+
+    def says(self, words: str | re.Pattern[str], seconds: float = 30) -> str:
+        found = self.page.get_by_test_id("stMain").get_by_text(words).first
+        found.wait_for(timeout=1000 * seconds)
+        return str(found.inner_text())
+
+    def badge(self, state: str, seconds: float = 30) -> None:
+        """The run is in this state, says the page."""
+        self.page.locator(".stMarkdownBadge", has_text=state).wait_for(timeout=1000 * seconds)
+
+    @property
+    def step(self) -> int:
+        """Of the progress bar; 0 before there is one."""
+        bars = self.page.get_by_test_id("stProgress")
+        found = re.search(r"Step ([\d,]+) of", bars.first.inner_text()) if bars.count() else None
+        return int(found[1].replace(",", "")) if found else 0
+
+    def points(self, chart: str = "loss") -> int:
+        """Of the smoothed curve."""
+        self.page.wait_for_timeout(20)  # lets the messages in
+        return len(self.charts[chart]["series"][1]["data"]) if chart in self.charts else 0
+
+    def marks(self) -> list[str]:
+        """Words on the chart of the loss, in order of the steps."""
+        self.page.wait_for_timeout(20)
+        lines = self.charts["loss"]["series"][1]["markLine"]["data"]
+        return [line["label"]["formatter"] for line in sorted(lines, key=lambda line: line.get("xAxis", -1))]
+
+    def map(self, what: str) -> Any:
+        return self.page.evaluate(f"{MAP}?.{what}")
+
+    def decoded(self, *z: float) -> np.ndarray:
+        """What the browser makes of z: (h · w · c,) float32."""
+        found = self.page.evaluate(
+            f"{MAP}.decode({list(z)}).join(' ')"
+        )  # so many numbers by themselves take seconds
+        return np.array(found.split(), np.float32)
+
+    def start(self, name: str, images: int = IMAGES, epochs: int = LONG, **more: str) -> Run:
+        """Fill the form and press Train; the run."""
+        self.click_run("A new run")
+        self.fill("Name", name)
+        self.fill("Images, 0 for all", str(images))
+        self.fill("Epochs", str(epochs))
+        if more:
+            self.page.get_by_text("More: batch size").click()
+            for label, value in more.items():
+                self.fill(label.replace("_", " "), value)
+        known = {run.name for run in list_runs(self.place.runs)}
+        self.click("Train")
+        (made,) = until(
+            lambda: [run for run in list_runs(self.place.runs) if run.name not in known], "a run directory"
+        )
+        self.page.get_by_test_id("stMain").get_by_role("heading", name=made.name).wait_for()
+        return made
+
+    def click_run(self, name: str) -> None:
+        """Choose in the page's picker, where it is not chosen yet."""
+        box = self.page.get_by_test_id("stMain").get_by_test_id("stSelectbox").first
+        if name in box.inner_text() or box.locator("input").input_value() == name:
+            return
+        box.locator("input").click()
+        self.page.get_by_role("option", name=name).first.click()
+        self.page.wait_for_timeout(300)
+        settle(self.page)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("train")
+    model = ModelConfig("classic", 2)
+    path, network = save_checkpoint(folder / "models" / "fashion-2d", model), build(model)
+    codes = np.random.default_rng(1).normal(size=(3, 2, 40, 2)).astype(np.float32)
+    for number, step in enumerate((1, 60, 900)):  # a timeline, as a model has that was kept with one
+        labels = (np.arange(40) % 10).astype(np.uint8)
+        latents = {"z_mean": codes[number, 0], "z_log_var": codes[number, 1], "labels": labels}
+        timeline.save_frame(path, step, random_weights(network, number), latents)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAE_EXPLORER_RUNS", str(folder / "runs"))
+        patch.setenv("KERAS_HOME", str(folder / "keras"))  # no real data there: the drawn clothes
+        patch.delenv("FASHION_MNIST_DIR", raising=False)
+        made = Place(folder)
+        try:
+            yield made
+        finally:
+            made.end()
+
+
+@pytest.fixture
+def visit(browser: Any, place: Place) -> Iterator[Any]:
+    """`visit()` gives a `Tab` of a new visitor; the test fails on console errors, and on a complaining log."""
+    contexts, errors = [], []
+
+    def come(width: int = 1440, scheme: str = "light", context: Any = None) -> Tab:
+        if context is None:
+            context = browser.new_context(viewport={"width": width, "height": 1000}, color_scheme=scheme)
+            contexts.append(context)
+        return Tab(context, place, errors)
+
+    yield come
+    for context in contexts:
+        context.close()
+    assert errors == []
+    assert place.server.complaints() == []
+
+
+def exact(tab: Tab, run: Run) -> bool:
+    """Whether the browser decodes as the engine of the newest snapshot does, to 1e-4. The run stands still."""
+    step = run.snapshots()[-1]
+    frame = timeline.load_frame(run.path, run.network(), step)
+    zs = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
+    seen = np.stack([tab.decoded(*map(float, z)) for z in zs]).reshape(5, 28, 28, 1)
+    return bool(np.abs(seen - frame.engine(run.network()).decode(zs)).max() < 1e-4)
+
+
+def test_a_run_is_started_steered_left_and_found_again(visit: Any, place: Place) -> None:
+    tab = visit().go()
+    run = tab.start("steered")
+    until(lambda: tab.points() >= 2, "the first points")
+    first, early = tab.points(), tab.step
+
+    # the curve grows, and the map is another one
+    tab.page.wait_for_function(f"() => {MAP}?.ready", timeout=30_000)
+    before = tab.decoded(0.5, -0.5)
+    until(lambda: tab.points() > first + 2 and tab.step > early, "a longer curve")
+    until(lambda: (tab.decoded(0.5, -0.5) != before).any(), "another decoder in the browser")
+
+    # pause: it stands still; one step: exactly one
+    tab.click("Pause")
+    tab.badge("paused")
+    until(lambda: tab.step == run.status()["step"], "the page shows the last step")
+    still = tab.step
+    tab.page.wait_for_timeout(1500)
+    assert tab.step == still == run.status()["step"]
+    tab.click("One step")
+    until(lambda: tab.step == still + 1, "one step more")
+    tab.page.wait_for_timeout(1200)
+    assert tab.step == still + 1 == run.status()["step"] and run.status()["state"] == "paused"
+
+    # the decoder under the pointer is that of the newest snapshot
+    until(lambda: exact(tab, run), "the newest decoder in the browser", 20)
+    stage = tab.page.locator(".lm-stage")
+    stage.scroll_into_view_if_needed()
+    box, decodes = stage.bounding_box(), tab.map("decodes")
+    tab.page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.3 * box["height"])
+    tab.page.wait_for_function(f"old => {MAP}.decodes > old", arg=decodes)
+    z = tab.map("z")
+    assert z[0] > 0 and z[1] > 0  # up and to the right, where the pointer is
+    assert tab.step == still + 1  # hovering runs no training
+
+    # another beta, from the next batch on
+    tab.click("Learning rate and beta")
+    tab.fill("Beta", "3.5")
+    tab.click("Apply")
+    until(lambda: run.control().beta == 3.5, "the control")
+    tab.page.keyboard.press("Escape")
+    tab.click("Continue")
+    tab.badge("running")
+    until(lambda: "beta 3.5" in tab.marks(), "the mark on the chart")
+    (event,) = [row for row in run.metrics() if row.get("event") == "beta"]
+    assert (event["old"], event["new"]) == (1.0, 3.5) and event["step"] >= still + 1
+
+    # a reload and a second tab find it; what one does the other sees
+    tab.page.reload()
+    settle(tab.page)
+    tab.says(run.name)
+    second = visit().go()
+    second.badge("running")
+    seen = second.step
+    until(lambda: second.step > seen, "it goes on in the second tab")
+    second.click("Pause")
+    tab.badge("paused")
+    tab.click("Continue")
+    second.badge("running")
+
+    # the server is killed: the run goes on, and a new server finds it
+    for old in (tab, second):
+        old.page.goto("about:blank")
+    done = run.status()["step"]
+    place.restart()
+    until(lambda: run.status()["step"] > done, "it trains without a server")
+    tab.go()
+    tab.badge("running")
+    assert tab.marks() == ["paused", "beta 3.5", "continued", "paused", "continued"]
+
+    # stop, and resume where it was
+    tab.click("Stop")
+    tab.badge("stopped")
+    until(lambda: run.process() is None, "its process ends")
+    stopped = run.status()["step"]
+    tab.click("Resume")
+    tab.badge("running", 60)
+    until(lambda: tab.step > stopped, "it goes on")
+    assert "resumed" in tab.marks()
+    tab.click("Stop")
+    tab.badge("stopped")
+
+
+def test_a_run_ends_and_is_looked_at_everywhere(visit: Any, place: Place) -> None:
+    tab = visit().go()
+    run = tab.start("short", epochs=3)
+    tab.badge("finished", 90)
+    assert run.status()["step"] == run.status()["total_steps"] == tab.step
+    steps = run.snapshots()
+    assert len(steps) > 1
+
+    # back to the first snapshot: map, samples and reconstructions move together
+    tab.page.wait_for_function(f"() => {MAP}?.ready", timeout=30_000)
+    last, sheet = tab.decoded(0.5, -0.5), picture(tab)
+    scrub(tab, "Home")
+    tab.says(f"The map at step {steps[0]:,}")
+    until(lambda: (tab.decoded(0.5, -0.5) != last).any() and picture(tab) != sheet, "the first snapshot")
+    network = run.network()
+    expected = (
+        timeline.load_frame(run.path, network, steps[0]).engine(network).decode(np.float32([[0.5, -0.5]]))
+    )
+    np.testing.assert_allclose(tab.decoded(0.5, -0.5), expected.ravel(), atol=1e-4)
+
+    # the other pages open it
+    for words, title in (("Latent space",) * 2, ("Reconstruction",) * 2, ("Heatmaps",) * 2):
+        tab.go(f"?run={run.name}")
+        tab.click(f"Open on {words}")
+        tab.page.get_by_role("heading", level=1, name=title, exact=True).wait_for()
+        settle(tab.page)
+        tab.says(re.compile(f"step {steps[-1]:,} "))
+        assert tab.page.get_by_test_id("stException").count() == 0
+        assert tab.page.get_by_test_id("stMain").get_by_test_id("stAlert").count() == 0
+
+    # named, and found under its new name
+    tab.go(f"?run={run.name}")
+    tab.fill("Name", "my-first")
+    tab.click("Rename the run")
+    tab.page.get_by_role("heading", name="my-first").wait_for()
+    assert (place.runs / "my-first" / "config.json").exists() and not run.path.exists()
+    assert "run=my-first" in tab.page.url
+
+
+def picture(tab: Tab) -> str:
+    return str(tab.page.locator("img[alt^='At step']").first.get_attribute("src"))
+
+
+def scrub(tab: Tab, key: str) -> None:
+    """The timeline's slider, by keyboard."""
+    tab.page.get_by_role("slider").first.focus()
+    tab.page.keyboard.press(key)
+    tab.page.wait_for_timeout(400)
+    settle(tab.page)
+
+
+def test_the_timeline_of_a_kept_model(visit: Any, place: Place) -> None:
+    tab = visit().go("?run=fashion-2d")
+    tab.says("The timeline of a kept model")
+    tab.page.wait_for_function(f"() => {MAP}?.ready", timeout=30_000)
+    network, z = build(ModelConfig("classic", 2)), np.float32([[1.0, 0.25]])
+    for key, step in (("End", 900), ("ArrowLeft", 60), ("ArrowLeft", 1)):
+        scrub(tab, key)
+        tab.says(f"The map at step {step:,}")
+        frame = timeline.load_frame(place.models / "fashion-2d", network, step)
+        expected = frame.engine(network).decode(z).ravel()
+        until(
+            lambda expected=expected: np.abs(tab.decoded(1.0, 0.25) - expected).max() < 1e-4,
+            f"the decoder of step {step}",
+        )
+
+
+def test_a_killed_trainer_is_said_and_resumed(visit: Any, place: Place) -> None:
+    tab = visit().go()
+    run = tab.start("killed")
+    until(lambda: tab.step > 20, "some steps")
+    os.kill(run.status()["pid"], signal.SIGKILL)
+    tab.badge("failed")
+    tab.says(re.compile(r"killed \(SIGKILL\)"))
+    tab.click("Resume")
+    tab.badge("running", 60)
+    tab.click("Stop")
+    tab.badge("stopped")
+
+
+def test_a_trainer_that_hangs_is_said_and_ended(visit: Any, place: Place) -> None:
+    tab = visit().go()
+    run = tab.start("hangs")
+    until(lambda: tab.step > 20, "some steps")
+    os.kill(run.status()["pid"], signal.SIGSTOP)
+    status = run.status()
+    run.write_status(**{**status, "heartbeat": status["heartbeat"] - 60})  # as a minute later
+    tab.says(re.compile(r"has not been heard of for \d+ s"))
+    tab.click("End it by force")
+    tab.badge("failed")
+    tab.says("It did not answer and was ended by force.")
+    until(lambda: run.process() is None, "its process ends")
+    assert tab.page.get_by_role("button", name="Resume", exact=True).is_enabled()
+
+
+def test_a_learning_rate_of_a_thousand_is_said_with_advice(visit: Any) -> None:
+    tab = visit().go()
+    run = tab.start("diverges", Learning_rate="1000")
+    tab.badge("failed", 60)
+    tab.says(re.compile(r"became NaN or infinite at step \d+\. Lower the learning rate"))
+    assert run.state()[0] == "failed"
