@@ -9,7 +9,7 @@ from pages.ui.frame import frame
 from pages.ui.models import checkpoints_folder
 from pages.ui.train_form import ask_run
 from pages.ui.train_watch import watch
-from vae_core.runs import Run
+from vae_core.runs import ENDED, Run
 from vae_core.timeline import frame_steps
 
 NEW = "A new run"
@@ -24,6 +24,10 @@ def main() -> None:
         st.error(problem, icon=":material/error:")
     run = pick_run()
     if run is None:
+        st.markdown(
+            "Press **Train** and watch a variational autoencoder learn a map of clothes from nothing, in a few minutes. "
+            "While it learns you can hover over its map, pause it, turn its dials, and leave: it goes on."
+        )
         ask_run()
     else:
         watch(run)
@@ -35,7 +39,7 @@ def pick_run() -> Run | None:
     kept = checkpoints_folder()
     timelines = sorted(path for path in kept.iterdir() if frame_steps(path)) if kept.is_dir() else []
     shown = runs | {path.name: Run(path) for path in timelines if path.name not in runs}
-    states = {name: run.state()[0] for name, run in runs.items()}
+    over = {name: how for name, run in runs.items() if (how := run.state()[0]) in ENDED}
     asked = st.query_params.get("run")
     if asked and asked != st.session_state.get("train_run"):
         st.session_state["train_run"] = asked
@@ -53,9 +57,14 @@ def pick_run() -> Run | None:
     _remember(str(wanted))
     st.selectbox(
         "Run", [NEW, *shown], key="run_picker", on_change=_picked, width=420,
-        format_func=lambda name: f"{name} ({states[name]})" if name in states else name if name == NEW else f"{name} (timeline of a kept model)",
+        format_func=lambda name: _words(name, over.get(name), name != NEW and name not in runs),
     )  # fmt: skip
     return shown.get(str(wanted))
+
+
+def _words(name: str, ended: str | None, kept: bool) -> str:
+    """In the picker. How a run in progress stands changes under one's eyes: the page says it, not the picker."""
+    return f"{name} ({ended})" if ended else f"{name} (timeline of a kept model)" if kept else name
 
 
 def _picked() -> None:

@@ -133,7 +133,11 @@ def curves(path: Path) -> Curves:
     for kind, prefix in (("step", ""), ("validation", "val_")):
         chosen = [row for row in reports if row.get("kind") == kind]
         for loss in LOSSES:
-            points = [(row["epoch"], row[prefix + loss]) for row in chosen if prefix + loss in row]
+            points = [
+                (row["epoch"], row[prefix + loss])
+                for row in chosen
+                if prefix + loss in row and "epoch" in row
+            ]
             if points:
                 x, y = np.array(points, np.float64).T
                 found[prefix + loss] = thin(x, y)

@@ -308,8 +308,8 @@ def timeline_map(path: str, step: int) -> MapData:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def timeline_sheet(path: str, step: int) -> np.ndarray:
-    """Fixed test images, their reconstructions and fixed samples at one snapshot: uint8 (H, W, 3)."""
+def timeline_sheet(path: str, step: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Fixed test images, their reconstructions and fixed samples at one snapshot: uint8 (H, W, 3), and the rows in words."""
     run = Run(path)
     fixed = run.fixed()
     if fixed is None:
@@ -317,3 +317,9 @@ def timeline_sheet(path: str, step: int) -> np.ndarray:
         fits = here.dataset.checksum == run.config()["dataset"].get("checksum")
         fixed = here.pixels[: train_pictures.SHOWN] if fits else None
     return train_pictures.sheet(timeline_frame(path, step), run.network(), fixed)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def timeline_curves(path: str) -> Curves:
+    """A kept model's losses over epochs: they do not change any more."""
+    return curves(Path(path))

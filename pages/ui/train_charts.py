@@ -11,13 +11,6 @@ from typing import Any
 import numpy as np
 
 ACCENT, VALIDATION, FLOOR = "#8e5bd6", "#e8862e", "#8a8a8a"
-MARKS = {
-    "paused": "paused",
-    "continued": "continued",
-    "resumed": "resumed",
-    "learning_rate": "lr",
-    "beta": "β",
-}
 
 
 def curve(
@@ -77,7 +70,13 @@ def curve(
         "grid": {"left": 48, "right": 12, "top": 34, "bottom": 28},
         "tooltip": {"trigger": "axis", "valueFormatter": "%.2f"},
         "xAxis": {"type": "value", "min": 0, "max": "dataMax", "axisLabel": {"hideOverlap": True}},
-        "yAxis": {"type": "value", "scale": True, "min": low, "max": high},
+        "yAxis": {
+            "type": "value",
+            "scale": True,
+            "min": low,
+            "max": high,
+            "axisLabel": {"showMinLabel": False, "showMaxLabel": False},
+        },
         "series": series,
     }
 

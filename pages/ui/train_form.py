@@ -53,7 +53,8 @@ def ask_run() -> None:
     if ready.state == "unavailable":
         st.markdown(f":material/block: **Nothing can be trained here:** {ready.note}")
         return
-    _estimate(request)
+    unknown = trainer.estimated(request) is None
+    st.fragment(_estimate, run_every=2 if unknown else None)(request, unknown)
     busy = trainer.active()
     beside = False
     if busy:
@@ -141,8 +142,11 @@ def _ask_more(preset: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _estimate(request: Request) -> None:
+def _estimate(request: Request, unknown: bool) -> None:
+    """How long it will take. Looked for again until it is known: the process that stands ready measures in the meantime."""
     found = trainer.estimated(request)
+    if found is not None and unknown:
+        st.rerun(scope="app")  # once: the looking ends
     if found is None:
         st.caption(
             ":material/timer: How long it will take is being measured; the run itself will tell after its first batches."

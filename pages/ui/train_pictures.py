@@ -13,8 +13,10 @@ SHOWN = 10
 PIXELS = 84
 
 
-def sheet(frame: Frame, network: Network, fixed: np.ndarray | None) -> np.ndarray:
+def sheet(frame: Frame, network: Network, fixed: np.ndarray | None) -> tuple[np.ndarray, tuple[str, ...]]:
     """Rows of ten: the fixed test images (if they are here), their reconstructions, samples of the prior: uint8 (H, W, 3).
+
+    And what each row is, in words.
 
     fixed: uint8 (n, h, w, c), the first of the images whose codes the frame holds. The samples are always of the same z.
     """
@@ -22,12 +24,17 @@ def sheet(frame: Frame, network: Network, fixed: np.ndarray | None) -> np.ndarra
     count = min(SHOWN, len(frame.latents.z_mean))
     z = latent.sample_prior(SHOWN, network.latent_dim, seed=0)
     rows = [engine.decode(frame.latents.z_mean[:count]), engine.decode(z)[:SHOWN]]
+    words = [
+        f"reconstructions of {count} fixed test images (from z_mean)",
+        f"{SHOWN} samples of the prior, always of the same z",
+    ]
     if fixed is not None and len(fixed) >= count:
         rows.insert(0, fixed[:count].astype(np.float32) / 255)
+        words = [f"{count} fixed test images", "their reconstructions (from z_mean)", words[1]]
     blank = np.zeros((SHOWN, *network.image_shape), np.float32)
     tiles = []
     for row in rows:
         padded = np.concatenate([row, blank[len(row) :]])
         tiles += [enlarge(picture, PIXELS) for picture in padded]
     whole = np.stack([tile if tile.ndim == 3 else np.repeat(tile[..., None], 3, axis=2) for tile in tiles])
-    return heatmaps.mosaic(whole, columns=SHOWN, gap=4, fill=128)
+    return heatmaps.mosaic(whole, columns=SHOWN, gap=4, fill=128), tuple(words)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from pages.ui import train_charts, trainer
 from pages.ui.live_map import live_map
-from pages.ui.resources import timeline_map, timeline_sheet
+from pages.ui.resources import timeline_curves, timeline_map, timeline_sheet
 from pages.ui.train_end import after_its_end
 from pages.ui.train_form import duration
 from vae_core.fashion import CHECKSUM
@@ -22,6 +23,8 @@ FLOOR = (
     188.28  # nats: the entropy of Fashion-MNIST's train pixels, the least binary cross-entropy there can be
 )
 TICK = 1.0  # seconds
+CHART = 215  # pixels: three of them stand beside the map
+UNREADABLE = (FileProblem, NetworkError, RunError, ValueError)  # what a damaged snapshot raises
 BADGES = {
     "waiting": ("gray", ":material/hourglass:"),
     "running": ("green", ":material/play_arrow:"),
@@ -35,10 +38,8 @@ BADGES = {
 
 def watch(run: Run) -> None:
     """Live while a trainer is at work; once when it is over."""
-    kept = not (run.path / "control.json").exists()  # a model's timeline, no run
-    if kept:
-        st.caption("The timeline of a kept model: drag the slider and see the map being learned.")
-        pictures(run, run.snapshots(), active=False)
+    if (run.path / "model.safetensors").exists() and not (run.path / "status.json").exists():
+        _kept(run)
         return
     first = live(run).view(fresh=True)
     active = first.health.state not in ENDED and first.health.state != "unreadable"
@@ -53,7 +54,9 @@ def _life(run: Run, active: bool) -> None:
     still = view.health.state not in ENDED and view.health.state != "unreadable"
     if active and not still:
         st.rerun(scope="app")  # once: what comes after its end is drawn, and the ticking stops
-    top, dials, middle, below = (st.container() for _ in range(4))
+    top, dials, slider = (st.container() for _ in range(3))
+    left, right = st.columns(2, gap="large")
+    below = st.container()
     with top:
         standing(run, view)
     if view.health.state == "unreadable":
@@ -61,10 +64,53 @@ def _life(run: Run, active: bool) -> None:
     if still:
         with dials:
             steer(run, view)
-    with middle:
-        pictures(run, list(view.snapshots), active)
-    with below:
-        curves(run, view)
+    step = None
+    if view.snapshots:
+        with slider:
+            step = _which(run, list(view.snapshots), active)
+    else:
+        slider.info("The first snapshot comes with the first batch.", icon=":material/hourglass:")
+    if step is not None:
+        with left:
+            the_map(run, step)
+        with right:
+            the_sheet(run, step)
+    if len(view.steps):
+        with right:
+            losses(run, view, None if active else step)
+        with below:
+            pace_and_units(view)
+            say_what_is_drawn(_floor(run))
+
+
+def _kept(run: Run) -> None:
+    """The timeline of a model that was kept with one, beside its losses over epochs."""
+    steps = run.snapshots()
+    st.caption("The timeline of a kept model: drag the slider and see the map being learned.")
+    step = _which(run, steps, active=False)
+    left, right = st.columns(2, gap="large")
+    with left:
+        the_map(run, step)
+    with right:
+        the_sheet(run, step)
+        found = timeline_curves(str(run.path))
+        for name in ("loss", "reconstruction_loss", "kl_loss"):
+            if name not in found:
+                continue
+            epochs, values = found[name]
+            each = steps[-1] / epochs[-1]  # steps of an epoch
+            seen = found.get(f"val_{name}")
+            _chart(
+                train_charts.curve(
+                    epochs * each, values, values, name=name, marks=[(step, "shown")],
+                    validation=None if seen is None else (seen[0] * each, seen[1]),
+                ),
+                name,
+            )  # fmt: skip
+        if found:
+            st.caption(
+                "After each epoch: the mean over its batches (violet) and the validation split (orange)."
+            )
 
 
 def standing(run: Run, view: View) -> None:
@@ -119,16 +165,17 @@ def steer(run: Run, view: View) -> None:
         if state in ("running", "paused"):
             with st.popover("Learning rate and beta", icon=":material/tune:"):
                 st.caption("From the next batch on; the charts mark where.")
-                rate = st.number_input(
+                st.number_input(
                     "Learning rate (the schedule's peak)", 0.0, 1000.0, _asked(run, "learning_rate"), format="%.5f", key=f"dial_rate_{run.name}"
                 )  # fmt: skip
-                beta = st.number_input("Beta", 0.0, 1e6, _asked(run, "beta"), key=f"dial_beta_{run.name}")
-                _button(
-                    "Apply",
-                    "check",
-                    "apply_dials",
-                    lambda: trainer.turn_dials(run, learning_rate=rate, beta=beta),
-                )
+                st.number_input("Beta", 0.0, 1e6, _asked(run, "beta"), key=f"dial_beta_{run.name}")
+                _button("Apply", "check", "apply_dials", lambda: _turn(run))
+
+
+def _turn(run: Run) -> None:
+    """Asked of the session at the click: a number that was typed just before it counts."""
+    rate, beta = (float(st.session_state[f"dial_{dial}_{run.name}"]) for dial in ("rate", "beta"))
+    trainer.turn_dials(run, learning_rate=rate, beta=beta)
 
 
 def _asked(run: Run, name: str) -> float:
@@ -155,39 +202,33 @@ def _do(act: Callable[[], None]) -> None:
         st.toast(str(error), icon=":material/error:")
 
 
-def pictures(run: Run, steps: list[int], active: bool) -> None:
-    """The map and the fixed pictures of one snapshot: the newest while it trains, any along the timeline."""
-    if not steps:
-        st.info("The first snapshot comes with the first batch.", icon=":material/hourglass:")
+def the_map(run: Run, step: int) -> None:
+    """The living map as it was at a step; hovering decodes with the decoder of that moment."""
+    if run.network().latent_dim < 2:
+        st.caption("One latent unit has no map.")
         return
-    with st.container():  # its place stays when the slider comes
-        step = _which(run, steps, active)
-    path = str(run.path)
     try:
-        sheet = timeline_sheet(path, step)
-        data = timeline_map(path, step) if run.network().latent_dim > 1 else None
-    except (FileProblem, NetworkError, RunError, ValueError) as error:
-        st.warning(f"The snapshot of step {step:,} cannot be shown: {error}", icon=":material/broken_image:")
+        data = timeline_map(str(run.path), step)
+    except UNREADABLE as error:
+        _cannot(step, error)
         return
-    left, right = st.columns([1, 1], gap="large")
-    with left:
-        if data is not None:
-            live_map(data, "training", height=520)
-            st.caption(f"The map at step {step:,}: hover to decode with the decoder of that moment.")
-        else:
-            st.caption("One latent unit has no map.")
-    with right:
-        rows = ("test images, " if sheet.shape[0] > 200 else "") + "reconstructions, samples"
-        st.image(sheet, width="stretch", alt=f"At step {step}: {rows}")
-        st.caption(
-            f"At step {step:,}, from the top: "
-            + (
-                "ten fixed test images, their reconstructions (from z_mean)"
-                if sheet.shape[0] > 200
-                else "reconstructions of ten fixed test images (from z_mean)"
-            )
-            + ", and ten samples of the prior, always of the same z."
-        )
+    live_map(data, "training", height=520)
+    st.caption(f"The map at step {step:,}: hover to decode with the decoder of that moment.")
+
+
+def the_sheet(run: Run, step: int) -> None:
+    """Ten fixed test images, their reconstructions, ten fixed samples at a step."""
+    try:
+        sheet, rows = timeline_sheet(str(run.path), step)
+    except UNREADABLE as error:
+        _cannot(step, error)
+        return
+    st.image(sheet, width="stretch", alt=f"At step {step}: {'; '.join(rows)}")
+    st.caption(f"At step {step:,}, from the top: {'; '.join(rows)}.")
+
+
+def _cannot(step: int, error: Exception) -> None:
+    st.warning(f"The snapshot of step {step:,} cannot be shown: {error}", icon=":material/broken_image:")
 
 
 def _which(run: Run, steps: list[int], active: bool) -> int:
@@ -212,42 +253,46 @@ def _which(run: Run, steps: list[int], active: bool) -> int:
     )
 
 
-def curves(run: Run, view: View) -> None:
-    """Losses, time, KL per unit: in place, once a second."""
-    if not len(view.steps):
-        return
-    validation = view.validation
-    real = _floor(run)
-
-    def curve(name: str, words: str, unit: str = "nats", floor: float | None = None) -> None:
-        seen = (validation["step"], validation[f"val_{name}"]) if f"val_{name}" in validation else None
-        series = view.series[name]
+def losses(run: Run, view: View, shown: int | None) -> None:
+    """The three losses: in place, once a second. shown: the step that the timeline stands at."""
+    floor = _floor(run)
+    marks = [*view.marks, *([] if shown is None or shown == view.snapshots[-1] else [(shown, "shown")])]
+    for name in ("loss", "reconstruction_loss", "kl_loss"):
+        series, val = view.series[name], view.validation
         spec = train_charts.curve(
-            view.steps, series.raw, series.smooth, name=words, unit=unit, validation=seen, floor=floor, marks=view.marks
+            view.steps, series.raw, series.smooth, name=name, marks=marks,
+            validation=(val["step"], val[f"val_{name}"]) if f"val_{name}" in val else None,
+            floor=floor if name == "reconstruction_loss" else None,
         )  # fmt: skip
-        st.echarts_chart(spec, height=260, key=f"chart_{name}", alt=f"{words} over steps")
+        _chart(spec, name)
 
+
+def pace_and_units(view: View) -> None:
+    """Time per batch, KL of each unit."""
     left, right = st.columns(2, gap="large")
+    series = view.series["batch_time"]
     with left:
-        curve("loss", "loss")
-        curve("kl_loss", "kl_loss")
-    with right:
-        curve("reconstruction_loss", "reconstruction_loss", floor=real)
-        curve("batch_time", "time per batch", "ms")
-    if view.kl_per_unit is not None and np.isfinite(view.kl_per_unit).all():
-        st.echarts_chart(
-            train_charts.bars(view.kl_per_unit, name="KL per unit, newest report"), height=220, key="chart_units", alt="KL of each latent unit"
+        words = "time per batch"
+        _chart(
+            train_charts.curve(view.steps, series.raw, series.smooth, name=words, unit="ms", marks=view.marks), words
         )  # fmt: skip
+    if view.kl_per_unit is not None and np.isfinite(view.kl_per_unit).all():
+        with right:
+            _chart(train_charts.bars(view.kl_per_unit, name="KL per unit, newest report"), "KL per unit")
+
+
+def _chart(spec: dict[str, Any], words: str) -> None:
+    st.echarts_chart(spec, height=CHART, key=f"chart_{words}", alt=f"{words} of the run")
+
+
+def say_what_is_drawn(floor: float | None) -> None:
+    """The method behind the curves."""
     st.caption(
-        "Train: means over the batches between two reports (thin), and their moving average (bold). Validation (orange): the whole split after each "
-        "epoch, one sample of z per image, weights averaged."
-        + (
-            f" The grey line at {FLOOR} nats is the entropy of the train pixels: no model gets below it."
-            if real
-            else ""
-        )
+        "Train: means over the batches between two reports (thin), and their moving average (bold). Validation (orange): the "
+        "whole split after each epoch, one sample of z per image, weights averaged."
+        + ("" if floor is None else f" The grey line at {floor} nats is the entropy of the train pixels: no model gets below it.")
         + " The first moments may lie above the charts."
-    )
+    )  # fmt: skip
 
 
 def _floor(run: Run) -> float | None:
