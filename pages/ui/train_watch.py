@@ -128,7 +128,7 @@ def standing(run: Run, view: View) -> None:
             if view.health.hangs
             else st.info
         )
-        say(view.health.note)
+        say(view.health.note[:1].upper() + view.health.note[1:])
     if view.health.log and view.health.state == "failed":
         with st.expander("What the trainer printed last"):
             st.code(view.health.log, language=None)
@@ -170,6 +170,7 @@ def steer(run: Run, view: View) -> None:
                 )  # fmt: skip
                 st.number_input("Beta", 0.0, 1e6, _asked(run, "beta"), key=f"dial_beta_{run.name}")
                 _button("Apply", "check", "apply_dials", lambda: _turn(run))
+    st.caption("It goes on when you close this page or stop the server; only Stop, here or in a terminal, ends it.")
 
 
 def _turn(run: Run) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import signal
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +18,7 @@ import numpy as np
 import psutil
 import pytest
 from conftest import is_fault
+from PIL import Image
 from server import Server, settle
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from tiny_models import save_checkpoint
@@ -412,3 +415,45 @@ def test_a_learning_rate_of_a_thousand_is_said_with_advice(visit: Any) -> None:
     tab.badge("failed", 60)
     tab.says(re.compile(r"became NaN or infinite at step \d+\. Lower the learning rate"))
     assert run.state()[0] == "failed"
+
+
+def test_two_at_once_three_images_and_a_beta_of_a_million(visit: Any) -> None:
+    first, second = visit().go(), visit()
+    going = first.start("first")
+    first.badge("running")
+    waits = second.go().start("second", images=3, epochs=4, Beta="1000000")
+    second.badge("waiting")
+    second.says(f"Waiting for {going.name} to end")
+    first.click("Stop")
+    first.badge("stopped")
+    second.badge("finished", 90)
+    assert waits.status()["step"] == waits.status()["total_steps"] == 4
+    assert all(np.isfinite(row["loss"]) for row in waits.metrics() if row["kind"] == "step")
+
+
+def test_pictures_of_ones_own_in_colour(visit: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    with zipfile.ZipFile(tmp_path / "pets.zip", "w") as archive:
+        for i in range(60):
+            picture, png = np.full((64, 64, 3), rng.integers(0, 60, 3), np.uint8), io.BytesIO()
+            picture[16:48, 10 : 30 + i % 30] = (220, 90, 40) if i % 2 else (40, 90, 220)
+            Image.fromarray(picture).save(png, "PNG")
+            archive.writestr(f"{'cats' if i % 2 else 'dogs'}/{i}.png", png.getvalue())
+    tab = visit().go()
+    tab.click_run("A new run")
+    tab.page.get_by_text("My pictures (a zip)").click()
+    tab.page.set_input_files("input[type=file]", tmp_path / "pets.zip")
+    tab.says(re.compile("60 pictures in 2 classes; the model will see them as 64 × 64 in colour"))
+    run = tab.start("pets", images=0, epochs=3)
+    tab.badge("finished", 90)
+    assert run.config()["model"]["image_shape"] == [64, 64, 3]
+    tab.page.wait_for_function(f"() => {MAP}?.ready", timeout=30_000)
+    for path in ("", "latent_space", "reconstruction", "heatmaps", "models"):
+        tab.page.goto(f"{tab.place.server.url}/{path}?model=runs/{run.name}")
+        settle(tab.page)
+        main = tab.page.get_by_test_id("stMain")
+        main.get_by_role("heading", level=1).wait_for()
+        assert tab.page.get_by_test_id("stException").count() == 0, path
+        assert main.get_by_test_id("stAlertContentError").count() == 0, path
+        picker = tab.page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox").locator("input")
+        assert picker.input_value().startswith(run.name), path
