@@ -170,7 +170,9 @@ def steer(run: Run, view: View) -> None:
                 )  # fmt: skip
                 st.number_input("Beta", 0.0, 1e6, _asked(run, "beta"), key=f"dial_beta_{run.name}")
                 _button("Apply", "check", "apply_dials", lambda: _turn(run))
-    st.caption("It goes on when you close this page or stop the server; only Stop, here or in a terminal, ends it.")
+    st.caption(
+        "It goes on when you close this page or stop the server; only Stop, here or in a terminal, ends it."
+    )
 
 
 def _turn(run: Run) -> None:

@@ -62,6 +62,60 @@ def test_the_living_map_follows_the_pointer_and_a_click_comes_back(open_page: An
     assert z1 > 0.3 and z2 > 0.3  # up and to the right, where the click was
 
 
+LIVING = "window.__liveMap?.living"
+
+
+def pin(page: Any, right: float, down: float) -> None:
+    """A click on the living map, and the page's answer."""
+    old, stage = z_shown(page), page.locator(".lm-stage")
+    stage.scroll_into_view_if_needed()
+    box = stage.bounding_box()
+    page.mouse.click(box["x"] + right * box["width"], box["y"] + down * box["height"])
+    page.wait_for_function("old => !document.body.innerText.includes(old)", arg=old, timeout=20_000)
+    settle(page)
+
+
+def test_weights_and_codes_are_sent_once(open_page: Any) -> None:
+    heard: list[int] = []
+    page = open_page(query="/models")  # no map here
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda data: heard.append(len(data))))
+    page.goto(page.url.split("/models")[0])
+    settle(page)
+    page.wait_for_function(f"() => {LIVING}?.ready", timeout=20_000)
+    largest = page.evaluate(
+        "Math.max(...[...window.__liveMapParts.values()].map((part) => part.buffer.byteLength))"
+    )
+    assert max(heard) > largest > 100_000
+    heard.clear()
+    shown = page.evaluate(f"{LIVING}.checksum")
+    for right in (0.3, 0.6, 0.8):
+        pin(page, right, 0.4)
+    assert page.evaluate(f"{LIVING}.checksum") != shown
+    page.get_by_test_id("stSidebarNav").or_(page.get_by_test_id("stSidebar")).get_by_text(
+        "Latent space"
+    ).first.click()
+    page.get_by_role("heading", level=1, name="Latent space", exact=True).wait_for()
+    settle(page)
+    page.wait_for_function(
+        f"() => {LIVING}?.ready", timeout=20_000
+    )  # another page, another map, the same parts
+    assert 0 < max(heard) < largest
+
+
+def test_a_part_that_the_browser_has_lost_is_sent_again(open_page: Any) -> None:
+    page = open_page()
+    page.wait_for_function(f"() => {LIVING}?.ready", timeout=20_000)
+    page.evaluate("window.__liveMapParts.clear()")
+    pin(page, 0.7, 0.3)  # a map that has opened its parts needs them no more
+    page.get_by_test_id("stSidebar").get_by_text("Models").first.click()
+    page.get_by_role("heading", level=1, name="Models", exact=True).wait_for()
+    settle(page)
+    page.get_by_test_id("stSidebar").get_by_text("Latent space").first.click()
+    page.get_by_role("heading", level=1, name="Latent space", exact=True).wait_for()
+    page.wait_for_function(f"() => {LIVING}?.ready && {LIVING}.codesDrawn > 0", timeout=20_000)
+    assert page.evaluate("window.__liveMapParts.size") >= 2
+
+
 def test_an_upload_is_rebuilt_and_a_text_file_is_refused(open_page: Any) -> None:
     page = open_page()
     upload(page, shirt())

@@ -1,8 +1,9 @@
 """The living map: a component that runs the decoder in the browser, so that the picture follows the pointer.
 
 Streamlit sends a component's `data` again when any of it changes. So the large parts travel by themselves, each through a
-`carrier` that shows nothing, and the map itself is only told their digests. Scripts and style sheet are joined here and
-go out inline: nothing is fetched, nothing is built.
+`carrier` that shows nothing, and the map itself is only told their digests. A carrier is mounted in one run only: Streamlit
+spends time on megabytes in every run in which they are mentioned. The browser keeps the parts, and a map that finds one gone
+asks for it. Scripts and style sheet are joined here and go out inline: nothing is fetched, nothing is built.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from pages.ui.live_map.parts import MapData, Part, map_data, snapshot_map
 __all__ = ["MapData", "Pin", "Selected", "live_map", "map_data", "pinned", "snapshot_map"]
 
 FOLDER = Path(__file__).parent
+SENT = "live_map_sent"  # in the session: digests of the parts that its browser was sent
+REMEMBERED = 200
 SCRIPTS = ("engine", "plane", "background", "drawing", "panel", "pointer", "model", "tiles", "live_map")
 
 
@@ -76,12 +79,17 @@ def live_map(
             "z_log_var": None if log_var is None else _vector(log_var, data.latent_dim, "selected.z_log_var"),
         }
     parts = {"decoder": data.decoder, "codes": data.codes, "thumbnails": data.thumbnails}
+    coming = _not_sent_yet(key, [part.digest for part in parts.values() if part is not None])
     settings["parts"] = {kind: part and part.digest for kind, part in parts.items()}
-    with st.container(gap=None):  # the carriers take no room
-        for kind in ("decoder", "codes"):
-            _carry(key, kind, parts[kind])
-        result = _map(key=key, data=settings, on_pinned_change=_ignore)
-        _carry(key, "thumbnails", parts["thumbnails"])  # megabytes that the map need not wait for
+    settings["coming"] = coming
+    with st.container(
+        gap=None
+    ):  # what comes and goes has places of its own, so that the map stays where it is
+        with st.container(gap=None):
+            _carry(key, {kind: parts[kind] for kind in ("decoder", "codes")}, coming)
+        result = _map(key=key, data=settings, on_pinned_change=_ignore, on_missing_change=_ignore)
+        with st.container(gap=None):
+            _carry(key, {"thumbnails": data.thumbnails}, coming)  # megabytes that the map need not wait for
     return _pin(result.get("pinned"), data.latent_dim)
 
 
@@ -91,9 +99,24 @@ def pinned(key: str, latent_dim: int) -> Pin | None:
     return _pin(value.get("pinned") if isinstance(value, Mapping) else None, latent_dim)
 
 
-def _carry(key: str, kind: str, part: Part | None) -> None:
-    if part is not None:
-        _carrier(key=f"{key}_{kind}", data=part.data)
+def _carry(key: str, parts: Mapping[str, Part | None], coming: Sequence[str]) -> None:
+    for kind, part in parts.items():
+        if part is not None and part.digest in coming:
+            _carrier(key=f"{key}_{kind}", data=part.data)
+
+
+def _not_sent_yet(key: str, digests: list[str]) -> list[str]:
+    """Those that this session's browser has not been sent, or has lost and asked for again; they count as sent from now on."""
+    sent: dict[str, None] = st.session_state.setdefault(SENT, {})
+    value = st.session_state.get(key)
+    lost = value.get("missing") if isinstance(value, Mapping) else None
+    for digest in lost if isinstance(lost, list) else []:
+        sent.pop(str(digest), None)
+    coming = [digest for digest in digests if digest not in sent]
+    sent.update(dict.fromkeys(coming))
+    for old in list(sent)[:-REMEMBERED]:  # a training sends a decoder every few seconds
+        del sent[old]
+    return coming
 
 
 def _ignore() -> None:

@@ -30,7 +30,7 @@ function makeMap(parent) {
   const sent = []; // what Python was told: its echo must not move the pin back
   let decoder = null, codes = null, thumbnails = null, plane = null, stamps = [], ratio = 1;
   let pinned = null, current = null, hover = null, trail = [], near = -1, selected = null, chosen = -1;
-  let sync = () => {}, trigger = () => {}, serial = 0, frame = 0, rest = 0, slideRest = 0, name = "";
+  let sync = () => {}, trigger = () => {}, serial = 0, frame = 0, rest = 0, slideRest = 0, name = "", asked = "";
   let dirty = { tiles: true, marks: true, picture: true };
 
   const place = () => hover ?? plane.project(pinned);
@@ -307,6 +307,16 @@ function makeMap(parent) {
     }
   }
 
+  /** Parts that Python thinks are here, but are not: a browser keeps only so many. Asked for once. */
+  function askForLost() {
+    if (told.coming.length) asked = "";
+    const lost = Object.entries(told.parts)
+      .filter(([kind, digest]) => digest && opened[kind] !== digest && !carried(digest) && !told.coming.includes(digest))
+      .map(([, digest]) => digest);
+    if (lost.length && asked !== lost.join()) trigger("missing", lost);
+    asked = lost.join();
+  }
+
   function adopt(before) {
     Object.assign(opened, { decoder: told.parts.decoder, codes: told.parts.codes });
     Object.assign(state, { codes, latentDim: decoder.latentDim });
@@ -330,7 +340,7 @@ function makeMap(parent) {
     const z = data.z && JSON.stringify(data.z.map((value) => Math.fround(value)));
     const news = z && z !== told.pinned && !sent.includes(z);
     const units = JSON.stringify(data.units), replaned = told.units && units !== JSON.stringify(told.units);
-    Object.assign(told, { parts: data.parts, units: data.units, z: data.z, pinned: z });
+    Object.assign(told, { parts: data.parts, coming: data.coming, units: data.units, z: data.z, pinned: z });
     panel.root.style.setProperty("--lm-height", `${data.height}px`);
     if (name !== data.name) {
       name = data.name;
@@ -343,6 +353,7 @@ function makeMap(parent) {
     };
     if (selected && selected.name !== wasSelected) chosen = -1; // Python's choice is the newer one
     takeParts();
+    askForLost();
     if (!decoder || !pinned) return;
     if (news && data.z.length === decoder.latentDim) setPinned(data.z);
     if (replaned && decoder.latentDim > 2) {

@@ -2,8 +2,14 @@
 
 const GLIDE = 700; // milliseconds that codes take to their new places
 
-/** What `carrier.js` has laid down under a digest, or null while it is on its way. */
-const carried = (digest) => (digest && window.__liveMapParts?.get(digest)) || null;
+/** What `carrier.js` has laid down under a digest, or null while it is on its way. What is used is kept longest. */
+function carried(digest) {
+  const part = digest && window.__liveMapParts?.get(digest);
+  if (!part) return null;
+  window.__liveMapParts.delete(digest);
+  window.__liveMapParts.set(digest, part);
+  return part;
+}
 
 function openDecoder({ header, buffer }) {
   const { description, multiply_adds: cost } = header, heads = description.decoder.heads;
