@@ -52,12 +52,12 @@ def latent_rows(
     sprite = heatmaps.mosaic(pictures.reshape(-1, height, width, 3), columns=steps, gap=0)
     _rows(
         key=key,
-        data={
+        data={  # no lists: Streamlit imports pandas to see whether one is a table
             "sprite": data_uri(sprite),
-            "tile": [width, height],
-            "rows": [vars(row) for row in rows],
-            "values": [float(value) for value in values],
-            "z": [float(value) for value in z],
+            "tile": (width, height),
+            "rows": tuple(vars(row) for row in rows),
+            "values": tuple(float(value) for value in values),
+            "z": tuple(float(value) for value in z),
             "label": label,
             "size": size,
         },

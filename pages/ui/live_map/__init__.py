@@ -69,19 +69,20 @@ def live_map(
     latent units or "pca"; by default the two with the highest KL. height: the map's largest side in pixels.
     Raises `ValueError` if z, selected or units do not fit the model.
     """
+    # tuples only: where it meets a list or a dict Streamlit looks whether it is a table, and imports pandas for that
     settings: dict[str, Any] = {"name": key, "units": _units(data, units), "height": int(height)}
     settings["z"] = None if z is None else _vector(z, data.latent_dim, "z")
     if selected is not None:
         log_var = selected.z_log_var
-        settings["selected"] = {
-            "name": selected.name,
-            "z_mean": _vector(selected.z_mean, data.latent_dim, "selected.z_mean"),
-            "z_log_var": None if log_var is None else _vector(log_var, data.latent_dim, "selected.z_log_var"),
-        }
+        settings["selected"] = (
+            selected.name,
+            _vector(selected.z_mean, data.latent_dim, "selected.z_mean"),
+            None if log_var is None else _vector(log_var, data.latent_dim, "selected.z_log_var"),
+        )
     parts = {"decoder": data.decoder, "codes": data.codes, "thumbnails": data.thumbnails}
     coming = _not_sent_yet(key, [part.digest for part in parts.values() if part is not None])
-    settings["parts"] = {kind: part and part.digest for kind, part in parts.items()}
-    settings["coming"] = coming
+    settings["parts"] = tuple((kind, part and part.digest) for kind, part in parts.items())
+    settings["coming"] = tuple(coming)
     with st.container(
         gap=None
     ):  # what comes and goes has places of its own, so that the map stays where it is
@@ -123,9 +124,9 @@ def _ignore() -> None:
     """Streamlit wants a callback for a value to be there; the result is read instead."""
 
 
-def _units(data: MapData, units: tuple[int, int] | str | None) -> list[int] | str:
+def _units(data: MapData, units: tuple[int, int] | str | None) -> tuple[int, ...] | str:
     if units is None or data.latent_dim == 2:
-        return list(data.units)
+        return tuple(data.units)
     if units == "pca" and data.codes is not None:
         return "pca"
     good = (
@@ -137,14 +138,14 @@ def _units(data: MapData, units: tuple[int, int] | str | None) -> list[int] | st
         raise ValueError(
             f'units must be two different latent units in 0..{data.latent_dim - 1}, or "pca" where there are codes, got {units!r}.'
         )
-    return [int(unit) for unit in units]
+    return tuple(int(unit) for unit in units)
 
 
-def _vector(values: np.ndarray | Sequence[float], latent_dim: int, name: str) -> list[float]:
+def _vector(values: np.ndarray | Sequence[float], latent_dim: int, name: str) -> tuple[float, ...]:
     array = np.asarray(values, np.float32)
     if array.shape != (latent_dim,) or not np.isfinite(array).all():
         raise ValueError(f"{name} must be {latent_dim} finite numbers, got {array!r}.")
-    return [float(value) for value in array]
+    return tuple(float(value) for value in array)
 
 
 def _pin(value: Any, latent_dim: int) -> Pin | None:

@@ -340,17 +340,15 @@ function makeMap(parent) {
     const z = data.z && JSON.stringify(data.z.map((value) => Math.fround(value)));
     const news = z && z !== told.pinned && !sent.includes(z);
     const units = JSON.stringify(data.units), replaned = told.units && units !== JSON.stringify(told.units);
-    Object.assign(told, { parts: data.parts, coming: data.coming, units: data.units, z: data.z, pinned: z });
+    Object.assign(told, { parts: Object.fromEntries(data.parts), coming: data.coming, units: data.units, z: data.z, pinned: z });
     panel.root.style.setProperty("--lm-height", `${data.height}px`);
     if (name !== data.name) {
       name = data.name;
       (window.__liveMap ??= {})[name] = status;
     }
     const wasSelected = selected?.name;
-    selected = data.selected && {
-      name: data.selected.name, zMean: Float32Array.from(data.selected.z_mean),
-      zLogVar: data.selected.z_log_var && Float32Array.from(data.selected.z_log_var),
-    };
+    const [of, zMean, zLogVar] = data.selected ?? [];
+    selected = zMean && { name: of, zMean: Float32Array.from(zMean), zLogVar: zLogVar && Float32Array.from(zLogVar) };
     if (selected && selected.name !== wasSelected) chosen = -1; // Python's choice is the newer one
     takeParts();
     askForLost();

@@ -45,11 +45,11 @@ def mosaic(
     sprite = heatmaps.mosaic(pictures, columns=columns, gap=0)
     _mosaic(
         key=key,
-        data={
+        data={  # no lists: Streamlit imports pandas to see whether one is a table
             "sprite": data_uri(sprite),
             "columns": min(columns, len(tiles)),
-            "tile": [int(pictures.shape[2]), int(pictures.shape[1])],
-            "tiles": [vars(tile) for tile in tiles],
+            "tile": (int(pictures.shape[2]), int(pictures.shape[1])),
+            "tiles": tuple(vars(tile) for tile in tiles),
             "label": label,
             "chosen": chosen,
             "size": size,

@@ -25,8 +25,6 @@ def wipe(left: np.ndarray, right: np.ndarray, names: tuple[str, str], key: str) 
     """
     if left.shape != right.shape:
         raise ValueError(f"pictures to wipe between must have one shape, got {left.shape} and {right.shape}.")
-    sides = {
-        side: {"uri": data_uri(image), "name": name}
-        for side, image, name in (("left", left, names[0]), ("right", right, names[1]))
-    }
+    # tuples, not dicts: Streamlit imports pandas to see whether one is a table
+    sides = {"left": (data_uri(left), names[0]), "right": (data_uri(right), names[1])}
     _wipe(key=key, data={**sides, "width": left.shape[1]})

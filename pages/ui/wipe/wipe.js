@@ -29,13 +29,13 @@ export default function ({ data, parentElement }) {
   }
   root.style.width = `${data.width}px`;
   const [under, over] = root.querySelectorAll("img");
-  const set = (image, { uri, name }) => {
+  const set = (image, [uri, name]) => {
     if (image.src !== uri) image.src = uri;
     image.alt = name;
   };
   set(under, data.right);
   set(over, data.left);
-  root.querySelector(".left").textContent = data.left.name;
-  root.querySelector(".right").textContent = data.right.name;
-  root.querySelector("input").setAttribute("aria-label", `Share of ${data.left.name} against ${data.right.name}`);
+  root.querySelector(".left").textContent = data.left[1];
+  root.querySelector(".right").textContent = data.right[1];
+  root.querySelector("input").setAttribute("aria-label", `Share of ${data.left[1]} against ${data.right[1]}`);
 }
