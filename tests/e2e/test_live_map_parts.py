@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import streamlit as st
 from apps.lively import lively
 from PIL import Image
 
-from pages.ui.live_map import _pin, map_data, parts
+from pages.ui.live_map import REMEMBERED, SENT, _not_sent_yet, _pin, map_data, parts
 from vae_core import checkpoints
 from vae_core.checkpoints import Latents
 
@@ -99,3 +100,46 @@ def test_a_pin_is_read() -> None:
     pin = _pin({"z": [1, -0.5], "serial": 3, "index": None}, 2)
     assert pin is not None and pin.serial == 3 and pin.index is None
     np.testing.assert_array_equal(pin.z, np.array([1, -0.5], np.float32))
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A visitor's session that has seen nothing yet."""
+    fresh: dict[str, Any] = {}
+    monkeypatch.setattr(st, "session_state", fresh)
+    return fresh
+
+
+def test_a_part_is_sent_once_a_session_whichever_map_shows_it(
+    session: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _not_sent_yet("living", ["decoder", "codes"]) == ["decoder", "codes"]
+    assert _not_sent_yet("living", ["decoder", "codes"]) == []
+    assert _not_sent_yet("training", ["other", "codes"]) == ["other"]  # a second map with the same codes
+    monkeypatch.setattr(st, "session_state", {})  # a reload, a second tab, a restarted server
+    assert _not_sent_yet("living", ["decoder", "codes"]) == ["decoder", "codes"]
+
+
+def test_only_what_the_browser_has_lost_is_sent_again(session: dict[str, Any]) -> None:
+    _not_sent_yet("living", ["decoder", "codes"])
+    session["living"] = {"missing": ["codes", "never heard of", 7]}
+    assert _not_sent_yet("living", ["decoder", "codes"]) == ["codes"]
+    del session["living"]  # a trigger lasts for one run
+    assert _not_sent_yet("living", ["decoder", "codes"]) == []
+
+
+@pytest.mark.parametrize(
+    "odd", [None, 7, "codes", {"missing": None}, {"missing": "codes"}, {"missing": {"codes": 1}}]
+)
+def test_an_odd_request_sends_nothing_again(session: dict[str, Any], odd: Any) -> None:
+    _not_sent_yet("living", ["codes"])
+    session["living"] = odd
+    assert _not_sent_yet("living", ["codes"]) == []
+
+
+def test_a_long_training_does_not_fill_the_session(session: dict[str, Any]) -> None:
+    for step in range(2 * REMEMBERED):
+        assert _not_sent_yet("training", [f"decoder {step}"]) == [f"decoder {step}"]
+    assert len(session[SENT]) == REMEMBERED
+    assert _not_sent_yet("training", [f"decoder {2 * REMEMBERED - 1}"]) == []  # the newest are known
+    assert _not_sent_yet("training", ["decoder 0"]) == ["decoder 0"]  # one long forgotten is sent anew
