@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui import state
+from pages.ui.bring import bring_model
 from pages.ui.frame import frame
 from pages.ui.model_facts import LOSSES, Facts, LayerRow, card_of, compare, layer_rows, plain
 from pages.ui.model_figures import history_figure
@@ -29,8 +30,15 @@ NEW_RUN = "python -m vae_core train --epochs 2 --run-dir runs/demo"
 
 
 def main() -> None:
-    """Frame, table, one model."""
+    """Frame, table, one model, and a place to bring another one."""
     frame("Models", needs_model=False)  # a damaged model must not take this page down
+    models()
+    st.divider()
+    bring_model()
+
+
+def models() -> None:
+    """The table, and one of its lines closely."""
     entries = {entry.id: entry for entry in list_models()}
     if not entries:
         st.info("There is no model to show yet. Train one, then reload this page:", icon=":material/info:")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from pages.ui.model_facts import Facts, card_of, compare, curves, facts_of, laye
 from pages.ui.model_figures import history_figure
 from vae_core import checkpoints, datasets, fashion
 from vae_core.config import ModelConfig
+from vae_core.packing import packed
 from vae_core.presets import build
 from vae_core.runs import Run
 
@@ -514,3 +517,56 @@ def test_there_is_nothing_to_compare_one_model_with(folder: Path) -> None:
 
 def _bytes(path: Path) -> int:
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+# --- bringing one along ---------------------------------------------------------------------------------------------
+
+
+def bring(data: bytes, name: str = "theirs.zip") -> AppTest:
+    at = visit(PAGE)
+    return at.file_uploader(key="model_zip").set_value((name, data, "application/zip")).run()
+
+
+def test_a_downloaded_model_is_opened_on_every_page(folder: Path, tmp_path: Path) -> None:
+    save(folder / "fashion-2d", metrics=measured(), history=HISTORY)
+    data = packed(save(tmp_path / "theirs", metrics=measured(), history=HISTORY))
+    at = bring(data)
+    assert problems(at) == [] and "theirs is here now" in at.success[0].value
+    assert at.query_params["model"] == "theirs" and (folder / "theirs" / "model.safetensors").exists()
+    assert [line["Model"] for line in table(at)] == ["fashion-2d", "theirs"]
+    at.run()
+    assert [path.name for path in sorted(folder.iterdir())] == [
+        "fashion-2d",
+        "theirs",
+    ]  # once, not at every run
+    assert "**theirs**" in words(go(at, "pages/heatmaps.py"))
+
+
+def test_a_model_can_be_brought_where_there_is_none(folder: Path, tmp_path: Path) -> None:
+    at = bring(packed(save(tmp_path / "theirs", metrics=measured(), history=HISTORY)))
+    assert problems(at) == [] and [line["Model"] for line in table(at)] == ["theirs"]
+
+
+def other_zip(**files: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        pytest.param(b"these are words", "zip", id="no zip"),
+        pytest.param(other_zip(**{"notes.txt": b"words"}), "config.json", id="no model"),
+        pytest.param(other_zip(**{"../../evil/config.json": b"{}"}), "..", id="a hostile path"),
+    ],
+)
+def test_a_zip_that_is_no_model(folder: Path, data: bytes, expected: str) -> None:
+    save(folder / "fashion-2d", metrics=measured(), history=HISTORY)
+    at = bring(data)
+    (problem,) = problems(at)
+    assert problem.startswith("theirs.zip: ") and expected in problem and problem.endswith(".")
+    assert [path.name for path in folder.iterdir()] == ["fashion-2d"]
+    assert [line["Model"] for line in table(at)] == ["fashion-2d"]

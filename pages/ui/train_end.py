@@ -1,4 +1,4 @@
-"""What can be done with a run that has ended: resume, look at it, name it, keep it, take it away; and bring one along."""
+"""What can be done with a run that has ended: resume, look at it, name it, keep it, take it away."""
 
 from __future__ import annotations
 
@@ -53,23 +53,6 @@ def after_its_end(run: Run, view: View) -> None:
                 st.error(str(error), icon=":material/error:")
                 return
         st.success(f"Kept as {path.name}: it is in the model picker now.", icon=":material/bookmark_added:")
-
-
-def bring_model() -> None:
-    """A zip of a model's folder becomes a model of this app: checked, never executed."""
-    upload = st.file_uploader(
-        "A zip of a model's folder, as the download gives it", ["zip"], key="model_zip", max_upload_size=200
-    )
-    if upload is None or upload.file_id == st.session_state.get("last_model_zip"):
-        return
-    try:
-        path = trainer_models.take_in(upload.getvalue())
-    except (ValueError, RunError, OSError) as error:
-        st.error(f"{upload.name}: {error}", icon=":material/folder_zip:")
-        return
-    st.session_state["last_model_zip"] = upload.file_id
-    state.choose_model(path.name)
-    st.success(f"Taken in as {path.name}: it is chosen now, on every page.", icon=":material/check:")
 
 
 def _resume(run: Run) -> None:

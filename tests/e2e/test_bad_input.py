@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -100,6 +102,39 @@ def test_a_photo_of_a_hundred_megapixels_is_refused_by_its_header(open_page: Any
     assert len(sentences(page)) == 1
     assert _peak_memory(server) - before < 100e6
     still_there(page)
+
+
+def hostile(name: str) -> bytes:
+    """A zip with one file of that name."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr(name, b"{}")
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"these are words", "zip"),
+        (hostile("notes.txt"), "config.json"),
+        (hostile("../../config.json"), ".."),
+    ],
+    ids=["no zip", "no model", "a hostile path"],
+)
+def test_a_zip_that_is_no_model(open_page: Any, data: bytes, reason: str) -> None:
+    page = open_page(query="/models")
+    before = page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox").locator("input").input_value()
+    upload(page, data, "model.zip", "application/zip")
+    page.get_by_test_id("stAlert").first.wait_for()
+    (sentence,) = sentences(page)
+    assert sentence.startswith("model.zip: ") and reason in sentence
+    page.reload()
+    settle(page)
+    assert sentences(page) == []
+    assert (
+        page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox").locator("input").input_value()
+        == before
+    )
 
 
 @pytest.mark.parametrize(

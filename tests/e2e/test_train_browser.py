@@ -314,7 +314,7 @@ def test_a_run_is_started_steered_left_and_found_again(visit: Any, place: Place)
     tab.badge("stopped")
 
 
-def test_a_run_ends_and_is_looked_at_everywhere(visit: Any, place: Place) -> None:
+def test_a_run_ends_and_is_looked_at_everywhere(visit: Any, place: Place, tmp_path: Path) -> None:
     tab = visit().go()
     run = tab.start("short", epochs=3)
     tab.badge("finished", 90)
@@ -351,6 +351,27 @@ def test_a_run_ends_and_is_looked_at_everywhere(visit: Any, place: Place) -> Non
     tab.page.get_by_role("heading", name="my-first").wait_for()
     assert (place.runs / "my-first" / "config.json").exists() and not run.path.exists()
     assert "run=my-first" in tab.page.url
+
+    # taken away as a zip, and opened as a model
+    with tab.page.expect_download() as waiting:
+        tab.click("Download (zip)")
+    assert waiting.value.suggested_filename == "my-first.zip"
+    waiting.value.save_as(tmp_path / "my-first.zip")
+    tab.page.goto(f"{place.server.url}/models")
+    settle(tab.page)
+    tab.page.set_input_files("input[type=file]", tmp_path / "my-first.zip")
+    tab.says("my-first is here now: it is the model of every page.")
+    assert (place.models / "my-first" / "model.safetensors").exists()
+
+    # kept: measured on the test split
+    tab.go("?run=my-first")
+    tab.fill("Name", "kept-one")
+    tab.click("Keep as a model")
+    tab.says("Kept as kept-one: it is in the model picker now.", 120)
+    assert (
+        json.loads((place.models / "kept-one" / "metrics.json").read_text())["negative_elbo"]["split"]
+        == "test"
+    )
 
 
 def picture(tab: Tab) -> str:

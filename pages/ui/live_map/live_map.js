@@ -8,6 +8,7 @@ const maps = new WeakMap();
 const THINNED = 2000; // codes over the garments at zoom 1: more hide them
 const NEAR = 7; // pixels to a code that counts as on it
 const REST = 80; // milliseconds without movement before a heavy decoder decodes
+const PATIENCE = 4000; // milliseconds until a lost part is asked for again; each time twice as long
 const BEARABLE = 50; // milliseconds of a decode that a moving pointer can still be followed with
 
 function makeMap(parent) {
@@ -30,7 +31,7 @@ function makeMap(parent) {
   const sent = []; // what Python was told: its echo must not move the pin back
   let decoder = null, codes = null, thumbnails = null, plane = null, stamps = [], ratio = 1;
   let pinned = null, current = null, hover = null, trail = [], near = -1, selected = null, chosen = -1;
-  let sync = () => {}, trigger = () => {}, serial = 0, frame = 0, rest = 0, slideRest = 0, name = "", asked = "";
+  let sync = () => {}, trigger = () => {}, serial = 0, frame = 0, rest = 0, slideRest = 0, name = "", again = 0, patience = PATIENCE;
   let dirty = { tiles: true, marks: true, picture: true };
 
   const place = () => hover ?? plane.project(pinned);
@@ -285,7 +286,8 @@ function makeMap(parent) {
   /** Takes up the parts that are there; the rest follow with an event. */
   function takeParts() {
     const parts = Object.fromEntries(Object.entries(told.parts ?? {}).map(([kind, digest]) => [kind, carried(digest)]));
-    if (!parts.decoder || (told.parts.codes && !parts.codes)) return;
+    const ready = (kind) => !told.parts[kind] || opened[kind] === told.parts[kind] || parts[kind];
+    if (!told.parts || !ready("decoder") || !ready("codes")) return;
     try {
       const before = decoder?.latentDim, codesBefore = codes;
       const changed = opened.decoder !== told.parts.decoder || opened.codes !== told.parts.codes;
@@ -296,7 +298,7 @@ function makeMap(parent) {
         codes.glideFrom(codesBefore); // from one snapshot of a training to the next
         schedule("marks");
       }
-      if (told.parts.thumbnails && !parts.thumbnails) return; // the map need not wait for them
+      if (!ready("thumbnails")) return; // the map need not wait for them
       if (opened.thumbnails !== told.parts.thumbnails) {
         thumbnails = parts.thumbnails ? openThumbnails(parts.thumbnails, () => schedule("picture")) : null;
       }
@@ -307,14 +309,16 @@ function makeMap(parent) {
     }
   }
 
-  /** Parts that Python thinks are here, but are not: a browser keeps only so many. Asked for once. */
-  function askForLost() {
-    if (told.coming.length) asked = "";
+  /** Parts that are not here and not on their way, although Python thinks so: a browser keeps only so many. */
+  function askForLost(coming = []) {
     const lost = Object.entries(told.parts)
-      .filter(([kind, digest]) => digest && opened[kind] !== digest && !carried(digest) && !told.coming.includes(digest))
+      .filter(([kind, digest]) => digest && opened[kind] !== digest && !carried(digest))
       .map(([, digest]) => digest);
-    if (lost.length && asked !== lost.join()) trigger("missing", lost);
-    asked = lost.join();
+    const wanted = lost.filter((digest) => !coming.includes(digest));
+    if (wanted.length) trigger("missing", wanted);
+    clearTimeout(again);
+    patience = lost.length ? 2 * patience : PATIENCE;
+    if (lost.length) again = setTimeout(askForLost, patience); // another run may have cut short the one that was asked
   }
 
   function adopt(before) {
@@ -340,7 +344,7 @@ function makeMap(parent) {
     const z = data.z && JSON.stringify(data.z.map((value) => Math.fround(value)));
     const news = z && z !== told.pinned && !sent.includes(z);
     const units = JSON.stringify(data.units), replaned = told.units && units !== JSON.stringify(told.units);
-    Object.assign(told, { parts: Object.fromEntries(data.parts), coming: data.coming, units: data.units, z: data.z, pinned: z });
+    Object.assign(told, { parts: Object.fromEntries(data.parts), units: data.units, z: data.z, pinned: z });
     panel.root.style.setProperty("--lm-height", `${data.height}px`);
     if (name !== data.name) {
       name = data.name;
@@ -351,7 +355,7 @@ function makeMap(parent) {
     selected = zMean && { name: of, zMean: Float32Array.from(zMean), zLogVar: zLogVar && Float32Array.from(zLogVar) };
     if (selected && selected.name !== wasSelected) chosen = -1; // Python's choice is the newer one
     takeParts();
-    askForLost();
+    askForLost(data.coming);
     if (!decoder || !pinned) return;
     if (news && data.z.length === decoder.latentDim) setPinned(data.z);
     if (replaned && decoder.latentDim > 2) {
@@ -382,7 +386,7 @@ function makeMap(parent) {
     end() {
       observer.disconnect();
       window.removeEventListener("live-map-part", takeParts);
-      [rest, slideRest].forEach(clearTimeout);
+      [rest, slideRest, again].forEach(clearTimeout);
       cancelAnimationFrame(frame);
       tiles.end();
       if (window.__liveMap?.[name] === status) delete window.__liveMap[name];
