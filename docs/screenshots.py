@@ -2,7 +2,7 @@
 
     python docs/screenshots.py [FOLDER] [--readme]
 
-FOLDER (default: docs/screenshots, which git ignores) gets all of them; --readme renews the four in the README instead. Uses the
+FOLDER (default: docs/screenshots, which git ignores) gets all of them; --readme renews those in the README instead. Uses the
 shipped models, and Fashion-MNIST where it is on this machine. Needs what the browser tests need.
 """
 
@@ -19,12 +19,13 @@ sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT)]
 SIZES = {1440: 1000, 390: 844}
 PAGES = {
     "front-page": "?model=fashion-2d&image=100",
+    "train": "train?run=fashion-2d",
     "latent-space": "latent_space?model=fashion-16d&image=100",
     "reconstruction": "reconstruction?model=fashion-16d&image=100",
     "heatmaps": "heatmaps?model=fashion-2d&image=100",
     "models": "models?model=fashion-2d",
 }
-README = ("front-page", "latent-space", "reconstruction", "heatmaps")
+README = ("front-page", "train", "latent-space", "reconstruction", "heatmaps")
 
 
 def shoot(browser: Any, url: str, target: Path, width: int, scheme: str, whole: bool = True) -> None:
