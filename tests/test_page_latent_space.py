@@ -350,3 +350,18 @@ def test_real_pictures_on_the_shipped_models(
     first = sent(at, NEAR)["tiles"][0]
     assert first["name"] == "Shirt" and not first["words"].count("reconstructed")
     assert len(sent(at, CENTRES)["tiles"]) == 10
+
+
+@pytest.mark.parametrize("units", [2, 16, 40])
+def test_z_is_listed_unit_by_unit(show: Callable[..., AppTest], tmp_path: Path, units: int) -> None:
+    path = drawn_codes(tmp_path / "drawn", ModelConfig("classic", units))
+    at = show(tmp_path)
+    if units == 40:  # a table that scrolls
+        assert len(at.dataframe[0].value) == units
+        return
+    (table,) = [element.value for element in at.markdown if element.value.startswith("Unit | ")]
+    head, _, *rows = [line.split(" | ") for line in table.split("\n")]
+    assert len(rows) == units and len(at.dataframe) == 0
+    z = checkpoints.load_latents(path).z_mean[0]
+    np.testing.assert_allclose([float(row[1].replace("−", "-")) for row in rows], z, atol=6e-4)
+    assert head[0] == "Unit" and all(len(row) == len(head) for row in rows)

@@ -23,6 +23,7 @@ NEAR, CENTRES, ROWS, TABLE = (
 )  # the widgets' keys
 NEIGHBOURS = 12
 LARGE = 252  # pixels a side of the pinned picture: 28 × 28 ninefold, which fits its column
+FEW = 24  # units that a plain table lists
 FEW, MOST = 16, 64  # rows of traversals shown at first, and at most
 
 
@@ -74,11 +75,17 @@ def coordinates(model: Opened, shown: Subject) -> None:
         columns["sigma"] = [float(np.exp(shown.z_log_var[unit] / 2)) for unit in units]
         columns["KL, nats"] = [float(kl[unit]) for unit in units]
         words = f"Posterior of {shown.name}: mean and sigma per unit, and its KL from the prior, {kl.sum():.2f} nats in all."
-    number = st.column_config.NumberColumn
-    st.dataframe(
-        columns, hide_index=True, height="content" if len(units) <= 16 else 598, alt=f"z of {shown.name}",
-        column_config={name: number(format="%.3f", width="small") for name in columns if name != "Unit"},
-    )  # fmt: skip
+    if len(units) <= FEW:  # a plain table: the interactive one has Streamlit import pandas
+        lines = [" | ".join(columns), " | ".join(["---", *["---:"] * (len(columns) - 1)])]
+        for row in zip(*columns.values(), strict=True):
+            lines.append(" | ".join(cell if isinstance(cell, str) else _signed(cell, 3) for cell in row))
+        st.markdown("\n".join(lines))
+    else:
+        number = st.column_config.NumberColumn
+        st.dataframe(
+            columns, hide_index=True, height=598, alt=f"z of {shown.name}",
+            column_config={name: number(format="%.3f", width="small") for name in columns if name != "Unit"},
+        )  # fmt: skip
     st.caption(words)
 
 
@@ -207,5 +214,6 @@ def _codes(model: Opened) -> str:
     return f"{len(model.latents.labels):,} test codes"
 
 
-def _signed(value: float) -> str:
-    return f"{value:,.2f}".replace("-", "−")
+def _signed(value: float, places: int = 2) -> str:
+    """With a minus sign, and no minus before what rounds to zero."""
+    return f"{round(value, places) + 0.0:,.{places}f}".replace("-", "−")
