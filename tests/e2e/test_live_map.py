@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from apps.lively import lively
 from server import Server, serving, settle
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from vae_core.engine import Engine
 
@@ -74,13 +75,23 @@ def open_map(browser: Any, map_server: Server) -> Iterator[Any]:
     """`open_map("swift-2")` gives a `Map`; fails at the end on console errors or a complaining log."""
     contexts, errors = [], []
 
-    def opened(query: str, width: int = 1200, scheme: str = "light", script: str = "", **options: Any) -> Map:
+    def opened(
+        query: str,
+        width: int = 1200,
+        scheme: str = "light",
+        script: str = "",
+        between: Callable[[Any], None] | None = None,  # takes what the server and the page say to each other
+        until: str = f"{STATE}?.ready",
+        **options: Any,
+    ) -> Map:
         context = browser.new_context(
             viewport={"width": width, "height": 1000}, color_scheme=scheme, **options
         )
         contexts.append(context)
         page = context.new_page()
         page.add_init_script(script)
+        if between is not None:
+            page.route_web_socket("**/_stcore/stream", between)
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         received: list[int] = []
@@ -88,7 +99,7 @@ def open_map(browser: Any, map_server: Server) -> Iterator[Any]:
             "websocket", lambda socket: socket.on("framereceived", lambda data: received.append(len(data)))
         )
         page.goto(f"{map_server.url}/?model={query}")
-        page.wait_for_function(f"{STATE}?.ready", timeout=60_000)
+        page.wait_for_function(until, timeout=60_000)
         settle(page)
         return Map(page, received)
 
@@ -304,3 +315,67 @@ def test_without_workers_the_tiles_come_all_the_same(open_map: Any) -> None:
         "c => c.getContext('2d').getImageData(c.width / 2 + 20, c.height / 2 + 20, 1, 1).data[3]"
     )
     assert middle == 255  # something is drawn there
+
+
+class Lossy:
+    """Between server and page: loses the parts until the map has asked for them twice, and the whole answer to its first asking.
+
+    So it is when one run cuts another short: Streamlit drops what it has not sent yet.
+    """
+
+    def __init__(self) -> None:
+        self.asked, self.lost, self.before = 0, 0, b""
+
+    def __call__(self, page: Any) -> None:
+        server = page.connect_to_server()
+        page.on_message(lambda data: (self.hear(data), server.send(data)))
+        server.on_message(lambda data: [page.send(kept) for kept in self.pass_on(data)])
+
+    def hear(self, data: bytes) -> None:
+        self.asked += b'"missing"' in data
+
+    def pass_on(self, data: bytes) -> list[bytes]:
+        name = ForwardMsg.FromString(data).delta.new_element.bidi_component.component_name
+        if "carrier" in name and self.asked < 2:
+            self.lost += 1
+            return []
+        if "live_map" in name:
+            data = self.before if self.asked == 1 else data
+            self.before = data
+        return [data]
+
+
+def test_lost_parts_are_asked_for_until_they_come(open_map: Any) -> None:
+    lossy = Lossy()
+    view = open_map("swift-2", between=lossy, until=STATE)
+    assert lossy.lost == 2 and lossy.asked == 0  # Python said that they were coming
+    view.page.get_by_role("button", name="Go to one, one").click()  # now it says that they are here
+    view.until("ready")
+    assert lossy.asked == 2
+    view.until("z.every(value => value === 1)")
+
+
+def test_a_part_larger_than_all_that_is_kept_is_shown(open_map: Any) -> None:
+    huge = """window.__liveMapParts = new (class extends Map {
+      set(digest, part) {
+        Object.defineProperty(part.buffer, "byteLength", { value: 2 ** 27, configurable: true });
+        return super.set(digest, part);
+      }
+    })()"""
+    view = open_map("swift-2&thumbnails", script=huge)
+    assert view.tell("codesDrawn") >= 280
+    view.page.wait_for_function("window.__liveMapParts.size === 0")  # and none of it is kept for later
+
+
+def test_what_is_kept_for_other_maps_is_bounded(open_map: Any) -> None:
+    many = """window.__liveMapParts = new Map(
+      Array.from({ length: 20 }, (_, i) => [`old ${i}`, { header: {}, buffer: new ArrayBuffer(5 * 2 ** 20) }]))"""
+    view = open_map("swift-2&thumbnails", script=many)
+    view.page.wait_for_function("window.__liveMapParts.size < 20")
+    kept = view.page.evaluate(
+        "[...window.__liveMapParts.entries()].map(([d, p]) => [d, p.buffer.byteLength])"
+    )
+    assert sum(size for _, size in kept) <= 64 * 2**20
+    names = [name for name, _ in kept]
+    assert "old 0" not in names and "old 19" in names  # the oldest went
+    assert len([name for name in names if not name.startswith("old")]) == 3  # and its own stayed

@@ -3,26 +3,12 @@
 // in the run in which the part is sent for the first time; a map that finds a part gone asks for it.
 // Bytes: the header's length (uint32, little-endian), the header (JSON with `digest`), the payload.
 
-const BUDGET = 64 * 2 ** 20; // bytes kept; the parts longest unused go first
-
-function keep(digest, part) {
-  const parts = (window.__liveMapParts ??= new Map());
-  parts.delete(digest);
-  parts.set(digest, part); // the newest is last
-  let total = 0;
-  for (const { buffer } of parts.values()) total += buffer.byteLength;
-  for (const [old, { buffer }] of parts) {
-    if (total <= BUDGET || old === digest) break;
-    parts.delete(old);
-    total -= buffer.byteLength;
-  }
-}
-
 export default function ({ data }) {
   if (!data) return;
   const length = new DataView(data.buffer, data.byteOffset, 4).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(data.subarray(4, 4 + length)));
-  if (window.__liveMapParts?.has(header.digest)) return;
-  keep(header.digest, { header, buffer: data.slice(4 + length).buffer });
+  const parts = (window.__liveMapParts ??= new Map());
+  if (parts.has(header.digest)) return;
+  parts.set(header.digest, { header, buffer: data.slice(4 + length).buffer });
   window.dispatchEvent(new Event("live-map-part"));
 }

@@ -10,6 +10,7 @@ const NEAR = 7; // pixels to a code that counts as on it
 const REST = 80; // milliseconds without movement before a heavy decoder decodes
 const PATIENCE = 4000; // milliseconds until a lost part is asked for again; each time twice as long
 const BEARABLE = 50; // milliseconds of a decode that a moving pointer can still be followed with
+const RETRY = 3000, PATIENCE = 30_000; // milliseconds until a lost part is asked for again, and one that is under way
 
 function makeMap(parent) {
   const panel = buildPanel(parent), view = makeView(3), tiles = makeTiles(panel.tiles, view);
@@ -31,7 +32,8 @@ function makeMap(parent) {
   const sent = []; // what Python was told: its echo must not move the pin back
   let decoder = null, codes = null, thumbnails = null, plane = null, stamps = [], ratio = 1;
   let pinned = null, current = null, hover = null, trail = [], near = -1, selected = null, chosen = -1;
-  let sync = () => {}, trigger = () => {}, serial = 0, frame = 0, rest = 0, slideRest = 0, name = "", again = 0, patience = PATIENCE;
+  let sync = () => {}, trigger = () => {}, serial = 0, frame = 0, rest = 0, slideRest = 0, name = "";
+  let asked = -Infinity, promised = 0, waiting = 0;
   let dirty = { tiles: true, marks: true, picture: true };
 
   const place = () => hover ?? plane.project(pinned);
@@ -286,8 +288,8 @@ function makeMap(parent) {
   /** Takes up the parts that are there; the rest follow with an event. */
   function takeParts() {
     const parts = Object.fromEntries(Object.entries(told.parts ?? {}).map(([kind, digest]) => [kind, carried(digest)]));
-    const ready = (kind) => !told.parts[kind] || opened[kind] === told.parts[kind] || parts[kind];
-    if (!told.parts || !ready("decoder") || !ready("codes")) return;
+    const lost = lostKinds();
+    if (!told.parts || lost.includes("decoder") || lost.includes("codes")) return;
     try {
       const before = decoder?.latentDim, codesBefore = codes;
       const changed = opened.decoder !== told.parts.decoder || opened.codes !== told.parts.codes;
@@ -298,27 +300,36 @@ function makeMap(parent) {
         codes.glideFrom(codesBefore); // from one snapshot of a training to the next
         schedule("marks");
       }
-      if (!ready("thumbnails")) return; // the map need not wait for them
+      if (lost.includes("thumbnails")) return; // the map need not wait for them
       if (opened.thumbnails !== told.parts.thumbnails) {
         thumbnails = parts.thumbnails ? openThumbnails(parts.thumbnails, () => schedule("picture")) : null;
       }
       opened.thumbnails = told.parts.thumbnails;
+      letGo();
     } catch (error) {
       panel.message.hidden = false;
       panel.message.textContent = `The map cannot show this model: ${error.message}`;
     }
   }
 
-  /** Parts that are not here and not on their way, although Python thinks so: a browser keeps only so many. */
-  function askForLost(coming = []) {
-    const lost = Object.entries(told.parts)
-      .filter(([kind, digest]) => digest && opened[kind] !== digest && !carried(digest))
-      .map(([, digest]) => digest);
-    const wanted = lost.filter((digest) => !coming.includes(digest));
-    if (wanted.length) trigger("missing", wanted);
-    clearTimeout(again);
-    patience = lost.length ? 2 * patience : PATIENCE;
-    if (lost.length) again = setTimeout(askForLost, patience); // another run may have cut short the one that was asked
+  /** What this map has yet to open and cannot find; what it has opened it needs no more. */
+  function lostKinds() {
+    return Object.entries(told.parts ?? {}).filter(([kind, digest]) => digest && opened[kind] !== digest && !carried(digest)).map(([kind]) => kind);
+  }
+
+  /** Parts that Python thinks are here, but are not: a browser keeps only so many, and what a run has sent is dropped when
+   *  the next one cuts it short. So it asks until they come; for those that are under way, only after a long while. */
+  function askForLost() {
+    clearTimeout(waiting);
+    const lost = lostKinds().map((kind) => told.parts[kind]), now = performance.now();
+    if (!lost.length) return;
+    const coming = lost.every((digest) => told.coming.includes(digest)) && asked < promised;
+    let wait = coming ? promised + PATIENCE - now : asked + RETRY - now;
+    if (wait <= 0) {
+      trigger("missing", lost);
+      [asked, wait] = [now, RETRY];
+    }
+    waiting = setTimeout(askForLost, wait);
   }
 
   function adopt(before) {
@@ -344,7 +355,8 @@ function makeMap(parent) {
     const z = data.z && JSON.stringify(data.z.map((value) => Math.fround(value)));
     const news = z && z !== told.pinned && !sent.includes(z);
     const units = JSON.stringify(data.units), replaned = told.units && units !== JSON.stringify(told.units);
-    Object.assign(told, { parts: Object.fromEntries(data.parts), units: data.units, z: data.z, pinned: z });
+    if (data.coming.length) promised = performance.now();
+    Object.assign(told, { parts: Object.fromEntries(data.parts), coming: data.coming, units: data.units, z: data.z, pinned: z });
     panel.root.style.setProperty("--lm-height", `${data.height}px`);
     if (name !== data.name) {
       name = data.name;
@@ -386,7 +398,7 @@ function makeMap(parent) {
     end() {
       observer.disconnect();
       window.removeEventListener("live-map-part", takeParts);
-      [rest, slideRest, again].forEach(clearTimeout);
+      [rest, slideRest, waiting].forEach(clearTimeout);
       cancelAnimationFrame(frame);
       tiles.end();
       if (window.__liveMap?.[name] === status) delete window.__liveMap[name];

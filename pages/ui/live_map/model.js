@@ -1,6 +1,7 @@
 // The large parts as the map uses them.
 
 const GLIDE = 700; // milliseconds that codes take to their new places
+const BUDGET = 64 * 2 ** 20; // bytes of parts that are kept for the next map
 
 /** What `carrier.js` has laid down under a digest, or null while it is on its way. What is used is kept longest. */
 function carried(digest) {
@@ -9,6 +10,18 @@ function carried(digest) {
   window.__liveMapParts.delete(digest);
   window.__liveMapParts.set(digest, part);
   return part;
+}
+
+/** Lets go of the parts longest unused. Only a map that has opened its own calls this: one may be larger than all we keep. */
+function letGo() {
+  const parts = window.__liveMapParts;
+  let total = 0;
+  for (const { buffer } of parts.values()) total += buffer.byteLength;
+  for (const [digest, { buffer }] of parts) {
+    if (total <= BUDGET) break;
+    parts.delete(digest);
+    total -= buffer.byteLength;
+  }
 }
 
 function openDecoder({ header, buffer }) {
