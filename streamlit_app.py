@@ -9,7 +9,7 @@ from pages.ui import figures
 from pages.ui.choose import ask_upload
 from pages.ui.frame import frame
 from pages.ui.maps import map_of, take_click
-from pages.ui.resources import Opened, codes_have_pictures, pictures_for
+from pages.ui.resources import Opened, Source, codes_have_pictures, pictures_for
 from pages.ui.subject import Subject, in_words, subject
 from vae_core import activations, heatmaps, latent, metrics
 
@@ -31,15 +31,15 @@ def main() -> None:
         inside(model, shown)
     with above:
         map_of(model, found, shown)
-        garment(model, shown)
+        garment(model, found, shown)
 
 
-def garment(model: Opened, shown: Subject) -> None:
+def garment(model: Opened, found: Source | None, shown: Subject) -> None:
     """Which clothes lie where the chosen one does."""
     st.markdown(f"**{in_words(shown.z)}** {'' if shown.decoded else f'z_mean of {shown.name}'}")
     if model.latents is None or len(model.latents.labels) <= NEIGHBOURS:
         return  # too few to say anything
-    itself = shown.index if codes_have_pictures(model, pictures_for(model)) else None
+    itself = shown.index if codes_have_pictures(model, found) else None
     nearest, distances = latent.nearest(model.latents.z_mean, shown.z[None], NEIGHBOURS + 1)
     others = nearest[0] != itself  # a test image is its own nearest
     nearest, distances = nearest[0][others][:NEIGHBOURS], distances[0][others][:NEIGHBOURS]

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui import state
 from pages.ui.models import Entry, default_model, list_models
-from pages.ui.resources import Opened, Source, open_model, pictures_for, source
+from pages.ui.resources import Opened, Source, fit, open_model, source, spare_collector
 from vae_core import datasets
 from vae_core.checkpoints import CheckpointError
 from vae_core.datasets import DataError
@@ -37,6 +37,7 @@ def frame(title: str, needs_model: bool = True) -> Opened | None:
     """
     st.set_page_config(title if title == "VAE Explorer" else f"{title} · VAE Explorer", "👕", layout="wide")
     st.html(STYLE)
+    spare_collector(title)
     entries = list_models()
     problems = state.take_url([entry.id for entry in entries])
     with st.sidebar:
@@ -72,7 +73,7 @@ def about(model: Opened, found: Source) -> str:
     if model.entry.state:
         trained += f", step {checkpoint.step:,} ({model.entry.state})"
     shown = f"Pictures: **{found.title}**."
-    if pictures_for(model) is None:
+    if not fit(found, model):
         shape = " × ".join(map(str, model.engine.image_shape))
         shown = (
             f"The pictures of {shape} it was trained on are not here: upload one, or look at decoded points."

@@ -6,6 +6,7 @@ Engines and arrays are shared by all sessions and never changed; keys are a fold
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,9 +33,20 @@ from vae_core.timeline import Frame, load_frame
 
 THUMB = 64  # pixels a side of a garment on the map: larger models are thinned to this
 
-# Streamlit collects garbage after every run; what the imports have left behind need not be looked through each time.
-gc.collect()
-gc.freeze()
+gc.freeze()  # what is imported by now: see `spare_collector`
+_runs: Counter[str] = Counter()
+
+
+def spare_collector(page: str) -> None:
+    """Take what imports have left behind out of the garbage collector's sight; every page calls this when a run begins.
+
+    Streamlit collects after every run, and looking through all modules each time takes longer than running a page. In its
+    second run a page has imported all it needs. Once a page, since what is frozen is never collected.
+    """
+    _runs[page] += 1
+    if _runs[page] == 2:
+        gc.collect()
+        gc.freeze()
 
 
 @dataclass(frozen=True)
@@ -138,7 +150,12 @@ def _source(folder: str) -> Source:
 def pictures_for(model: Opened) -> Source | None:
     """The test pictures, if they have the model's shape; else None: then there are only uploads and decoded points."""
     found = source()
-    return found if found.dataset.image_shape == model.engine.image_shape else None
+    return found if fit(found, model) else None
+
+
+def fit(found: Source, model: Opened) -> bool:
+    """Whether pictures have the model's shape."""
+    return found.dataset.image_shape == model.engine.image_shape
 
 
 def alike(model: Opened) -> list[Entry]:
