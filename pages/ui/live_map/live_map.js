@@ -8,7 +8,6 @@ const maps = new WeakMap();
 const THINNED = 2000; // codes over the garments at zoom 1: more hide them
 const NEAR = 7; // pixels to a code that counts as on it
 const REST = 80; // milliseconds without movement before a heavy decoder decodes
-const PATIENCE = 4000; // milliseconds until a lost part is asked for again; each time twice as long
 const BEARABLE = 50; // milliseconds of a decode that a moving pointer can still be followed with
 const RETRY = 3000, PATIENCE = 30_000; // milliseconds until a lost part is asked for again, and one that is under way
 
@@ -367,7 +366,7 @@ function makeMap(parent) {
     selected = zMean && { name: of, zMean: Float32Array.from(zMean), zLogVar: zLogVar && Float32Array.from(zLogVar) };
     if (selected && selected.name !== wasSelected) chosen = -1; // Python's choice is the newer one
     takeParts();
-    askForLost(data.coming);
+    askForLost();
     if (!decoder || !pinned) return;
     if (news && data.z.length === decoder.latentDim) setPinned(data.z);
     if (replaned && decoder.latentDim > 2) {
