@@ -3,6 +3,7 @@
 async with visit("http://127.0.0.1:8501") as visitor:
     await visitor.run()              # the page as it opens
     await visitor.pin([1.2, -0.4])   # seconds until the script has answered a click on the living map
+    await visitor.look(20)           # leave the page open: what ticks on it is asked for, as a browser does
 """
 
 from __future__ import annotations
@@ -26,17 +27,25 @@ TRIGGER = "$$STREAMLIT_INTERNAL_KEY_{}__events"  # the id under which a componen
 class Visitor:
     """One session."""
 
-    def __init__(self, socket: Any, query: str) -> None:
-        self.socket, self.query = socket, query
+    def __init__(self, socket: Any, query: str, page: str = "") -> None:
+        self.socket, self.query, self.name = socket, query, page
         self.page, self.map = "", ""
         self.received = 0  # bytes
         self.cached: set[str] = set()  # hashes of large messages that a browser would keep
         self.shown: list[str] = []  # texts of the last run
         self.trouble: list[str] = []
+        self.ticks: dict[
+            str, float
+        ] = {}  # fragments that run again by themselves, and every how many seconds
 
-    async def run(self, trigger: dict[str, Any] | None = None) -> float:
-        """Ask for a run of the script and read to its end; seconds until then."""
+    async def run(self, trigger: dict[str, Any] | None = None, fragment: str = "") -> float:
+        """Ask for a run of the script, or of one fragment, and read to its end; seconds until then."""
         message = BackMsg()
+        message.rerun_script.page_name = "" if self.page else self.name
+        message.rerun_script.fragment_id = fragment
+        message.rerun_script.is_auto_rerun = bool(fragment)
+        if not fragment:
+            self.ticks = {}
         message.rerun_script.query_string = self.query
         message.rerun_script.page_script_hash = self.page
         message.rerun_script.cached_message_hashes.extend(self.cached)
@@ -56,6 +65,8 @@ class Visitor:
                 self.cached.add(answer.hash)
             if kind == "new_session":
                 self.page = answer.new_session.page_script_hash
+            elif kind == "auto_rerun":
+                self.ticks[answer.auto_rerun.fragment_id] = answer.auto_rerun.interval
             elif kind == "delta" and answer.delta.WhichOneof("type") == "new_element":
                 self._notice(answer.delta.new_element)
             elif kind == "script_finished":
@@ -70,6 +81,22 @@ class Visitor:
             raise RuntimeError(f"a click at {z} was not answered: {self.trouble or self.shown}")
         return seconds
 
+    async def look(self, seconds: float) -> list[float]:
+        """Leave the page open for so long; seconds that each run of what ticks on it took. One fragment at most."""
+        times: list[float] = []
+        due = time.perf_counter()
+        end = due + seconds
+        while due < end:
+            if not self.ticks:
+                raise RuntimeError(f"nothing ticks on the page {self.name}?{self.query}: {self.trouble}")
+            ((fragment, interval),) = self.ticks.items()
+            due += interval
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            times.append(await self.run(fragment=fragment))
+            if self.trouble:
+                raise RuntimeError(f"the page {self.name} shows {self.trouble}")
+        return times
+
     def _notice(self, element: Any) -> None:
         kind = element.WhichOneof("type")
         if kind == "bidi_component" and element.bidi_component.id.endswith(f"-{MAP}"):
@@ -81,13 +108,13 @@ class Visitor:
 
 
 @asynccontextmanager
-async def visit(url: str, query: str = "") -> AsyncIterator[Visitor]:
-    """Open a session on the front page."""
+async def visit(url: str, query: str = "", page: str = "") -> AsyncIterator[Visitor]:
+    """Open a session on the front page, or on another."""
     address = url.replace("http", "ws", 1) + "/_stcore/stream"
     async with websockets.connect(
         address, subprotocols=[Subprotocol("streamlit")], max_size=None, ping_interval=None
     ) as socket:
-        yield Visitor(socket, query)
+        yield Visitor(socket, query, page)
 
 
 async def crowd(url: str, visitors: int, seconds: float) -> list[float]:

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,11 @@ COMPLAINT = re.compile(r"deprecat|Traceback|Error\b|missing ScriptRunContext|Ple
 
 
 class Server:
-    """`streamlit run` on a free port of this machine; its log is kept."""
+    """`streamlit run` on a free port of this machine; its log is kept. program: what runs instead of `-m streamlit`."""
 
-    def __init__(self, folder: Path, log: Path, script: str = "streamlit_app.py") -> None:
+    def __init__(
+        self, folder: Path, log: Path, script: str = "streamlit_app.py", program: Sequence[str] = ("-m", "streamlit")
+    ) -> None:  # fmt: skip
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -45,7 +47,7 @@ class Server:
         flags = ["--server.headless=true", f"--server.port={port}", "--server.address=127.0.0.1"]
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streamlit", "run", script, *flags],
+                [sys.executable, *program, "run", script, *flags],
                 cwd=ROOT, stdout=output, stderr=subprocess.STDOUT,
                 env={**os.environ, "VAE_EXPLORER_CHECKPOINTS": str(folder)},
             )  # fmt: skip
@@ -67,9 +69,11 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, log: Path, script: str = "streamlit_app.py") -> Iterator[Server]:
+def serving(
+    folder: Path, log: Path, script: str = "streamlit_app.py", program: Sequence[str] = ("-m", "streamlit")
+) -> Iterator[Server]:
     """A server that shows the models in `folder`, and ends."""
-    server = Server(folder, log, script)
+    server = Server(folder, log, script, program)
     try:
         server.wait()
         yield server
