@@ -62,7 +62,9 @@ def inside(model: Opened, shown: Subject) -> None:
     slots = st.columns(3)
     with slots[0]:
         st.markdown("**What the model sees**")
-        st.image(figures.enlarge(image), alt=f"The picture as the model sees it: {shown.name}")
+        st.image(
+            figures.enlarge(image), alt=f"The picture as the model sees it: {shown.name}", output_format="PNG"
+        )
         steps = (
             "" if shown.prepared is None else ": " + " → ".join(step.name for step in shown.prepared.steps)
         )
@@ -72,14 +74,19 @@ def inside(model: Opened, shown: Subject) -> None:
         )
     with slots[1]:
         st.markdown("**Reconstruction**")
-        st.image(figures.enlarge(rebuilt), alt="The model's reconstruction of the picture")
+        st.image(
+            figures.enlarge(rebuilt), alt="The model's reconstruction of the picture", output_format="PNG"
+        )
         st.caption(f"Decoded from z_mean. Of this one picture: MSE {mse:.4f}, SSIM {ssim:.2f}.")
         st.page_link("pages/reconstruction.py", label="Compare closely", icon=":material/compare:")
     with slots[2]:
         st.markdown(f"**Heatmap of {layer}**")
-        st.image(figures.enlarge(coloured), alt=f"Where {layer} responds, over the picture")
+        st.image(
+            figures.enlarge(coloured), alt=f"Where {layer} responds, over the picture", output_format="PNG"
+        )
         st.image(
             heatmaps.colour_bar(height=10, width=252, horizontal=True),
+            output_format="PNG",
             alt="The heatmap's colours, low to high",
         )
         st.caption(

@@ -106,16 +106,18 @@ def chosen_map(shown: Subject, one: Answer, drawn: Drawn, which: int, look: Look
     over = "the picture" if look.part == "encoder" else "the reconstruction"
     raw = drawn.raw[which][..., k]
     st.markdown(f"**{words[0].upper()}{words[1:]}** over {over}: {one.name}")
-    st.image(enlarged(drawn, which, below, look), alt=f"{words} over {over}, {one.name}")
+    st.image(enlarged(drawn, which, below, look), alt=f"{words} over {over}, {one.name}", output_format="PNG")
     colour_bar(drawn.colormap, float(drawn.low[k]), float(drawn.high[k]))
     st.caption(
         f"This map, of one picture: raw {number(raw.min())} to {number(raw.max())}, natively {raw.shape[0]} × {raw.shape[1]}"
         f"{', smoothed here, which looks more precise than it is' if look.smooth else ''}."
     )
     with st.container(horizontal=True):
-        st.image(enlarge(below, 112), caption=f"{over} alone", width=112, alt=f"{over} alone")
+        st.image(
+            enlarge(below, 112), caption=f"{over} alone", width=112, alt=f"{over} alone", output_format="PNG"
+        )
         alone = enlarged(drawn, which, below, look, alpha=1.0)
-        st.image(alone, caption="the map alone", width=112, alt=f"{words} alone")
+        st.image(alone, caption="the map alone", width=112, alt=f"{words} alone", output_format="PNG")
     if shown.decoded and look.part == "encoder":
         st.caption(
             "This picture is itself decoded from z: the encoder answers to the decoder's work, not to a photograph."

@@ -72,6 +72,15 @@ def test_nothing_is_unpickled(path: Path) -> None:
     assert "allow_pickle=True" not in path.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("path", PAGES, ids=named)
+def test_pictures_arrive_pixel_for_pixel(path: Path) -> None:
+    """Left to itself Streamlit sends arrays as JPEG, which smears the pixels and colours that are to be looked at."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "st.image":
+            words = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            assert words.get("output_format") == "'PNG'" and "alt" in words, f"{path}:{node.lineno}"
+
+
 def test_the_reader_of_imports_reads(tmp_path: Path) -> None:
     """The tests above would pass on anything if this one did not."""
     file = tmp_path / "module.py"

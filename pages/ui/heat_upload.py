@@ -25,7 +25,7 @@ def upload_steps(prepared: Prepared) -> None:
                 with st.container(width=STEP + 8, gap="small"):
                     image = thumbnail(step.image, STEP)
                     words = "Your picture as it came" if number == 0 else f"After the step {step.name}"
-                    st.image(image, alt=f"{words}: {step.note}", width=image.shape[1])
+                    st.image(image, alt=f"{words}: {step.note}", width=image.shape[1], output_format="PNG")
                     st.caption(f"**{'your picture' if number == 0 else step.name}**: {step.note}")
 
 

@@ -53,11 +53,13 @@ def pinned(model: Opened, shown: Subject) -> None:
     """The picture, large; beside an encoded one what the decoder makes of its z_mean."""
     st.subheader("Pinned", anchor=False)
     st.markdown(f"**{shown.name[0].upper()}{shown.name[1:]}**")
-    st.image(enlarge(shown.image, LARGE), alt=f"The pinned picture: {shown.name}")
+    st.image(enlarge(shown.image, LARGE), alt=f"The pinned picture: {shown.name}", output_format="PNG")
     if not shown.decoded:
         with st.container(horizontal=True, vertical_alignment="center"):
             rebuilt = model.engine.decode(shown.z[None])[0]
-            st.image(enlarge(rebuilt, 84), width=84, alt="The picture decoded from its z_mean")
+            st.image(
+                enlarge(rebuilt, 84), width=84, alt="The picture decoded from its z_mean", output_format="PNG"
+            )
             st.caption("What the decoder makes of its z_mean.", width="stretch")
 
 

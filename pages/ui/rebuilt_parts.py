@@ -29,7 +29,9 @@ def four(one: Rebuilt, name: str) -> None:
     for slot, (what, picture) in zip(pairs, compare.parts(one).items(), strict=True):
         with slot:
             st.markdown(f"**{what[0].upper()}{what[1:]}**")
-            st.image(enlarge(picture), alt=f"{what} of {name}, {one.model}", width="stretch")
+            st.image(
+                enlarge(picture), alt=f"{what} of {name}, {one.model}", width="stretch", output_format="PNG"
+            )
             if what == "signed error":
                 colour_bar(heatmaps.DIVERGING, -1, 1)
             elif what == "SSIM map":
@@ -106,7 +108,7 @@ def sixteen(rebuilt: Sequence[Rebuilt], names: Sequence[str], found: Source) -> 
                     last = min(first + BLOCK, len(names)) - 1
                     st.caption(f"**{what[0].upper()}{what[1:]}**{of}")
                     st.image(
-                        compare.strip(one, what, first, BLOCK), width="stretch",
+                        compare.strip(one, what, first, BLOCK), width="stretch", output_format="PNG",
                         alt=f"{what}, {one.model}: {', '.join(names[first : last + 1])}",
                     )  # fmt: skip
     left, right = st.columns(2)

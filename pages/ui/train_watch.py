@@ -226,7 +226,7 @@ def the_sheet(run: Run, step: int) -> None:
     except UNREADABLE as error:
         _cannot(step, error)
         return
-    st.image(sheet, width="stretch", alt=f"At step {step}: {'; '.join(rows)}")
+    st.image(sheet, width="stretch", alt=f"At step {step}: {'; '.join(rows)}", output_format="PNG")
     st.caption(f"At step {step:,}, from the top: {'; '.join(rows)}.")
 
 
