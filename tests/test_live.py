@@ -155,3 +155,14 @@ def test_smoothed() -> None:
     assert smoothed(noisy).std() < 0.5 * noisy.std()
     holed = np.array([1.0, np.nan, 1.0, np.nan, 1.0])
     np.testing.assert_allclose(smoothed(holed), 1.0)
+
+
+def test_what_a_page_asks_each_second_is_in_the_view(run: Run) -> None:
+    """Ten viewers who ask the files themselves would read them ten times as often."""
+    reader = LiveRun(run)
+    view = reader.view()
+    assert view.latent_dim == run.network().latent_dim
+    assert view.said("training", "epochs") == run.config()["training"]["epochs"]
+    assert view.said("training", "nothing") is None and view.said("nothing", "epochs") is None
+    run.ask(beta=2.5)
+    assert reader.view(fresh=True).control.beta == 2.5 and reader.view().version > view.version

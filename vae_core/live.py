@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 from scipy.signal import lfilter
 
+from vae_core.files import FileProblem
 from vae_core.health import Health, health
-from vae_core.runs import Run
+from vae_core.runs import Control, Run, RunError
 
 LOOK_SECONDS = 1.0
 KEPT_ROWS = 4096  # more are thinned to half
@@ -49,7 +50,8 @@ class View:
     steps: (n,) int64 of the reports, n <= `POINTS`. series: by name, the columns of `COLUMNS` without step and seconds.
     validation: step and val_* (m,). kl_per_unit: (latent_dim,) nats of the newest report, None before it. marks: (step,
     words) of events. snapshots: steps, oldest first. progress: 0..1. eta_seconds: None where unknown. images_per_second: of
-    the last moments, by the clock, None where unknown. version: rises whenever anything has changed.
+    the last moments, by the clock, None where unknown. config: config.json, {} before there is one. control: what was asked
+    of the trainer last. version: rises whenever anything has changed.
     """
 
     health: Health
@@ -69,6 +71,18 @@ class View:
     kl_per_unit: np.ndarray | None = None
     marks: tuple[tuple[int, str], ...] = ()
     snapshots: tuple[int, ...] = ()
+    config: dict[str, Any] = field(default_factory=dict)
+    control: Control = field(default_factory=Control)
+
+    def said(self, part: str, name: str) -> Any:
+        """A value of config.json, or None: a damaged file is no reason to show nothing."""
+        found = self.config.get(part)
+        return found.get(name) if isinstance(found, dict) else None
+
+    @property
+    def latent_dim(self) -> int:
+        """Of the model; 0 before it is known."""
+        return _whole(self.said("model", "latent_dim"))
 
 
 class LiveRun:
@@ -99,7 +113,7 @@ class LiveRun:
         self._every, self._skipped = 1, 0  # of the rows that come, every so many-th is kept
         self._clock: deque[tuple[float, int]] = deque(maxlen=12)  # (heartbeat, step) of the last looks
         self._newest: tuple[float, ...] | None = None
-        self._recipe: dict[str, int] | None = None
+        self._config: dict[str, Any] = {}
 
     def _look(self) -> View:
         how = health(self.run)
@@ -107,7 +121,9 @@ class LiveRun:
             return View(how, version=self._view.version + (self._view.health != how))
         self._read_rows()
         status = self.run.status()
-        recipe = self._batch_and_epochs()
+        self._config = self._config or self._read_config()  # written once, before the first step
+        recipe = self._config.get("training")
+        recipe = recipe if isinstance(recipe, dict) else {}
         step, total = _whole(status.get("step")), _whole(status.get("total_steps"))
         rate = self._rate(how.state, status, step)
         eta = status.get("eta_seconds")
@@ -120,16 +136,18 @@ class LiveRun:
             step=step,
             total_steps=total,
             epoch=float(status.get("epoch") or 0.0),
-            epochs=recipe["epochs"],
+            epochs=_whole(recipe.get("epochs")),
             progress=min(1.0, step / total) if total else 0.0,
             eta_seconds=float(eta) if isinstance(eta, (int, float)) else None,
-            images_per_second=rate * recipe["batch_size"] if rate else None,
+            images_per_second=rate * _whole(recipe.get("batch_size")) if rate else None,
             **self._figures(),
             snapshots=tuple(self.run.snapshots()),
+            config=self._config,
+            control=self.run.control(),
         )
         before = self._view
-        same = (before.health, before.step, before.snapshots, before.marks, len(before.steps)) == (
-            found.health, found.step, found.snapshots, found.marks, len(found.steps),
+        same = (before.health, before.step, before.snapshots, before.marks, len(before.steps), before.control) == (
+            found.health, found.step, found.snapshots, found.marks, len(found.steps), found.control,
         )  # fmt: skip
         return replace(found, version=before.version + (not same))
 
@@ -231,14 +249,11 @@ class LiveRun:
         (first, low), (last, high) = self._clock[0], self._clock[-1]
         return (high - low) / (last - first) if high > low else None
 
-    def _batch_and_epochs(self) -> dict[str, int]:
-        if self._recipe is None:
-            try:
-                training = self.run.config()["training"]
-                self._recipe = {name: int(training[name]) for name in ("batch_size", "epochs")}
-            except (ValueError, KeyError, TypeError, OSError):
-                return {"batch_size": 0, "epochs": 0}
-        return self._recipe
+    def _read_config(self) -> dict[str, Any]:
+        try:
+            return self.run.config()
+        except (RunError, FileProblem):
+            return {}
 
 
 def smoothed(values: np.ndarray) -> np.ndarray:

@@ -28,6 +28,8 @@ h1 { font-size: 2.2rem !important; }
 @media (max-width: 640px) { .st-key-map [data-testid="stPlotlyChart"] { aspect-ratio: 1 / 1.22; } }
 [data-testid="stSidebar"] [data-testid="stImageContainer"] img { border-radius: 2px; }
 </style>"""
+# a T-shirt; as an address, since for an emoji itself Streamlit compiles its catalogue of all of them
+ICON = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 100 100'><text y='.9em' font-size='90'>%F0%9F%91%95</text></svg>"
 
 
 def frame(title: str, needs_model: bool = True) -> Opened | None:
@@ -35,7 +37,7 @@ def frame(title: str, needs_model: bool = True) -> Opened | None:
 
     Call it first on every page. The page's own content comes below the title and the line about model and data.
     """
-    st.set_page_config(title if title == "VAE Explorer" else f"{title} · VAE Explorer", "👕", layout="wide")
+    st.set_page_config(title if title == "VAE Explorer" else f"{title} · VAE Explorer", ICON, layout="wide")
     st.html(STYLE)
     spare_collector(title)
     entries = list_models()

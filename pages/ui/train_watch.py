@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,9 @@ from vae_core.runs import ENDED, Run, RunError
 FLOOR = (
     188.28  # nats: the entropy of Fashion-MNIST's train pixels, the least binary cross-entropy there can be
 )
-TICK = 1.0  # seconds
+TICK, HURRY = 1.0, 0.4  # seconds between two looks; until the first point is there
+ANSWER = 0.6  # seconds that a click waits for the trainer's answer
+CLICKED = "train_clicked"  # in the session: look at the files now
 CHART = 215  # pixels: three of them stand beside the map
 UNREADABLE = (FileProblem, NetworkError, RunError, ValueError)  # what a damaged snapshot raises
 BADGES = {
@@ -43,17 +46,21 @@ def watch(run: Run) -> None:
         return
     first = live(run).view(fresh=True)
     active = first.health.state not in ENDED and first.health.state != "unreadable"
-    st.fragment(_life, run_every=TICK if active else None)(run, active)
+    hurry = active and not len(first.steps)
+    st.fragment(_life, run_every=(HURRY if hurry else TICK) if active else None)(run, active, hurry)
     if not active:
         after_its_end(run, first)
 
 
-def _life(run: Run, active: bool) -> None:
-    """All that moves. Each part has a place of its own: what comes and goes above must not take the map below it down."""
-    view = live(run).view()
+def _life(run: Run, active: bool, hurry: bool) -> None:
+    """All that moves; hurry: until the first point is there.
+
+    Each part has a place of its own: what comes and goes above must not take the map below it down.
+    """
+    view = live(run).view(fresh=hurry or st.session_state.pop(CLICKED, False))
     still = view.health.state not in ENDED and view.health.state != "unreadable"
-    if active and not still:
-        st.rerun(scope="app")  # once: what comes after its end is drawn, and the ticking stops
+    if (active and not still) or (hurry and len(view.steps)):
+        st.rerun(scope="app")  # once: what comes after its end is drawn, and the ticking stops or slows down
     top, dials, slider = (st.container() for _ in range(3))
     left, right = st.columns(2, gap="large")
     below = st.container()
@@ -72,15 +79,15 @@ def _life(run: Run, active: bool) -> None:
         slider.info("The first snapshot comes with the first batch.", icon=":material/hourglass:")
     if step is not None:
         with left:
-            the_map(run, step)
+            the_map(run, step, view.latent_dim)
         with right:
             the_sheet(run, step)
     if len(view.steps):
         with right:
-            losses(run, view, None if active else step)
+            losses(view, None if active else step)
         with below:
             pace_and_units(view)
-            say_what_is_drawn(_floor(run))
+            say_what_is_drawn(_floor(view))
 
 
 def _kept(run: Run) -> None:
@@ -90,7 +97,7 @@ def _kept(run: Run) -> None:
     step = _which(run, steps, active=False)
     left, right = st.columns(2, gap="large")
     with left:
-        the_map(run, step)
+        the_map(run, step, run.network().latent_dim)
     with right:
         the_sheet(run, step)
         found = timeline_curves(str(run.path))
@@ -147,29 +154,32 @@ def steer(run: Run, view: View) -> None:
     state = view.health.state
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if state == "paused":
-            _button("Continue", "play_arrow", "go_on", lambda: trainer.go_on(run))
+            _button(run, "Continue", "play_arrow", "go_on", lambda: trainer.go_on(run))
         else:
-            _button("Pause", "pause", "pause", lambda: trainer.pause(run), disabled=state != "running")
+            _button(run, "Pause", "pause", "pause", lambda: trainer.pause(run), disabled=state != "running")
         _button(
+            run,
             "One step",
             "skip_next",
             "one_step",
             lambda: trainer.step(run),
             disabled=state not in ("running", "paused"),
         )
-        _button("Stop", "stop", "stop", lambda: trainer.stop(run))
+        _button(run, "Stop", "stop", "stop", lambda: trainer.stop(run))
         if state == "waiting":
-            _button("Start now, beside the others", "fast_forward", "at_once", lambda: trainer.go_on(run))
+            _button(
+                run, "Start now, beside the others", "fast_forward", "at_once", lambda: trainer.go_on(run)
+            )
         if view.health.hangs:
-            _button("End it by force", "dangerous", "force", lambda: _forced(run))
+            _button(run, "End it by force", "dangerous", "force", lambda: _forced(run))
         if state in ("running", "paused"):
             with st.popover("Learning rate and beta", icon=":material/tune:"):
                 st.caption("From the next batch on; the charts mark where.")
                 st.number_input(
-                    "Learning rate (the schedule's peak)", 0.0, 1000.0, _asked(run, "learning_rate"), format="%.5f", key=f"dial_rate_{run.name}"
+                    "Learning rate (the schedule's peak)", 0.0, 1000.0, _asked(view, "learning_rate"), format="%.5f", key=f"dial_rate_{run.name}"
                 )  # fmt: skip
-                st.number_input("Beta", 0.0, 1e6, _asked(run, "beta"), key=f"dial_beta_{run.name}")
-                _button("Apply", "check", "apply_dials", lambda: _turn(run))
+                st.number_input("Beta", 0.0, 1e6, _asked(view, "beta"), key=f"dial_beta_{run.name}")
+                _button(run, "Apply", "check", "apply_dials", lambda: _turn(run), answer=False)
     st.caption(
         "It goes on when you close this page or stop the server; only Stop, here or in a terminal, ends it."
     )
@@ -181,33 +191,52 @@ def _turn(run: Run) -> None:
     trainer.turn_dials(run, learning_rate=rate, beta=beta)
 
 
-def _asked(run: Run, name: str) -> float:
+def _asked(view: View, name: str) -> float:
     """What a dial stands at: what was asked for last, else what the run began with."""
-    asked = getattr(run.control(), name)
-    try:
-        return float(asked if asked is not None else run.config()["training"][name])
-    except (RunError, FileProblem, KeyError, TypeError):
-        return 1.0 if name == "beta" else 1e-3
+    found = getattr(view.control, name)
+    found = view.said("training", name) if found is None else found
+    return float(found) if isinstance(found, int | float) else 1.0 if name == "beta" else 1e-3
 
 
 def _forced(run: Run) -> None:
     st.session_state["train_error"] = trainer.end(run)
 
 
-def _button(words: str, icon: str, key: str, act: Callable[[], None], disabled: bool = False) -> None:
-    st.button(words, icon=f":material/{icon}:", key=key, on_click=_do, args=(act,), disabled=disabled)
+def _button(
+    run: Run,
+    words: str,
+    icon: str,
+    key: str,
+    act: Callable[[], None],
+    disabled: bool = False,
+    answer: bool = True,
+) -> None:
+    st.button(
+        words, icon=f":material/{icon}:", key=key, on_click=_do, args=(run, act, answer), disabled=disabled
+    )
 
 
-def _do(act: Callable[[], None]) -> None:
+def _do(run: Run, act: Callable[[], None], answer: bool) -> None:
+    """Ask, and give the trainer a moment to answer, so that the page shows it at once."""
+    before = run.status()
     try:
         act()
     except (RunError, ValueError) as error:
         st.toast(str(error), icon=":material/error:")
+        return
+    st.session_state[CLICKED] = True
+    watched = ("state", "step") if before.get("state") == "paused" else ("state",)
+    end = time.monotonic() + ANSWER
+    while answer and time.monotonic() < end:
+        now = run.status()
+        if any(now.get(key) != before.get(key) for key in watched):
+            return
+        time.sleep(0.02)
 
 
-def the_map(run: Run, step: int) -> None:
+def the_map(run: Run, step: int, latent_dim: int) -> None:
     """The living map as it was at a step; hovering decodes with the decoder of that moment."""
-    if run.network().latent_dim < 2:
+    if latent_dim == 1:
         st.caption("One latent unit has no map.")
         return
     try:
@@ -256,9 +285,9 @@ def _which(run: Run, steps: list[int], active: bool) -> int:
     )
 
 
-def losses(run: Run, view: View, shown: int | None) -> None:
+def losses(view: View, shown: int | None) -> None:
     """The three losses: in place, once a second. shown: the step that the timeline stands at."""
-    floor = _floor(run)
+    floor = _floor(view)
     marks = [*view.marks, *([] if shown is None or shown == view.snapshots[-1] else [(shown, "shown")])]
     for name in ("loss", "reconstruction_loss", "kl_loss"):
         series, val = view.series[name], view.validation
@@ -298,10 +327,6 @@ def say_what_is_drawn(floor: float | None) -> None:
     )  # fmt: skip
 
 
-def _floor(run: Run) -> float | None:
-    try:
-        config = run.config()
-        known = config["dataset"]["checksum"] == CHECKSUM and config["model"]["likelihood"] == "bernoulli"
-    except (RunError, FileProblem, KeyError, TypeError):
-        return None
-    return FLOOR if known else None
+def _floor(view: View) -> float | None:
+    known = view.said("dataset", "checksum") == CHECKSUM
+    return FLOOR if known and view.said("model", "likelihood") == "bernoulli" else None
