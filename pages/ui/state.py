@@ -53,10 +53,7 @@ def selection() -> Selection:
 def choose(chosen: Selection) -> None:
     """Make this the choice on every page, and write it to the URL (an upload does not fit into one)."""
     st.session_state["selection"] = chosen
-    write_url(
-        image=None if chosen.index is None else str(chosen.index),
-        latent=None if chosen.z is None else ",".join(f"{value:.4g}" for value in chosen.z),
-    )
+    write_url(**_in_url(chosen))
 
 
 def choose_image(index: int) -> None:
@@ -81,27 +78,26 @@ def choose_model(model_id: str) -> None:
 
 
 def write_url(**values: str | None) -> None:
-    """Set parameters of the URL, or with None take them away; remembered, so that `news` tells a link from an echo."""
-    written = st.session_state.setdefault("url", {})
-    for name, value in values.items():
-        written[name] = value
-        if value is None:
-            st.query_params.pop(name, None)
-        elif st.query_params.get(name) != value:
-            st.query_params[name] = value
+    """Set parameters of the URL, or with None take them away; remembered, so that `news` tells a link from an echo.
+
+    All in one message: the browser makes a step of its history of each, and one choice is one press of the back button.
+    """
+    st.session_state.setdefault("url", {}).update(values)
+    if any(_asked(name) != value for name, value in values.items()):
+        # an empty list goes into no URL; deleting would be a message by itself
+        st.query_params.update({name: [] if value is None else [value] for name, value in values.items()})
 
 
 def news() -> dict[str, str]:
     """Parameters that came with the URL and are not what this session last wrote there."""
     written = st.session_state.get("url", {})
-    asked = {name: st.query_params[name] for name in ("model", "image", "latent") if name in st.query_params}
-    return {name: value for name, value in asked.items() if value != written.get(name)}
+    asked = {name: _asked(name) for name in ("model", "image", "latent")}
+    return {name: value for name, value in asked.items() if value is not None and value != written.get(name)}
 
 
 def show_in_url() -> None:
     """Write the choice to the URL of this page: the menu's links carry nothing, the session does."""
-    write_url(model=chosen_model())
-    choose(selection())
+    write_url(model=chosen_model(), **_in_url(selection()))
 
 
 def take_url(known: list[str]) -> list[str]:
@@ -123,7 +119,7 @@ def take_url(known: list[str]) -> list[str]:
         if z is None:
             problems.append(
                 f"The link asks for the point latent={_short(asked['latent'])}; that should be numbers between "
-                f"-{FAR:g} and {FAR:g}, one per latent unit, like latent=0.5,-1.25. It is ignored."
+                f"−{FAR:g} and {FAR:g}, one per latent unit, like latent=0.5,-1.25. It is ignored."
             )
         else:
             st.session_state["selection"] = Selection(z=z)
@@ -137,6 +133,19 @@ def take_url(known: list[str]) -> list[str]:
             )
     show_in_url()
     return problems
+
+
+def _asked(name: str) -> str | None:
+    """A parameter of the URL as it is now."""
+    values = st.query_params.get_all(name)
+    return values[-1] if values else None
+
+
+def _in_url(chosen: Selection) -> dict[str, str | None]:
+    return {
+        "image": None if chosen.index is None else str(chosen.index),
+        "latent": None if chosen.z is None else ",".join(f"{value:.4g}" for value in chosen.z),
+    }
 
 
 def _point(text: str) -> tuple[float, ...] | None:

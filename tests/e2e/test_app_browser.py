@@ -150,3 +150,16 @@ def test_it_fits(open_page: Any, width: int, scheme: str) -> None:
         "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
     )
     assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 18, 26)"}[scheme]
+
+
+def test_the_back_button_undoes_one_choice_a_press(open_page: Any) -> None:
+    page = open_page(query="/?model=fashion-2d&image=7")
+    page.wait_for_function(f"() => {LIVING}?.ready", timeout=20_000)
+    start, steps = page.url, page.evaluate("history.length")
+    pin(page, 0.92, 0.06)  # a corner without codes: the image becomes a point
+    page.wait_for_function("() => location.search.includes('latent=') && !location.search.includes('image=')")
+    assert page.evaluate("history.length") == steps + 1
+    page.go_back()
+    page.get_by_text("z_mean of test image 7 (").first.wait_for(timeout=20_000)
+    settle(page)
+    assert page.url == start
