@@ -14,6 +14,10 @@ from pages.ui.subject import Subject, in_words, subject
 from vae_core import activations, heatmaps, latent, metrics
 
 NEIGHBOURS = 15
+INTRODUCTION = (
+    "A variational autoencoder (VAE) has learned to say each picture in a few numbers, called z, and to draw it again from "
+    "them. The map is the space of those numbers: every position is a garment, and every dot is where a test image lies."
+)
 
 
 def main() -> None:
@@ -21,6 +25,7 @@ def main() -> None:
     model = frame("VAE Explorer")
     if model is None:
         return
+    st.markdown(INTRODUCTION)
     found = pictures_for(model)
     take_click(model, found)
     above, below = st.container(), st.container()
@@ -77,7 +82,11 @@ def inside(model: Opened, shown: Subject) -> None:
         st.image(
             figures.enlarge(rebuilt), alt="The model's reconstruction of the picture", output_format="PNG"
         )
-        st.caption(f"Decoded from z_mean. Of this one picture: MSE {mse:.4f}, SSIM {ssim:.2f}.")
+        if shown.decoded:
+            words = "Encoded and decoded once more. The picture is the decoder's own, so this is no test of the model"
+        else:
+            words = "Decoded from z_mean"
+        st.caption(f"{words}. Of this one picture: MSE {mse:.4f}, SSIM {ssim:.2f}.")
         st.page_link("pages/reconstruction.py", label="Compare closely", icon=":material/compare:")
     with slots[2]:
         st.markdown(f"**Heatmap of {layer}**")
@@ -90,7 +99,7 @@ def inside(model: Opened, shown: Subject) -> None:
             alt="The heatmap's colours, low to high",
         )
         st.caption(
-            f"{found.low:.3g} (left) to {found.high:.3g} (right): mean of {channels} channels, natively {height} × {width}. "
+            f"{found.low:.3g} (left) to {found.high:.3g} (right): mean of {channels} channels, natively {height}\u00a0×\u00a0{width}. "
             "A strong response is not importance."
         )
         st.page_link("pages/heatmaps.py", label="Every layer and channel", icon=":material/blur_on:")

@@ -83,7 +83,7 @@ def one_layer(model: Opened, pictures: Sequence[Subject], answers: Sequence[Answ
         with small:
             height, width = drawn.raw[which].shape[:2]
             which_ones = f"all {channels} channels" if channels > 1 else "its only channel"
-            st.markdown(f"**{look.layer}: {which_ones}**, natively {height} × {width}")
+            st.markdown(f"**{look.layer}: {which_ones}**, natively {height}\u00a0×\u00a0{width}")
             mosaic(
                 tiles(drawn, which, ids, look.smooth), [channel_tile(drawn, which, channel) for channel in ids], MOSAICS[which],
                 label=f"Channels of {look.layer} for {pictures[which].name}", chosen=look.channel, size=84 if channels <= 16 else 70 if channels <= 32 else 56,
@@ -109,7 +109,7 @@ def chosen_map(shown: Subject, one: Answer, drawn: Drawn, which: int, look: Look
     st.image(enlarged(drawn, which, below, look), alt=f"{words} over {over}, {one.name}", output_format="PNG")
     colour_bar(drawn.colormap, float(drawn.low[k]), float(drawn.high[k]))
     st.caption(
-        f"This map, of one picture: raw {number(raw.min())} to {number(raw.max())}, natively {raw.shape[0]} × {raw.shape[1]}"
+        f"This map, of one picture: raw {number(raw.min())} to {number(raw.max())}, natively {raw.shape[0]}\u00a0×\u00a0{raw.shape[1]}"
         f"{', smoothed here, which looks more precise than it is' if look.smooth else ''}."
     )
     with st.container(horizontal=True):

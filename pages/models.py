@@ -141,7 +141,7 @@ def choose(entries: dict[str, Entry], good: dict[str, Facts]) -> tuple[Entry, Fa
         f"{network.parameters():,} parameters in {len(network.encoder.walk()) + len(network.decoder.walk())} layers; "
         f"{network.encoder.multiply_adds() / 1e6:.1f} million multiply-adds to encode a picture, "
         f"{network.decoder.multiply_adds() / 1e6:.1f} million to decode one; {facts.size / 1e6:.1f} MB on disk; "
-        f"pictures of {' × '.join(map(str, network.image_shape))}, {network.likelihood} likelihood; trained on "
+        f"pictures of {' × '.join(map(str, network.image_shape))}, {network.likelihood.capitalize()} likelihood; trained on "
         f"{plain(facts.data_name)}{_how_long(facts)}."
     )
     return entries[shown], facts

@@ -84,11 +84,20 @@ def test_cold(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
     assert (
         "trained on **drawn clothes**. Pictures: **drawn clothes test, 60 images**." in shown
     )  # always there
-    assert "Move over the map: each position becomes a garment" in shown
-    assert "The ellipse is the posterior of test image 0 (" in shown and "z_mean of test image 0 (" in shown
+    assert "Move over the map (on a touch screen, drag): each position becomes a garment" in shown
+    assert "The ellipses are the posterior of test image 0 (" in shown and "z_mean of test image 0 (" in shown
     for title in ("**What the model sees**", "**Reconstruction**", "**Heatmap of conv_2**"):
         assert title in shown
     assert "200 of the 200 codes" in words(plain(at))
+
+
+def test_a_decoded_picture_is_no_test_of_the_model(
+    app: Callable[[Path], AppTest], tiny_checkpoint: Path
+) -> None:
+    assert "the decoder's own" not in words(app(tiny_checkpoint.parent))
+    at = app(tiny_checkpoint.parent)
+    at.session_state["living"] = {"pinned": {"z": [0.5, -1.0], "index": None, "serial": 1}}
+    assert "The picture is the decoder's own, so this is no test of the model." in words(at.run())
 
 
 def test_what_is_nearest_is_said(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
@@ -215,7 +224,7 @@ def test_an_upload_is_rebuilt(app: Callable[[Path], AppTest], tiny_checkpoint: P
     for expected in (
         "your picture: opened → grey → cropped → resized",
         "MSE 0.",
-        "The ellipse is the posterior of your picture",
+        "The ellipses are the posterior of your picture",
     ):
         assert expected in shown
     assert "mean of 64 channels, natively 7 × 7" in shown and problems(at) == []

@@ -54,7 +54,7 @@ def words(at: AppTest) -> str:
     assert not at.exception
     return "\n".join(
         element.value for element in [*at.markdown, *at.caption, *at.info, *at.warning, *at.error]
-    )
+    ).replace("\xa0", " ")
 
 
 def png(array: np.ndarray) -> bytes:

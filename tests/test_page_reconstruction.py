@@ -234,7 +234,7 @@ def test_scores_beside_the_model_are_taken(show: Callable[..., AppTest], tmp_pat
 
 def strip_numbers(at: AppTest) -> list[int]:
     """Which test images the table below the strip tells of."""
-    return [int(name.split()[2]) for name in at.dataframe[0].value["picture"]]
+    return [int(name.split()[2]) for name in at.dataframe[0].value["Picture"]]
 
 
 def test_a_strip(show: Callable[..., AppTest], models: Path) -> None:
@@ -243,6 +243,7 @@ def test_a_strip(show: Callable[..., AppTest], models: Path) -> None:
     assert strip_numbers(at) == [*range(50, 60), *range(6)]
     assert len(at.image) == 2 * len(COLUMNS)
     assert "Of 16 images of drawn clothes test, 60 images, decoded from z_mean" in words(at)
+    assert "BCE and −ELBO of one sample of z (seed 0)" in words(at)  # by the names of the table's columns
     ranked = order(models / "fashion-2d", "mse")
     for which, expected in (("Best", ranked[:16]), ("Worst", ranked[::-1][:16])):
         at.segmented_control(key="strip_of").set_value(which).run()
@@ -459,6 +460,7 @@ def test_the_csv(rebuilt: Rebuilt) -> None:
     rows = list(csv.DictReader(io.StringIO(compare.csv_text([rebuilt, rebuilt], ["a", "b, c", "d"]))))
     assert [row["picture"] for row in rows] == ["a", "a", "b, c", "b, c", "d", "d"]
     assert list(rows[0]) == ["picture", "model", *FIGURES, "method"]
+    assert "reconstruction_loss and negative_elbo of one sample" in rows[0]["method"]  # by its columns' names
     assert float(rows[2]["mse"]) == pytest.approx(rebuilt.scores.mse[1], rel=1e-5)
     assert "one sample of z (seed 0)" in rows[0]["method"]
 

@@ -292,7 +292,7 @@ JPEG = packed(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64)
         (b"", "0 bytes"),
         (
             b"just some text, whatever its name",
-            r"no picture that can be read \(they begin with b'just som'\)",
+            r"no picture that can be read \(they begin with 'just som'\)",
         ),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG drawing.*PNG"),
         (b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- hi -->\n<svg/>", "SVG drawing"),

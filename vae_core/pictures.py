@@ -55,7 +55,7 @@ def open_picture(data: bytes | Path) -> Image.Image:
         ) from error
     except Exception as error:  # each reader raises its own kinds for damaged headers
         raise PictureError(
-            f"these {len(data):,} bytes are no picture that can be read (they begin with {data[:8]!r}). "
+            f"these {len(data):,} bytes are no picture that can be read (they begin with {repr(data[:8])[1:]}). "
             "Use PNG, JPEG, WebP, GIF, BMP or TIFF."
         ) from error
     if image.width * image.height > MEGAPIXELS * 1_000_000:

@@ -131,7 +131,7 @@ def table(found: Sequence[Rebuilt], i: int = 0) -> list[dict[str, str]]:
     }
     return [
         {
-            "figure": called(name, "gaussian" if gaussian else "bernoulli"),
+            "Figure": called(name, "gaussian" if gaussian else "bernoulli"),
             # neither a name nor a figure is broken over two lines
             **{
                 one.model.replace("-", "‑"): shown(name, float(getattr(one.scores, name)[i])).replace(
@@ -139,7 +139,7 @@ def table(found: Sequence[Rebuilt], i: int = 0) -> list[dict[str, str]]:
                 )
                 for one in found
             },
-            "how": method,
+            "Method": method,
         }
         for name, method in methods.items()
     ]
@@ -233,15 +233,16 @@ def csv_text(found: Sequence[Rebuilt], names: Sequence[str]) -> str:
     for i, name in enumerate(names):
         for one in found:
             values = [f"{getattr(one.scores, key)[i]:.6g}" for key in FIGURES]
-            writer.writerow([name, one.model, *values, method(one)])
+            writer.writerow([name, one.model, *values, method(one, in_file=True)])
     return buffer.getvalue()
 
 
-def method(one: Rebuilt) -> str:
-    """In one sentence what the figures are of."""
+def method(one: Rebuilt, in_file: bool = False) -> str:
+    """In one sentence what the figures are of, by their names on the page, or in a file by those of its columns."""
+    likely, elbo, kl = (key if in_file else called(key, one.likelihood) for key in (*ONE_SAMPLE, "kl_loss"))
     if one.sampled:
-        return f"every figure of {one.way}; likelihoods in nats, beta = 1"
-    return f"MSE, PSNR and SSIM from z_mean; reconstruction_loss and negative_elbo of one sample of z (seed {one.seed}), in nats, beta = 1"
+        return f"every figure of {one.way}; PSNR in dB, {likely}, {kl} and {elbo} in nats, beta = 1"
+    return f"MSE, PSNR (dB) and SSIM from z_mean; {likely} and {elbo} of one sample of z (seed {one.seed}), in nats like {kl}, beta = 1"
 
 
 def _plain(words: str) -> str:

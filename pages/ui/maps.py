@@ -58,8 +58,13 @@ def _living(model: Opened, found: Source | None, shown: Subject, height: int) ->
     posterior = None if shown.z_log_var is None else Selected(shown.name, shown.z, shown.z_log_var)
     live_map(living(model, found), LIVING, z=shown.z, selected=posterior, height=height)
     st.caption(
-        "Move over the map: each position becomes a garment, decoded in your browser. A click pins it; arrow keys move, the "
-        f"wheel zooms.{'' if posterior is None else f' The ellipse is the posterior of {shown.name}, at true scale.'}"
+        "Move over the map (on a touch screen, drag): each position becomes a garment, decoded in your browser. A click pins "
+        "it; arrow keys move, the wheel zooms."
+        + (
+            ""
+            if posterior is None
+            else f" The ellipses are the posterior of {shown.name} at one and two sigma, to scale."
+        )
     )
 
 

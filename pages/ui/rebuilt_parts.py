@@ -117,7 +117,7 @@ def sixteen(rebuilt: Sequence[Rebuilt], names: Sequence[str], found: Source) -> 
         st.caption("Signed error: reconstruction − original, red is too bright, blue too dark")
     with right:
         colour_bar(compare.SIMILARITY, 0, 1)
-        st.caption(f"SSIM map: 1 is alike, 0 unlike. {metrics.SSIM_METHOD}")
+        st.caption(f"SSIM map: 1 is alike, 0 unlike. {metrics.SSIM_METHOD.replace(' x ', ' × ')}")
     columns = {
         f"{compare.called(key, one.likelihood)}{f', {one.model}' if len(rebuilt) > 1 else ''}": (one, key)
         for key in FIGURES
@@ -125,9 +125,9 @@ def sixteen(rebuilt: Sequence[Rebuilt], names: Sequence[str], found: Source) -> 
     }
     digits = {name: f"%.{FIGURES[key][2]}f" for name, (_, key) in columns.items()}
     st.dataframe(
-        {"picture": list(names)} | {name: getattr(one.scores, key) for name, (one, key) in columns.items()},
+        {"Picture": list(names)} | {name: getattr(one.scores, key) for name, (one, key) in columns.items()},
         hide_index=True,
-        column_config={"picture": st.column_config.TextColumn(pinned=True)}
+        column_config={"Picture": st.column_config.TextColumn(pinned=True)}
         | {name: st.column_config.NumberColumn(format=form) for name, form in digits.items()},
     )
     st.caption(f"Of {len(names)} images of {found.title}, decoded from {rebuilt[0].way}: {compare.method(rebuilt[0])}.")  # fmt: skip
