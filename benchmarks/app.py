@@ -3,7 +3,8 @@
     python benchmarks/app.py [--visitors 20] [--seconds 20] [--only cold,clicks,hover,upload,memory,crowd]
 
 Everything runs here: a fresh server for each cold page, headless Chromium, and visitors that speak Streamlit's protocol
-without a browser. The first paint is compared with that of an empty Streamlit app in the same run. Needs what the browser
+without a browser. Cold is a server that has shown nothing yet, of an app that was started before (its byte code is there).
+The first paint is compared with that of an empty Streamlit app in the same run. Needs what the browser
 tests need. Trust it only on an idle machine.
 """
 
@@ -171,6 +172,8 @@ def main() -> int:
     path = chromium.find()
     if path is None:
         raise SystemExit(chromium.HOW)
+    # Where this is set Python compiles all of the app's modules at every start, which it does elsewhere at the first one only.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     good = True
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:

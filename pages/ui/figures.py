@@ -8,10 +8,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import numpy as np
-import plotly.graph_objects as go
 from PIL import Image
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 # Ten colours at least 29 CIELAB units apart for full colour vision and each dichromacy (Machado, Oliveira & Fernandes
 # 2009), and at 3.2 : 1 or better on black, where the garments lie. A test measures both.
@@ -53,6 +56,8 @@ def map_figure(
     background: (h, w, 3) uint8, SIDE × SIDE garments decoded over -extent..extent, each centred on its z.
     codes: (n, 2) float32 of the points to draw, labels (n,). shown: (2,) z of what the page shows, marked by a star.
     """
+    import plotly.graph_objects as go  # here, since few pages draw with it
+
     figure = go.Figure()
     for label, name in enumerate(classes):
         chosen = codes[labels == label]

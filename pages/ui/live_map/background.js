@@ -2,8 +2,8 @@
 
 /** ask(tag, z) queues a decode, whose result comes as onImage(tag, image); clear() forgets what is not begun yet. */
 function makeBackground(description, buffer, onImage) {
-  const BATCH = 8;
-  let queue = [], busy = 0, ended = false, worker = null, decode = null, url = null, serial = 0, cost = 0;
+  const BATCH = 8, HEAD_START = 300; // milliseconds that the rest of a page which just opens may have the cores
+  let queue = [], busy = 0, ended = false, begun = false, worker = null, decode = null, url = null, serial = 0, cost = 0;
 
   function done(batch, images) {
     busy--;
@@ -62,7 +62,10 @@ function makeBackground(description, buffer, onImage) {
     ask(tag, z) {
       queue.push({ tag, z: Float32Array.from(z) });
     },
-    start: next,
+    start() {
+      setTimeout(next, begun ? 0 : HEAD_START);
+      begun = true;
+    },
     clear() {
       queue = [];
       serial++;
