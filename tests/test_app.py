@@ -18,6 +18,7 @@ from tiny_models import save_checkpoint
 
 from pages.ui import figures
 from pages.ui.state import Selection
+from pages.ui.subject import in_words
 from vae_core import checkpoints, datasets, fashion
 from vae_core.config import ModelConfig
 from vae_core.runs import Run
@@ -110,12 +111,12 @@ def test_a_click_on_the_living_map_is_the_choice(
 ) -> None:
     at = app(tiny_checkpoint.parent)
     shown = words(pin(at, [1.25, -0.5], None, 1))
-    assert "**z = (1.25, -0.50)**" in shown and chosen(at) == Selection(z=(1.25, -0.5))
+    assert "**z = (1.25, −0.50)**" in shown and chosen(at) == Selection(z=(1.25, -0.5))
     assert (
-        "decoded from z = (1.25, -0.50)" in shown and "The ellipse" not in shown
+        "decoded from z = (1.25, −0.50)" in shown and "The ellipse" not in shown
     )  # a point has no posterior
     assert at.query_params["latent"] == "1.25,-0.5"
-    assert "**z = (1.25, -0.50)**" in words(plain(at))  # the other map shows the same point
+    assert "**z = (1.25, −0.50)**" in words(plain(at))  # the other map shows the same point
 
 
 def test_the_newest_choice_wins(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
@@ -213,9 +214,9 @@ def test_a_click_decodes_and_deselecting_keeps_it(
 ) -> None:
     at = plain(app(tiny_checkpoint.parent))
     before = at.image[0].value
-    assert "**z = (1.50, -0.75)**" in words(click(at, (1.5, -0.75)))
+    assert "**z = (1.50, −0.75)**" in words(click(at, (1.5, -0.75)))
     assert at.image[0].value != before
-    assert "**z = (1.50, -0.75)**" in words(click(at))
+    assert "**z = (1.50, −0.75)**" in words(click(at))
 
 
 def test_an_upload_is_rebuilt(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
@@ -317,3 +318,8 @@ def test_enlarged_pixels_are_whole(shape: tuple[int, ...]) -> None:
     times = large.shape[1] // shape[1]
     assert large.dtype == np.uint8 and large.shape[:2] == (times * shape[0], times * shape[1])
     assert np.array_equal(large[::times, ::times], np.round(255 * image).astype(np.uint8).squeeze())
+
+
+def test_a_point_in_words_has_a_true_minus_and_no_minus_zero() -> None:
+    assert in_words(np.array([-1.25, -0.001, 0.5], np.float32)) == "z = (−1.25, 0.00, 0.50)"
+    assert in_words(np.arange(5, dtype=np.float32)) == "z = (0.00, 1.00, 2.00, 3.00, …)"

@@ -86,7 +86,7 @@ def test_a_link_is_taken_up(two: Path) -> None:
 def test_a_link_to_a_point(two: Path) -> None:
     at = visit(latent="0.5,-1.25")
     assert problems(at) == [] and chosen(at) == Selection(z=(0.5, -1.25))
-    assert "z = (0.50, -1.25)" in words(at)
+    assert "z = (0.50, −1.25)" in words(at)
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ def test_pin_one_and_choose_another(page: Open, tiny_checkpoint: Path) -> None:
     at.session_state["selection"] = Selection(index=4)
     shown = words(at.run())
     assert "over the picture: test image 4" in shown
-    assert "over the picture: decoded from z = (0.50, -0.50)" in shown
+    assert "over the picture: decoded from z = (0.50, −0.50)" in shown
     assert "answers to the decoder's work" in shown
 
 

@@ -166,7 +166,7 @@ def test_clicks_jump(show: Callable[..., AppTest], tiny_checkpoint: Path) -> Non
     assert sent(at, CENTRES)["chosen"] == str(classes[3])
     click(at, ROWS, [1.2, -0.6])
     assert chosen(at) == Selection(z=(1.2, -0.6)) and at.query_params["latent"] == "1.2,-0.6"
-    assert "**Decoded from z = (1.20, -0.60)**" in words(at)
+    assert "**Decoded from z = (1.20, −0.60)**" in words(at)
 
 
 @pytest.mark.parametrize(

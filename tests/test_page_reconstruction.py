@@ -154,7 +154,7 @@ def test_an_upload(show: Callable[..., AppTest], models: Path) -> None:
 
 def test_a_decoded_point(show: Callable[..., AppTest], models: Path) -> None:
     at = show(models, latent="0.5,-1.25")
-    assert title(at) == "Decoded from z = (0.50, -1.25)"
+    assert title(at) == "Decoded from z = (0.50, −1.25)"
     assert "This picture is itself decoded from z" in words(at)
 
 

@@ -26,7 +26,7 @@ h1 { font-size: 2.2rem !important; }
 .st-key-map { max-width: 720px; }
 .st-key-map [data-testid="stPlotlyChart"] { aspect-ratio: 1 / 1.1; height: auto !important; }
 @media (max-width: 640px) { .st-key-map [data-testid="stPlotlyChart"] { aspect-ratio: 1 / 1.22; } }
-[data-testid="stTable"] td:last-child p { min-width: 8rem; overflow-wrap: anywhere; }
+[data-testid="stTable"] td:last-child p { min-width: 7rem; overflow-wrap: anywhere; }
 [data-testid="stSidebar"] [data-testid="stImageContainer"] img { border-radius: 2px; }
 </style>"""
 # a T-shirt; as an address, since for an emoji itself Streamlit compiles its catalogue of all of them

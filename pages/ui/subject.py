@@ -17,7 +17,7 @@ from vae_core.preprocessing import PictureError, Prepared
 class Subject:
     """A picture and its place in latent space.
 
-    name: for captions, "test image 12 (Coat)", "your picture", "decoded from z = (0.50, -1.25)". image: float32 (h, w, c).
+    name: for captions, "test image 12 (Coat)", "your picture", "decoded from z = (0.50, −1.25)". image: float32 (h, w, c).
     z: float32 (d,), the chosen point, else z_mean. z_log_var: (d,), None for a chosen point, which has no posterior.
     label, index: of a test image, else None. prepared: the steps of an upload, else None.
     """
@@ -89,8 +89,8 @@ def _picture(model: Opened, found: Source | None, index: int) -> Subject:
 
 
 def in_words(z: np.ndarray, most: int = 4) -> str:
-    """z = (0.12, -1.30); the first four of more."""
-    shown = ", ".join(f"{value:.2f}" for value in z[:most])
+    """z = (0.12, −1.30), no minus before a zero; the first four of more."""
+    shown = ", ".join(f"{round(float(value), 2) + 0.0:.2f}".replace("-", "−") for value in z[:most])
     return f"z = ({shown}, …)" if len(z) > most else f"z = ({shown})"
 
 

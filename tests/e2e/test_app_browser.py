@@ -16,6 +16,10 @@ def z_shown(page: Any) -> str:
     return page.locator("strong", has_text="z = (").first.inner_text()
 
 
+def z_values(page: Any) -> list[float]:
+    return [float(part.replace("−", "-")) for part in z_shown(page)[len("z = (") : -1].split(",")]
+
+
 def click_map(page: Any, right: float, down: float) -> None:
     """A click at a place of the plot, as shares of its width and height."""
     plot = page.locator(".js-plotly-plot .nsewdrag").first
@@ -35,7 +39,7 @@ def test_a_click_decodes_and_a_second_one_keeps_it(open_page: Any) -> None:
     page.wait_for_function("old => !document.body.innerText.includes(old)", arg=first, timeout=20_000)
     settle(page)
     chosen = z_shown(page)
-    z1, z2 = (float(part) for part in chosen[len("z = (") : -1].split(","))
+    z1, z2 = z_values(page)
     assert z1 > 1 and z2 > 1  # up and to the right, where the click was
     assert page.locator("[data-testid=stImage] img").first.get_attribute("src") != before
     page.wait_for_timeout(500)  # a double click would be something else
@@ -58,7 +62,7 @@ def test_the_living_map_follows_the_pointer_and_a_click_comes_back(open_page: An
     page.mouse.click(x, y)
     page.wait_for_function("old => !document.body.innerText.includes(old)", arg=first, timeout=20_000)
     settle(page)
-    z1, z2 = (float(part) for part in z_shown(page)[len("z = (") : -1].split(","))
+    z1, z2 = z_values(page)
     assert z1 > 0.3 and z2 > 0.3  # up and to the right, where the click was
 
 

@@ -20,7 +20,7 @@ from vae_core.config import ModelConfig
 
 pytestmark = pytest.mark.browser
 
-POINT = "decoded from z = (0.50, -1.25)"  # what is chosen before the slip
+POINT = "decoded from z = (0.50, −1.25)"  # what is chosen before the slip
 LINK = "/?latent=0.5,-1.25"
 BAD = {
     "a text file": (b"these are words", "notes.png", "no picture that can be read"),

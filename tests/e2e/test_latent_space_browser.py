@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 
 def pinned(page: Any) -> str:
-    """What is pinned: "Test image 0 (Trouser)", "Decoded from z = (1.20, -0.60)"."""
+    """What is pinned: "Test image 0 (Trouser)", "Decoded from z = (1.20, −0.60)"."""
     return str(page.locator("strong", has_text="test image").or_(page.locator("strong", has_text="Decoded from")).first.inner_text())  # fmt: skip
 
 
@@ -24,7 +24,7 @@ def until_pinned(page: Any, words: str) -> None:
 
 
 def z_of(page: Any) -> list[float]:
-    return [float(part) for part in pinned(page).split("(")[1].rstrip(")").split(",")]
+    return [float(part.replace("−", "-")) for part in pinned(page).split("(")[1].rstrip(")").split(",")]
 
 
 def test_a_neighbour_and_a_centre_are_a_click_away(open_page: Any) -> None:
@@ -44,7 +44,7 @@ def test_a_neighbour_and_a_centre_are_a_click_away(open_page: Any) -> None:
 
 def test_a_traversal_is_walked(open_page: Any) -> None:
     page = open_page(query="/latent_space?latent=0.3,-0.4")
-    until_pinned(page, "Decoded from z = (0.30, -0.40)")
+    until_pinned(page, "Decoded from z = (0.30, −0.40)")
     row = page.locator(".rows-row", has_text="z₂")
     tiles = row.get_by_role("option")
     tiles.last.wait_for(timeout=20_000)
@@ -93,7 +93,7 @@ def test_downloads(open_page: Any) -> None:
     assert min(Image.open(io.BytesIO(files["fashion-2d-grid.png"])).size) > 1120
     lines = files["fashion-2d-codes.tsv"].decode().splitlines()
     assert len(lines) == 200 and lines[0].startswith("class ") and len(lines[0].split("\t")) == 3
-    assert "Decoded from z = (0.30, -0.40)" in pinned(page)  # nothing has moved
+    assert "Decoded from z = (0.30, −0.40)" in pinned(page)  # nothing has moved
 
 
 def test_the_table_is_a_way_in(open_page: Any) -> None:
