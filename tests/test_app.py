@@ -17,6 +17,8 @@ from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
 
 from pages.ui import figures
+from pages.ui.models import Entry
+from pages.ui.resources import codes_of, living, open_model
 from pages.ui.state import Selection
 from pages.ui.subject import in_words
 from vae_core import checkpoints, datasets, fashion
@@ -323,3 +325,22 @@ def test_enlarged_pixels_are_whole(shape: tuple[int, ...]) -> None:
 def test_a_point_in_words_has_a_true_minus_and_no_minus_zero() -> None:
     assert in_words(np.array([-1.25, -0.001, 0.5], np.float32)) == "z = (−1.25, 0.00, 0.50)"
     assert in_words(np.arange(5, dtype=np.float32)) == "z = (0.00, 1.00, 2.00, 3.00, …)"
+
+
+@pytest.mark.parametrize(
+    ("name", "fixed", "words"),
+    [
+        ("Fashion-MNIST", False, "Fashion-MNIST test images"),
+        ("drawn clothes", False, "drawn test images"),
+        ("drawn clothes", True, "fixed drawn test images"),
+        ("boots", True, "fixed boots test images"),
+    ],
+)
+def test_the_map_names_what_its_codes_are_codes_of(name: str, fixed: bool, words: str) -> None:
+    assert codes_of({"name": name}, fixed) == words
+
+
+def test_a_kept_models_map_says_whose_codes_it_holds(tiny_checkpoint: Path) -> None:
+    opened = open_model(Entry("fashion-2d", tiny_checkpoint, "", 2))
+    codes = living(opened, None).codes
+    assert codes is not None and b'"what": "drawn test images"' in codes.data

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -31,6 +33,7 @@ from vae_core.runs import Run
 from vae_core.scores import Scores
 from vae_core.timeline import Frame, load_frame
 
+DRAWN = "drawn clothes"  # the data set's name
 THUMB = 64  # pixels a side of a garment on the map: larger models are thinned to this
 
 gc.freeze()  # what is imported by now: see `spare_collector`
@@ -213,7 +216,14 @@ def living(model: Opened, found: Source | None) -> MapData:
     if found is not None and model.latents is not None and codes_have_pictures(model, found):
         thumbnails = found.pixels[: len(model.latents.labels)]
     names, colours = model.classes, [class_colour(i) for i in range(len(model.classes))]
-    return map_data(model.checkpoint, model.latents, names, colours, thumbnails)
+    what = codes_of(model.checkpoint.dataset, fixed=bool(model.entry.state))
+    return map_data(model.checkpoint, model.latents, names, colours, thumbnails, what)
+
+
+def codes_of(dataset: Mapping[str, Any], fixed: bool) -> str:
+    """What codes are codes of: "Fashion-MNIST test images", "fixed drawn test images" (fixed: those of a run's snapshots)."""
+    name = str(dataset.get("name", ""))
+    return " ".join(f"{'fixed' if fixed else ''} {'drawn' if name == DRAWN else name} test images".split())
 
 
 @st.cache_resource(
@@ -321,7 +331,8 @@ def timeline_map(path: str, step: int) -> MapData:
     known = [str(name) for name in run.config()["dataset"].get("classes", ())]
     count = max(len(known), int(frame.latents.labels.astype(np.int64).max(initial=-1)) + 1)
     names = known + [f"class {label}" for label in range(len(known), count)]
-    return snapshot_map(run.network(), frame, names, [class_colour(i) for i in range(count)])
+    what = codes_of(run.config()["dataset"], fixed=True)
+    return snapshot_map(run.network(), frame, names, [class_colour(i) for i in range(count)], what)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

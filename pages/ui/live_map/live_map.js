@@ -109,9 +109,10 @@ function makeMap(parent) {
     if (state.layers.prior) drawPrior(context, view);
     drawScale(context, view, axisNames());
     const words = [];
-    if (codes) words.push(`${status.codesDrawn.toLocaleString("en")} of the ${codes.n.toLocaleString("en")} codes (z_mean) of ${codes.what} drawn`
+    if (codes) words.push(`${status.codesDrawn.toLocaleString("en")} of the ${codes.n.toLocaleString("en")} codes (z_mean) of ${codes.what} shown`
       + (count < codes.n && count ? ", chosen at random; zoom in for more" : ""));
-    if (state.layers.garments) words.push(`${visibleTiles(view, state.side).length} pictures decoded where they lie`);
+    if (state.layers.garments) words.push(`${visibleTiles(view, state.side).length} pictures decoded where they lie`
+      + (decoder?.latentDim > 2 ? ", the rest of z as pinned" : ""));
     panel.count.textContent = words.join("; ") + ".";
   }
 

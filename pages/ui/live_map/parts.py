@@ -163,14 +163,16 @@ def map_data(
     )
 
 
-def snapshot_map(network: Network, frame: Frame, classes: Sequence[str], colours: Sequence[str]) -> MapData:
-    """One frame of a training, packed: its decoder and the codes of the fixed test images.
+def snapshot_map(
+    network: Network, frame: Frame, classes: Sequence[str], colours: Sequence[str], what: str = "test images"
+) -> MapData:
+    """One frame of a training, packed: its decoder and the codes of the fixed test images, called `what`.
 
     The axes are the first two units whatever the KL: they must not jump from one frame to the next.
     """
     if network.latent_dim < 2:
         raise ValueError(f"the map needs two latent units or more, this model has {network.latent_dim}.")
-    codes = codes_part(frame.latents, classes, colours, "test images")
+    codes = codes_part(frame.latents, classes, colours, what)
     return MapData(network.latent_dim, (0, 1), decoder_part(network, frame.decoder), codes)
 
 
