@@ -16,13 +16,14 @@ from skimage.color import rgb2lab
 from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
 
-from pages.ui import figures
+from pages.ui import figures, resources
 from pages.ui.models import Entry
 from pages.ui.resources import codes_of, living, open_model
-from pages.ui.state import Selection
+from pages.ui.state import Selection, Upload
 from pages.ui.subject import in_words
 from vae_core import checkpoints, datasets, fashion
 from vae_core.config import ModelConfig
+from vae_core.preprocessing import PictureError, prepare
 from vae_core.runs import Run
 
 TORN = png(np.random.default_rng(0).integers(0, 256, (40, 40), np.uint8))[:800]  # half a file
@@ -344,3 +345,17 @@ def test_a_kept_models_map_says_whose_codes_it_holds(tiny_checkpoint: Path) -> N
     opened = open_model(Entry("fashion-2d", tiny_checkpoint, "", 2))
     codes = living(opened, None).codes
     assert codes is not None and b'"what": "drawn test images"' in codes.data
+
+
+def test_a_refused_upload_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[bytes] = []
+
+    def look(data: bytes, *shape: Any, **switches: Any) -> Any:
+        looked.append(data)
+        return prepare(data, *shape, **switches)
+
+    monkeypatch.setattr(resources, "prepare", look)
+    for _ in range(3):
+        with pytest.raises(PictureError, match="no picture"):
+            resources.prepared(Upload("notes.png", b"just some text"), (28, 28, 1))
+    assert looked == [b"just some text"]

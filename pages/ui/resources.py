@@ -28,7 +28,7 @@ from vae_core.datasets import Dataset
 from vae_core.engine import Engine
 from vae_core.files import FileProblem, read_json
 from vae_core.heatmaps import mosaic
-from vae_core.preprocessing import Prepared, prepare
+from vae_core.preprocessing import PictureError, Prepared, prepare
 from vae_core.runs import Run
 from vae_core.scores import Scores
 from vae_core.timeline import Frame, load_frame
@@ -237,10 +237,23 @@ def plain_map(model: Opened) -> PlainMap:
     return PlainMap(extent, mosaic(model.engine.decode(z)[:, ::step, ::step], columns=SIDE, gap=0))
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
 def prepared(upload: Upload, image_shape: tuple[int, int, int]) -> Prepared:
     """An upload as model input. Raises `PictureError` for what is no picture."""
-    return prepare(upload.data, image_shape, invert=upload.invert, crop=upload.crop, contrast=upload.contrast)
+    done = _prepared(upload, image_shape)
+    if isinstance(done, str):
+        raise PictureError(done)
+    return done
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _prepared(upload: Upload, image_shape: tuple[int, int, int]) -> Prepared | str:
+    """Of what is no picture the sentence that says why: exceptions are not kept, and it lies in the uploader for many runs."""
+    try:
+        return prepare(
+            upload.data, image_shape, invert=upload.invert, crop=upload.crop, contrast=upload.contrast
+        )
+    except PictureError as error:
+        return str(error)
 
 
 def folder_size(path: Path) -> int:
