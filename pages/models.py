@@ -9,7 +9,8 @@ import streamlit as st
 from pages.ui import state
 from pages.ui.bring import bring_model
 from pages.ui.frame import frame
-from pages.ui.model_facts import LOSSES, Facts, LayerRow, card_of, compare, layer_rows, plain
+from pages.ui.model_compare import side_by_side
+from pages.ui.model_facts import LOSSES, Facts, LayerRow, card_of, in_digits, layer_rows, plain, sentence
 from pages.ui.model_figures import history_figure
 from pages.ui.models import Entry, list_models
 from pages.ui.resources import model_curves, model_facts
@@ -166,8 +167,8 @@ def figures_of(facts: Facts) -> None:
     if named:
         st.table(
             {
-                "Figure": [_sentence(label) for label, _ in named],
-                "Value": [_shown(figure.value) for _, figure in named],
+                "Figure": [sentence(label) for label, _ in named],
+                "Value": [in_digits(figure.value) for _, figure in named],
                 "Split, n": [figure.measured_on for _, figure in named],
                 "Method": [plain(figure.method) for _, figure in named],
             },
@@ -242,53 +243,6 @@ def card(entry: Entry) -> None:
     st.html("<style>.st-key-card table { display: block; overflow-x: auto; }</style>")  # wider than a phone
     with st.container(border=True, key="card"):
         st.markdown(text)
-
-
-def side_by_side(entry: Entry, entries: dict[str, Entry], good: dict[str, Facts]) -> None:
-    """Two models, figure by figure."""
-    others = [model_id for model_id in good if model_id != entry.id]
-    if not others:
-        st.info("There is only this model. Train another to compare.", icon=":material/info:")
-        return
-    if st.session_state.get("other") not in others:
-        st.session_state["other"] = others[0]
-    other = st.selectbox(
-        "B, to compare with", others, key="other", format_func=lambda name: entries[name].label
-    )
-    rows = compare(good[entry.id], good[other])
-    names = {"A": entry.id, "B": other}
-    st.markdown(f"**A: {plain(entry.id)}**, **B: {plain(other)}**")
-    st.table(
-        {
-            "Figure": [_sentence(row.label) for row in rows],
-            "A": [_shown(row.a) for row in rows],
-            "B": [_shown(row.b) for row in rows],
-            "B − A": ["" if row.difference is None else _shown(row.difference, signed=True) for row in rows],
-            "Better": [
-                f"**{row.better}: {plain(names[row.better])}**" if row.better in names else row.better or "–"
-                for row in rows
-            ],
-            "Measured on": [f"not comparable: {row.why}" if row.why else plain(row.measured) for row in rows],
-        },
-        hide_index=True,
-    )
-    st.caption(
-        "A difference is printed only where both were measured on the same data, split and number of images, in the same way. "
-        "Losses of training with a beta other than 1 are never compared: every −ELBO here is at beta = 1. KL, active units and "
-        "counts have no better. Each model is one training from one seed; small differences may be chance."
-    )
-
-
-def _sentence(label: str) -> str:
-    return label[0].upper() + label[1:]
-
-
-def _shown(value: float | None, signed: bool = False) -> str:
-    """Digits by size, a real minus sign; "–" for none."""
-    if value is None:
-        return "–"
-    digits = ",d" if isinstance(value, int) else ",.4f" if abs(value) < 10 else ",.2f"
-    return format(value, ("+" if signed and value else "") + digits).replace("-", "−")
 
 
 main()

@@ -18,7 +18,8 @@ from hypothesis import strategies as some
 from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
 
-from pages.ui.model_facts import Facts, card_of, compare, curves, facts_of, layer_rows, plain, thin
+from pages.ui.model_compare import compare
+from pages.ui.model_facts import Facts, card_of, curves, facts_of, layer_rows, plain, thin
 from pages.ui.model_figures import history_figure
 from vae_core import checkpoints, datasets, fashion
 from vae_core.config import ModelConfig

@@ -1,4 +1,4 @@
-"""What is known of a model without running it: its figures, its training, its layers; and two of them side by side.
+"""What is known of a model without running it: its figures, its training, its layers.
 
 A folder may come from a stranger: what is not in the form that `vae_core.metrics.evaluate` writes is left out. No streamlit.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,10 @@ import numpy as np
 from vae_core import fashion
 from vae_core.cards import ROWS
 from vae_core.checkpoints import Checkpoint
-from vae_core.network import Network, Part
+from vae_core.network import Part
 from vae_core.runs import Run
 
-LOWER = {"negative_elbo", "reconstruction_loss", "excess", "iwae_nll", "mse"}  # is better
-HIGHER = {"psnr", "ssim", "knn_accuracy"}  # is better; of KL and active units neither
-BY_LIKELIHOOD = {"negative_elbo", "reconstruction_loss", "iwae_nll"}  # a density is no probability
 LOSSES = ("loss", "reconstruction_loss", "kl_loss")
-COUNTS: dict[str, Callable[[Network], int]] = {
-    "parameters": Network.parameters,
-    "multiply-adds to encode one picture": lambda network: network.encoder.multiply_adds(),
-    "multiply-adds to decode one picture": lambda network: network.decoder.multiply_adds(),
-}
 TRAIN_FLOOR = 188.28  # nats: the entropy of Fashion-MNIST's 60,000 train pictures, the least a Bernoulli likelihood can reach
 POINTS = 400  # of a curve: more than a chart has pixels for
 MAX_TEXT = 1_000_000  # bytes of a card or a history that are read
@@ -76,19 +68,6 @@ class Facts:
         whole = self.checkpoint.training.images == 0
         known = self.checkpoint.dataset.get("checksum") == fashion.CHECKSUM
         return TRAIN_FLOOR if whole and known and self.checkpoint.network.likelihood == "bernoulli" else None
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of a comparison. better: "A", "B", "equal", or "" where there is no better; why: why they do not compare."""
-
-    label: str
-    a: float | None
-    b: float | None
-    difference: float | None
-    better: str
-    why: str
-    measured: str
 
 
 @dataclass(frozen=True)
@@ -164,30 +143,22 @@ def layer_rows(part: Part) -> list[LayerRow]:
     ]  # fmt: skip
 
 
-def compare(a: Facts, b: Facts) -> list[Row]:
-    """The figures of two models; a difference (B − A) only where both mean the same on the same pictures."""
-    rows = []
-    for name, label in ROWS.items():
-        one, two = a.figures.get(name), b.figures.get(name)
-        if one or two:
-            rows.append(_row(name, label, one, two, _obstacle(name, a, b, one, two)))
-    if a.validation or b.validation:
-        label = "−ELBO on validation at the last epoch, nats"
-        why = "only one of them has it" if not (a.validation and b.validation) else ""
-        if not why and a.checkpoint.dataset.get("checksum") != b.checkpoint.dataset.get("checksum"):
-            why = "trained on different data"
-        elif not why:
-            why = _obstacle("negative_elbo", a, b, a.validation, b.validation, same_data=True)
-        rows.append(_row("negative_elbo", label, a.validation, b.validation, why))
-    for label, count in COUNTS.items():
-        first, second = count(a.checkpoint.network), count(b.checkpoint.network)
-        rows.append(Row(label, first, second, second - first, "", "", "counted from the layers"))
-    return rows
-
-
 def plain(text: str) -> str:
     """Somebody's text for Markdown, without any of its powers."""
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|$:~&])", r"\\\1", " ".join(text.split()))
+
+
+def sentence(label: str) -> str:
+    """As the start of a sentence."""
+    return label[0].upper() + label[1:]
+
+
+def in_digits(value: float | None, signed: bool = False) -> str:
+    """Digits by size, a real minus sign; "–" for none."""
+    if value is None:
+        return "–"
+    digits = ",d" if isinstance(value, int) else ",.4f" if abs(value) < 10 else ",.2f"
+    return format(value, ("+" if signed and value else "") + digits).replace("-", "−")
 
 
 def card_of(path: Path) -> str | None:
@@ -248,31 +219,3 @@ def _validation(checkpoint: Checkpoint, history: list[dict[str, float]]) -> Figu
         return None
     method = "val_reconstruction_loss + val_kl_loss of the last epoch, nats per image, one sample of z per image, beta = 1"
     return Figure(last["val_reconstruction_loss"] + last["val_kl_loss"], "validation", n, method)
-
-
-def _obstacle(
-    name: str, a: Facts, b: Facts, one: Figure | None, two: Figure | None, same_data: bool = False
-) -> str:
-    """Why two figures must not be subtracted; "" if they may."""
-    if one is None or two is None:
-        return "only one of them has it"
-    if not same_data and (a.measured_data != b.measured_data or not a.measured_data):
-        return "measured on different data"
-    if (one.split, one.n) != (two.split, two.n):
-        return f"A on {one.measured_on}, B on {two.measured_on}"
-    if name in BY_LIKELIHOOD and a.checkpoint.network.likelihood != b.checkpoint.network.likelihood:
-        return "a density (Gaussian) against a probability (Bernoulli)"
-    return "" if one.method == two.method else "measured in different ways"
-
-
-def _row(name: str, label: str, one: Figure | None, two: Figure | None, why: str) -> Row:
-    first, second = (figure.value if figure else None for figure in (one, two))
-    shown = one or two
-    assert shown is not None  # a row is made where one of them is
-    measured = f"{shown.measured_on}; {shown.method}"
-    if why or first is None or second is None:
-        return Row(label, first, second, None, "", why, measured)
-    difference, better = second - first, ""
-    if name in LOWER | HIGHER:
-        better = "equal" if difference == 0 else "B" if (difference < 0) == (name in LOWER) else "A"
-    return Row(label, first, second, difference, better, "", measured)
