@@ -76,7 +76,7 @@ class Visitor:
         """A click on the living map; seconds until the script has answered. `RuntimeError` if the answer is not of that z."""
         value = {"z": z, "serial": time.time_ns() // 1000, "index": None}
         seconds = await self.run({"event": "pinned", "value": value})
-        wanted = "z = (" + ", ".join(f"{number:.2f}" for number in z[:4])
+        wanted = "z = (" + ", ".join(f"{number + 0.0:.2f}".replace("-", "−") for number in z[:4])
         if self.trouble or not any(wanted in text for text in self.shown):
             raise RuntimeError(f"a click at {z} was not answered: {self.trouble or self.shown}")
         return seconds

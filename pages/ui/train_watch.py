@@ -1,31 +1,26 @@
-"""A run's life on the page Train: how it stands, its dials, its curves, its map and pictures along the timeline."""
+"""A run's life on the page Train: how it stands, its curves, its map and pictures along the timeline."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from pages.ui import train_charts, trainer
+from pages.ui import train_charts
 from pages.ui.live_map import live_map
 from pages.ui.resources import timeline_curves, timeline_map, timeline_sheet
 from pages.ui.train_end import after_its_end
 from pages.ui.train_form import duration
+from pages.ui.train_steer import CLICKED, steer
 from vae_core.fashion import CHECKSUM
 from vae_core.files import FileProblem
 from vae_core.live import View, live
 from vae_core.network import NetworkError
 from vae_core.runs import ENDED, Run, RunError
 
-FLOOR = (
-    188.28  # nats: the entropy of Fashion-MNIST's train pixels, the least binary cross-entropy there can be
-)
+FLOOR = 188.28  # nats: the entropy of Fashion-MNIST's train pixels, the least cross-entropy there can be
 TICK, HURRY = 1.0, 0.4  # seconds between two looks; until the first point is there
-ANSWER = 0.6  # seconds that a click waits for the trainer's answer
-CLICKED = "train_clicked"  # in the session: look at the files now
 CHART = 215  # pixels: three of them stand beside the map
 UNREADABLE = (FileProblem, NetworkError, RunError, ValueError)  # what a damaged snapshot raises
 BADGES = {
@@ -147,91 +142,6 @@ def standing(run: Run, view: View) -> None:
         view.progress,
         f"Step {view.step:,} of {view.total_steps:,}, epoch {view.epoch:.2f} of {view.epochs}{eta}{pace}",
     )
-
-
-def steer(run: Run, view: View) -> None:
-    """Pause, one step, stop, and the two dials."""
-    state = view.health.state
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        if state == "paused":
-            _button(run, "Continue", "play_arrow", "go_on", lambda: trainer.go_on(run))
-        else:
-            _button(run, "Pause", "pause", "pause", lambda: trainer.pause(run), disabled=state != "running")
-        _button(
-            run,
-            "One step",
-            "skip_next",
-            "one_step",
-            lambda: trainer.step(run),
-            disabled=state not in ("running", "paused"),
-        )
-        _button(run, "Stop", "stop", "stop", lambda: trainer.stop(run))
-        if state == "waiting":
-            _button(
-                run, "Start now, beside the others", "fast_forward", "at_once", lambda: trainer.go_on(run)
-            )
-        if view.health.hangs:
-            _button(run, "End it by force", "dangerous", "force", lambda: _forced(run))
-        if state in ("running", "paused"):
-            with st.popover("Learning rate and beta", icon=":material/tune:"):
-                st.caption("From the next batch on; the charts mark where.")
-                st.number_input(
-                    "Learning rate (the schedule's peak)", 0.0, 1000.0, _asked(view, "learning_rate"), format="%.5f", key=f"dial_rate_{run.name}"
-                )  # fmt: skip
-                st.number_input("Beta", 0.0, 1e6, _asked(view, "beta"), key=f"dial_beta_{run.name}")
-                _button(run, "Apply", "check", "apply_dials", lambda: _turn(run), answer=False)
-    st.caption(
-        "It goes on when you close this page or stop the server; only Stop, here or in a terminal, ends it."
-    )
-
-
-def _turn(run: Run) -> None:
-    """Asked of the session at the click: a number that was typed just before it counts."""
-    rate, beta = (float(st.session_state[f"dial_{dial}_{run.name}"]) for dial in ("rate", "beta"))
-    trainer.turn_dials(run, learning_rate=rate, beta=beta)
-
-
-def _asked(view: View, name: str) -> float:
-    """What a dial stands at: what was asked for last, else what the run began with."""
-    found = getattr(view.control, name)
-    found = view.said("training", name) if found is None else found
-    return float(found) if isinstance(found, int | float) else 1.0 if name == "beta" else 1e-3
-
-
-def _forced(run: Run) -> None:
-    st.session_state["train_error"] = trainer.end(run)
-
-
-def _button(
-    run: Run,
-    words: str,
-    icon: str,
-    key: str,
-    act: Callable[[], None],
-    disabled: bool = False,
-    answer: bool = True,
-) -> None:
-    st.button(
-        words, icon=f":material/{icon}:", key=key, on_click=_do, args=(run, act, answer), disabled=disabled
-    )
-
-
-def _do(run: Run, act: Callable[[], None], answer: bool) -> None:
-    """Ask, and give the trainer a moment to answer, so that the page shows it at once."""
-    before = run.status()
-    try:
-        act()
-    except (RunError, ValueError) as error:
-        st.toast(str(error), icon=":material/error:")
-        return
-    st.session_state[CLICKED] = True
-    watched = ("state", "step") if before.get("state") == "paused" else ("state",)
-    end = time.monotonic() + ANSWER
-    while answer and time.monotonic() < end:
-        now = run.status()
-        if any(now.get(key) != before.get(key) for key in watched):
-            return
-        time.sleep(0.02)
 
 
 def the_map(run: Run, step: int, latent_dim: int) -> None:
