@@ -23,8 +23,13 @@ lint: .venv/dev-$(SUM)
 types: .venv/dev-$(SUM)
 	$(BIN)/mypy
 
+# side by side, since the browser tests mostly wait
 check: .venv/dev-$(SUM)
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
+	@log=$$(mktemp); \
+	$(BIN)/python -m pytest tests/e2e $(ARGS) >$$log 2>&1 & browser=$$!; \
+	$(BIN)/python -m pytest --ignore=tests/e2e --cov --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS); others=$$?; \
+	wait $$browser; seen=$$?; cat $$log; rm -f $$log; \
+	exit $$(( others ? others : seen ))
 
 # a smoke test of the benchmarks: what they print here is no measurement
 bench: .venv/dev-$(SUM)

@@ -154,7 +154,8 @@ def the_map(run: Run, step: int, latent_dim: int) -> None:
     except UNREADABLE as error:
         _cannot(step, error)
         return
-    live_map(data, "training", height=520)
+    # few tiles: all of them are decoded anew at each snapshot, on the cores that the training wants
+    live_map(data, "training", height=520, tiles=12)
     st.caption(f"The map at step {step:,}: hover to decode with the decoder of that moment.")
 
 

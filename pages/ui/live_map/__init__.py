@@ -62,15 +62,22 @@ def live_map(
     selected: Selected | None = None,
     units: tuple[int, int] | str | None = None,
     height: int = 600,
+    tiles: int = 20,
 ) -> Pin | None:
     """Show the map; returns the `Pin` in the one run after a click (or Enter, or a slider let go), else None.
 
     z: (d,) the point that the page holds pinned; the map moves its pin when this changes. units: the axes at first, two
     latent units or "pca"; by default the two with the highest KL. height: the map's largest side in pixels.
+    tiles: pictures along a side at first, one of 12, 16, 20, 24, 30.
     Raises `ValueError` if z, selected or units do not fit the model.
     """
     # tuples only: where it meets a list or a dict Streamlit looks whether it is a table, and imports pandas for that
-    settings: dict[str, Any] = {"name": key, "units": _units(data, units), "height": int(height)}
+    settings: dict[str, Any] = {
+        "name": key,
+        "units": _units(data, units),
+        "height": int(height),
+        "tiles": int(tiles),
+    }
     settings["z"] = None if z is None else _vector(z, data.latent_dim, "z")
     if selected is not None:
         log_var = selected.z_log_var

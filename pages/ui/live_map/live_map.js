@@ -343,7 +343,7 @@ function makeMap(parent) {
       current = new Float32Array(decoder.latentDim);
     }
     if (state.units === "pca" && !codes?.components) state.units = [0, 1];
-    if (decoder.heavy) tiles.side = state.side = 12;
+    if (decoder.heavy) tiles.side = state.side = Math.min(state.side, 12);
     status.decode = (z) => Array.from(decoder.decode(Float32Array.from(z)));
     controls();
     resize();
@@ -360,6 +360,7 @@ function makeMap(parent) {
     panel.root.style.setProperty("--lm-height", `${data.height}px`);
     if (name !== data.name) {
       name = data.name;
+      tiles.side = state.side = data.tiles;
       (window.__liveMap ??= {})[name] = status;
     }
     const wasSelected = selected?.name;
