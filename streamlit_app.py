@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from pages.ui import figures
+from pages.ui import figures, state
 from pages.ui.choose import ask_upload
 from pages.ui.frame import frame
 from pages.ui.maps import map_of, take_click
@@ -20,11 +20,8 @@ INTRODUCTION = (
 )
 
 
-def main() -> None:
-    """Frame, map, what is chosen."""
-    model = frame("VAE Explorer")
-    if model is None:
-        return
+def main(model: Opened) -> None:
+    """Map, what is chosen."""
     st.markdown(INTRODUCTION)
     found = pictures_for(model)
     take_click(model, found)
@@ -74,9 +71,7 @@ def inside(model: Opened, shown: Subject) -> None:
             "" if shown.prepared is None else ": " + " → ".join(step.name for step in shown.prepared.steps)
         )
         st.caption(f"{shown.name}{steps}")
-        st.page_link(
-            "pages/latent_space.py", label="Its place in latent space", icon=":material/scatter_plot:"
-        )
+        _link("latent_space", "Its place in latent space", "scatter_plot")
     with slots[1]:
         st.markdown("**Reconstruction**")
         st.image(
@@ -87,7 +82,7 @@ def inside(model: Opened, shown: Subject) -> None:
         else:
             words = "Decoded from z_mean"
         st.caption(f"{words}. Of this one picture: MSE {mse:.4f}, SSIM {ssim:.2f}.")
-        st.page_link("pages/reconstruction.py", label="Compare closely", icon=":material/compare:")
+        _link("reconstruction", "Compare closely", "compare")
     with slots[2]:
         st.markdown(f"**Heatmap of {layer}**")
         st.image(
@@ -102,7 +97,12 @@ def inside(model: Opened, shown: Subject) -> None:
             f"{found.low:.3g} (left) to {found.high:.3g} (right): mean of {channels} channels, natively {height}\u00a0×\u00a0{width}. "
             "A strong response is not importance."
         )
-        st.page_link("pages/heatmaps.py", label="Every layer and channel", icon=":material/blur_on:")
+        _link("heatmaps", "Every layer and channel", "blur_on")
 
 
-main()
+def _link(page: str, words: str, icon: str) -> None:
+    """To another page, with what is chosen here."""
+    st.page_link(f"pages/{page}.py", label=words, icon=f":material/{icon}:", query_params=state.in_links())
+
+
+frame("VAE Explorer", main)

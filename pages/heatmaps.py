@@ -39,11 +39,8 @@ MEANING = (
 )
 
 
-def main() -> None:
-    """Frame, controls, result."""
-    model = frame("Heatmaps")
-    if model is None:
-        return
+def main(model: Opened) -> None:
+    """Controls, result."""
     found = pictures_for(model)
     take_click()
     choose_picture(model, found)
@@ -159,4 +156,4 @@ def all_layers(model: Opened, pictures: Sequence[Subject], answers: Sequence[Ans
     )
 
 
-main()
+frame("Heatmaps", main)

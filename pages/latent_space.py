@@ -13,11 +13,8 @@ from pages.ui.subject import Subject, subject
 from vae_core import latent
 
 
-def main() -> None:
-    """Frame, map, what is pinned and near it, traversals, files."""
-    model = frame("Latent space")
-    if model is None:
-        return
+def main(model: Opened) -> None:
+    """Map, what is pinned and near it, traversals, files."""
     found, facts = pictures_for(model), landmarks(model)
     take_click(model, found)
     latent_view.take_jump(model, found, facts)
@@ -76,4 +73,4 @@ def files(model: Opened, shown: Subject, facts: Landmarks | None) -> None:
         st.caption(f"Codes: class and z_mean of the {len(latents.labels):,} test codes, a line each{load}.")
 
 
-main()
+frame("Latent space", main)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.ui import state
 from pages.ui.bring import bring_model
-from pages.ui.frame import frame
+from pages.ui.frame import frame_without_model
 from pages.ui.model_compare import side_by_side
 from pages.ui.model_facts import LOSSES, Facts, LayerRow, card_of, in_digits, layer_rows, plain, sentence
 from pages.ui.model_figures import history_figure
@@ -31,8 +31,7 @@ NEW_RUN = "python -m vae_core train --epochs 2 --run-dir runs/demo"
 
 
 def main() -> None:
-    """Frame, table, one model, and a place to bring another one."""
-    frame("Models", needs_model=False)  # a damaged model must not take this page down
+    """Table, one model, and a place to bring another one."""
     models()
     st.divider()
     bring_model()
@@ -245,4 +244,4 @@ def card(entry: Entry) -> None:
         st.markdown(text)
 
 
-main()
+frame_without_model("Models", main)  # a damaged model must not take this page down

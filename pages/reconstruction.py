@@ -25,11 +25,8 @@ SORTS = ("mse", "ssim", "reconstruction_loss", "negative_elbo")
 NONE = ""
 
 
-def main() -> None:
-    """Frame, choice, comparison."""
-    model = frame("Reconstruction")
-    if model is None:
-        return
+def main(model: Opened) -> None:
+    """Choice, comparison."""
     found = pictures_for(model)
     choose_picture(model, found)
     if found is not None:
@@ -171,4 +168,4 @@ def which_sixteen(model: Opened, found: Source) -> np.ndarray:
     return np.roll(numbers, -int(np.searchsorted(numbers, now)))[:STRIP]
 
 
-main()
+frame("Reconstruction", main)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui import trainer
-from pages.ui.frame import frame
+from pages.ui.frame import frame_without_model
 from pages.ui.models import checkpoints_folder
 from pages.ui.train_form import ask_run
 from pages.ui.train_watch import watch
@@ -16,8 +16,7 @@ NEW = "A new run"
 
 
 def main() -> None:
-    """Frame, which run, then its form or its life."""
-    frame("Train", needs_model=False)
+    """Which run, then its form or its life."""
     trainer.prepare()  # a process stands ready by the time the button is pressed
     problem = st.session_state.pop("train_error", None)
     if problem:
@@ -79,4 +78,4 @@ def _remember(name: str) -> None:
         st.query_params["run"] = name
 
 
-main()
+frame_without_model("Train", main)

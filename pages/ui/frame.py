@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import state
 from pages.ui.models import Entry, default_model, list_models
@@ -33,39 +37,54 @@ h1 { font-size: 2.2rem !important; }
 ICON = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 100 100'><text y='.9em' font-size='90'>%F0%9F%91%95</text></svg>"
 
 
-def frame(title: str, needs_model: bool = True) -> Opened | None:
-    """Set up the page; returns the chosen model, or None after saying what is missing (or with needs_model off).
+def frame(title: str, content: Callable[[Opened], None]) -> None:
+    """A page about the chosen model: menu, picker, title, the line about model and data, then what `content` draws.
 
-    Call it first on every page. The page's own content comes below the title and the line about model and data.
+    If there is no model, or it cannot be opened, a sentence stands in the place of the content.
     """
+    with _around(title) as (entry, found):
+        if entry is None:
+            _no_model()
+            return
+        try:
+            model = open_model(entry)
+        except CheckpointError as error:
+            st.error(
+                f"The model {entry.label} cannot be opened: {error} The picker in the sidebar has the other models.",
+                icon=":material/error:",
+            )
+            return
+        st.caption(about(model, found))
+        content(model)
+
+
+def frame_without_model(title: str, content: Callable[[], None]) -> None:
+    """A page that is there whatever the chosen model: menu, picker, title, then what `content` draws."""
+    with _around(title):
+        content()
+
+
+@contextmanager
+def _around(title: str) -> Iterator[tuple[Entry | None, Source]]:
+    """Settings, sidebar and title, and after the page's own content the menu again if its links are out of date."""
     st.set_page_config(title if title == "VAE Explorer" else f"{title} · VAE Explorer", ICON, layout="wide")
     st.html(STYLE)
     spare_collector(title)
     entries = list_models()
     problems = state.take_url([entry.id for entry in entries])
     with st.sidebar:
-        _menu()
+        slot = st.empty()
         entry = _pick_model(entries)
+        _menu(slot)
         found = source()
         _data_line(found)
     st.title(title, anchor=False)
     for problem in problems:
         st.warning(problem, icon=":material/link_off:")
-    if not needs_model:
-        return None
-    if entry is None:
-        _no_model()
-        return None
-    try:
-        model = open_model(entry)
-    except CheckpointError as error:
-        st.error(
-            f"The model {entry.label} cannot be opened: {error} The picker in the sidebar has the other models.",
-            icon=":material/error:",
-        )
-        return None
-    st.caption(about(model, found))
-    return model
+    carried = state.in_links()
+    yield entry, found
+    if state.in_links() != carried:  # the content has taken up a choice, such as a click on the map
+        _menu(slot)
 
 
 def about(model: Opened, found: Source) -> str:
@@ -87,9 +106,11 @@ def about(model: Opened, found: Source) -> str:
     )
 
 
-def _menu() -> None:
-    for page, label, icon in PAGES:
-        st.page_link(page, label=label, icon=icon)
+def _menu(slot: DeltaGenerator) -> None:
+    """A link leads to the other page with what is chosen here."""
+    with slot.container():
+        for page, label, icon in PAGES:
+            st.page_link(page, label=label, icon=icon, query_params=state.in_links())
 
 
 def _pick_model(entries: list[Entry]) -> Entry | None:
@@ -113,7 +134,7 @@ def _pick_model(entries: list[Entry]) -> Entry | None:
         on_change=lambda: state.choose_model(st.session_state["model_picker"]),
         help="Shipped models, and your own runs from their first snapshot on.",
     )
-    if state.chosen_model() != chosen.id:
+    if wanted != chosen.id:
         state.choose_model(chosen.id)
     return chosen
 

@@ -53,7 +53,7 @@ def selection() -> Selection:
 def choose(chosen: Selection) -> None:
     """Make this the choice on every page, and write it to the URL (an upload does not fit into one)."""
     st.session_state["selection"] = chosen
-    write_url(**_in_url(chosen))
+    show_in_url()
 
 
 def choose_image(index: int) -> None:
@@ -74,15 +74,24 @@ def chosen_model() -> str | None:
 def choose_model(model_id: str) -> None:
     """Make this the model of every page."""
     st.session_state["model_id"] = model_id
-    write_url(model=model_id)
+    show_in_url()
 
 
-def write_url(**values: str | None) -> None:
-    """Set parameters of the URL, or with None take them away; remembered, so that `news` tells a link from an echo.
+def in_links() -> dict[str, str]:
+    """Parameters for a link to another page, so that it opens with what is chosen here.
+
+    Without them Streamlit would first go to the bare page, and our own parameters would be a second step of the history.
+    """
+    return {name: value for name, value in _in_url().items() if value is not None}
+
+
+def show_in_url() -> None:
+    """Write what is chosen to the URL; remembered, so that `news` tells a link from an echo.
 
     All in one message: the browser makes a step of its history of each, and one choice is one press of the back button.
     """
-    st.session_state.setdefault("url", {}).update(values)
+    values = _in_url()
+    st.session_state["url"] = values
     if any(_asked(name) != value for name, value in values.items()):
         # an empty list goes into no URL; deleting would be a message by itself
         st.query_params.update({name: [] if value is None else [value] for name, value in values.items()})
@@ -93,11 +102,6 @@ def news() -> dict[str, str]:
     written = st.session_state.get("url", {})
     asked = {name: _asked(name) for name in ("model", "image", "latent")}
     return {name: value for name, value in asked.items() if value is not None and value != written.get(name)}
-
-
-def show_in_url() -> None:
-    """Write the choice to the URL of this page: the menu's links carry nothing, the session does."""
-    write_url(model=chosen_model(), **_in_url(selection()))
 
 
 def take_url(known: list[str]) -> list[str]:
@@ -131,7 +135,8 @@ def take_url(known: list[str]) -> list[str]:
                 f"The link asks for image={_short(asked['image'])}; that should be the number of a test image, 0 or more. "
                 "It is ignored."
             )
-    show_in_url()
+    if chosen_model() is not None or not known:  # else the picker is about to choose: two writes were two steps back
+        show_in_url()
     return problems
 
 
@@ -141,8 +146,11 @@ def _asked(name: str) -> str | None:
     return values[-1] if values else None
 
 
-def _in_url(chosen: Selection) -> dict[str, str | None]:
+def _in_url() -> dict[str, str | None]:
+    """The parameters that say what is chosen; None takes one away."""
+    chosen = selection()
     return {
+        "model": chosen_model(),
         "image": None if chosen.index is None else str(chosen.index),
         "latent": None if chosen.z is None else ",".join(f"{value:.4g}" for value in chosen.z),
     }

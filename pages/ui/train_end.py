@@ -31,7 +31,7 @@ def after_its_end(run: Run, view: View) -> None:
         ):
             if st.button(f"Open on {words}", icon=f":material/{icon}:", key=f"open_{page}"):
                 state.choose_model(f"runs/{run.name}")
-                st.switch_page(f"pages/{page}.py")
+                st.switch_page(f"pages/{page}.py", query_params=state.in_links())
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Name", run.name, key=f"name_{run.name}", width=320)
         st.button("Rename the run", icon=":material/edit:", key="rename", on_click=_rename, args=(run, name))

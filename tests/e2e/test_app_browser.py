@@ -156,6 +156,24 @@ def test_it_fits(open_page: Any, width: int, scheme: str) -> None:
     assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 18, 26)"}[scheme]
 
 
+def test_a_visit_is_one_step_and_the_links_carry_the_choice(open_page: Any) -> None:
+    page = open_page(query="/")
+    assert page.evaluate("history.length") <= 3  # the empty tab, the bare address, the address with what is shown
+    page.wait_for_function(f"() => {LIVING}?.ready", timeout=20_000)
+    links = [
+        page.get_by_test_id("stSidebar").get_by_role("link", name="Latent space"),
+        page.get_by_role("link", name="Compare closely"),
+    ]
+    assert all("image=0" in link.get_attribute("href") for link in links)
+    pin(page, 0.92, 0.06)
+    page.wait_for_function("() => location.search.includes('latent=')")
+    settle(page)
+    assert all(
+        "latent=" in link.get_attribute("href") and "image=" not in link.get_attribute("href")
+        for link in links
+    )
+
+
 def test_the_back_button_undoes_one_choice_a_press(open_page: Any) -> None:
     page = open_page(query="/?model=fashion-2d&image=7")
     page.wait_for_function(f"() => {LIVING}?.ready", timeout=20_000)
