@@ -32,6 +32,8 @@ h1 { font-size: 2.2rem !important; }
 @media (max-width: 640px) { .st-key-map [data-testid="stPlotlyChart"] { aspect-ratio: 1 / 1.22; } }
 [data-testid="stTable"] td:last-child p { min-width: 7rem; overflow-wrap: anywhere; }
 [data-testid="stSidebar"] [data-testid="stImageContainer"] img { border-radius: 2px; }
+/* drawn anew each second: fading what is drawn again took more of the cores than the drawing */
+.st-key-life * { transition: none !important; }
 </style>"""
 # a T-shirt; as an address, since for an emoji itself Streamlit compiles its catalogue of all of them
 ICON = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 100 100'><text y='.9em' font-size='90'>%F0%9F%91%95</text></svg>"

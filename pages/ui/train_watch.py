@@ -42,7 +42,10 @@ def watch(run: Run) -> None:
     first = live(run).view(fresh=True)
     active = first.health.state not in ENDED and first.health.state != "unreadable"
     hurry = active and not len(first.steps)
-    st.fragment(_life, run_every=(HURRY if hurry else TICK) if active else None)(run, active, hurry)
+    with st.container(key="life"):
+        st.fragment(_life, run_every=(HURRY if hurry else TICK) if active else None)(run, active, hurry)
+    if len(first.steps):
+        say_what_is_drawn(_floor(first))
     if not active:
         after_its_end(run, first)
 
@@ -82,7 +85,6 @@ def _life(run: Run, active: bool, hurry: bool) -> None:
             losses(view, None if active else step)
         with below:
             pace_and_units(view)
-            say_what_is_drawn(_floor(view))
 
 
 def _kept(run: Run) -> None:

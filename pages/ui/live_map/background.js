@@ -1,9 +1,10 @@
 // Decoding that nobody waits for (the tiles, the atlas), in a worker: the pointer's decodes stay quick meanwhile.
 
-/** ask(tag, z) queues a decode, whose result comes as onImage(tag, image); clear() forgets what is not begun yet. */
-function makeBackground(description, buffer, onImage) {
-  const BATCH = 8, HEAD_START = 300; // milliseconds that the rest of a page which just opens may have the cores
-  let queue = [], busy = 0, ended = false, begun = false, worker = null, decode = null, url = null, serial = 0, cost = 0;
+/** open(description, buffer) takes up a decoder; ask(tag, z) queues a decode, whose result comes as onImage(tag, image);
+ *  clear() forgets what is not begun yet. One worker serves all decoders: starting one costs more than a map of tiles. */
+function makeBackground(onImage) {
+  const BATCH = 16, HEAD_START = 300; // milliseconds that the rest of a page which just opens may have the cores
+  let queue = [], busy = 0, ended = false, begun = false, worker = null, decode = null, url = null, serial = 0, cost = 0, opened = null;
 
   function done(batch, images) {
     busy--;
@@ -12,9 +13,10 @@ function makeBackground(description, buffer, onImage) {
   }
 
   function here(batch) { // no workers in this place: small slices between frames
-    decode ??= makeDecoder(description, buffer);
     setTimeout(() => {
       if (ended) return;
+      if (batch.round !== serial) return done(batch, []);
+      decode ??= makeDecoder(...opened);
       const start = performance.now(), images = batch.jobs.map(({ z }) => decode(z).slice());
       cost = performance.now() - start;
       done(batch, images);
@@ -39,12 +41,11 @@ function makeBackground(description, buffer, onImage) {
   }
 
   try {
-    const source = `onmessage = ({ data }) => {
-      const decode = (${makeDecoder})(data.description, data.buffer);
-      onmessage = ({ data }) => {
-        const images = data.map((z) => decode(z).slice());
-        postMessage(images, images.map((image) => image.buffer));
-      };
+    const source = `let decode = null;
+    onmessage = ({ data }) => {
+      if (data.description) return void (decode = (${makeDecoder})(data.description, data.buffer));
+      const images = data.map((z) => decode(z).slice());
+      postMessage(images, images.map((image) => image.buffer));
     };`;
     url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     worker = new Worker(url);
@@ -53,12 +54,16 @@ function makeBackground(description, buffer, onImage) {
       event.preventDefault();
       fallBack();
     };
-    worker.postMessage({ description, buffer });
   } catch {
     worker = null;
   }
 
   return {
+    open(description, buffer) {
+      this.clear();
+      [opened, decode] = [[description, buffer], null];
+      worker?.postMessage({ description, buffer });
+    },
     ask(tag, z) {
       queue.push({ tag, z: Float32Array.from(z) });
     },

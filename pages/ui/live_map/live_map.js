@@ -9,6 +9,7 @@ const THINNED = 2000; // codes over the garments at zoom 1: more hide them
 const NEAR = 7; // pixels to a code that counts as on it
 const REST = 80; // milliseconds without movement before a heavy decoder decodes
 const BEARABLE = 50; // milliseconds of a decode that a moving pointer can still be followed with
+const GLIDE_FRAME = 33; // milliseconds from one frame of a glide to the next
 const RETRY = 3000, PATIENCE = 30_000; // milliseconds until a lost part is asked for again, and one that is under way
 
 function makeMap(parent) {
@@ -32,8 +33,8 @@ function makeMap(parent) {
   let decoder = null, codes = null, thumbnails = null, plane = null, stamps = [], ratio = 1;
   let pinned = null, current = null, hover = null, trail = [], near = -1, selected = null, chosen = -1;
   let sync = () => {}, trigger = () => {}, serial = 0, frame = 0, rest = 0, slideRest = 0, name = "";
-  let asked = -Infinity, promised = 0, waiting = 0;
-  let dirty = { tiles: true, marks: true, picture: true };
+  let asked = -Infinity, promised = 0, waiting = 0, glideRest = 0;
+  let dirty = { tiles: true, marks: true, picture: true, top: true };
 
   const place = () => hover ?? plane.project(pinned);
   const lift = (a, b) => plane.lift(pinned, a, b, new Float32Array(decoder.latentDim));
@@ -42,21 +43,28 @@ function makeMap(parent) {
 
   function schedule(...what) {
     for (const part of what) dirty[part] = true;
+    dirty.top = true;
     frame ||= requestAnimationFrame(draw);
   }
 
   function draw(now) {
     frame = 0;
     if (!decoder || !view.size) return;
-    const { tiles: drawTilesNow, marks, picture } = dirty;
-    dirty = { tiles: false, marks: false, picture: false };
+    const { tiles: drawTilesNow, marks, picture, top } = dirty;
+    dirty = { tiles: false, marks: false, picture: false, top: false };
     const gliding = codes?.moved(now) ?? false;
-    if (gliding) schedule("marks");
+    clearTimeout(glideRest);
+    if (gliding) glideRest = setTimeout(glide, GLIDE_FRAME);
     if (picture) movePicture(now);
     if (drawTilesNow) tiles.draw(ratio);
     if (marks || gliding) drawMarks();
-    drawTop();
+    if (top || !gliding) drawTop();
     status.ready = true;
+  }
+
+  /** The next frame of a glide: of the codes alone, and thirty a second, since a training wants the same cores. */
+  function glide() {
+    frame ||= requestAnimationFrame(draw);
   }
 
   function movePicture(now) {
@@ -399,7 +407,7 @@ function makeMap(parent) {
     end() {
       observer.disconnect();
       window.removeEventListener("live-map-part", takeParts);
-      [rest, slideRest, waiting].forEach(clearTimeout);
+      [rest, slideRest, waiting, glideRest].forEach(clearTimeout);
       cancelAnimationFrame(frame);
       tiles.end();
       if (window.__liveMap?.[name] === status) delete window.__liveMap[name];

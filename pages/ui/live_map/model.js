@@ -30,7 +30,7 @@ function openDecoder({ header, buffer }) {
   return {
     decode: makeDecoder(description, buffer), latentDim: description.decoder.input_shape[0], imageShape,
     pixels: imageShape[0] * imageShape[1] * imageShape[2], heavy: cost > header.light, cost,
-    background: (onImage) => makeBackground(description, buffer, onImage),
+    decodeIn: (background) => background.open(description, buffer),
   };
 }
 

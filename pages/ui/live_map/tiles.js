@@ -39,10 +39,10 @@ function makeTiles(canvas, view) {
   return Object.assign(current, {
     /** A decoder, and lift(a, b) -> z on the present plane. */
     open(opened, lifted, forget) {
-      background?.end();
       decoder = opened;
       lift = lifted;
-      background = decoder.background(arrived);
+      background ??= makeBackground(arrived);
+      decoder.decodeIn(background);
       this.stale(forget);
     },
     /** The base has moved: what is shown stays until its successor is there. */
