@@ -3,8 +3,9 @@
 /** open(description, buffer) takes up a decoder; ask(tag, z) queues a decode, whose result comes as onImage(tag, image);
  *  clear() forgets what is not begun yet. One worker serves all decoders: starting one costs more than a map of tiles. */
 function makeBackground(onImage) {
-  const BATCH = 16, HEAD_START = 300; // milliseconds that the rest of a page which just opens may have the cores
-  let queue = [], busy = 0, ended = false, begun = false, worker = null, decode = null, url = null, serial = 0, cost = 0, opened = null;
+  const AIM = 50; // milliseconds of work in a batch: each one that comes back is drawn, which costs a frame
+  const HEAD_START = 300; // milliseconds that the rest of a page which just opens may have the cores
+  let queue = [], busy = 0, ended = false, begun = false, worker = null, decode = null, url = null, serial = 0, cost = 0, size = 4, opened = null;
 
   function done(batch, images) {
     busy--;
@@ -26,7 +27,7 @@ function makeBackground(onImage) {
   const flying = [];
   function next() {
     while (!ended && queue.length && busy < (worker ? 2 : 1)) { // one more than is being worked on
-      const batch = { jobs: queue.splice(0, worker ? BATCH : 1), round: serial };
+      const batch = { jobs: queue.splice(0, worker ? size : 1), round: serial };
       busy++;
       if (!worker) return here(batch);
       flying.push(batch);
@@ -44,12 +45,15 @@ function makeBackground(onImage) {
     const source = `let decode = null;
     onmessage = ({ data }) => {
       if (data.description) return void (decode = (${makeDecoder})(data.description, data.buffer));
-      const images = data.map((z) => decode(z).slice());
-      postMessage(images, images.map((image) => image.buffer));
+      const start = performance.now(), images = data.map((z) => decode(z).slice());
+      postMessage({ images, spent: performance.now() - start }, images.map((image) => image.buffer));
     };`;
     url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     worker = new Worker(url);
-    worker.onmessage = ({ data }) => done(flying.shift(), data);
+    worker.onmessage = ({ data }) => {
+      size = Math.min(Math.max(Math.round((AIM * data.images.length) / Math.max(data.spent, 1)), 1), 64);
+      done(flying.shift(), data.images);
+    };
     worker.onerror = (event) => {
       event.preventDefault();
       fallBack();
