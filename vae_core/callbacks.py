@@ -21,7 +21,7 @@ from vae_core.runs import Run
 
 REPORT_SECONDS = 0.5
 AVERAGE_EVERY = 8  # steps between two updates of the moving average: copying 1 M values each step would show
-FIRST_SNAPSHOT_SECONDS, SNAPSHOT_SPACING = 2.0, 0.15  # the next one after 15 % more of the run's time
+FIRST_SNAPSHOT_SECONDS, SNAPSHOT_SPACING = 2.0, 0.2  # the next one after 20 % more of the run's time
 SNAPSHOT_SHARE = 0.015  # of the run's time that snapshots may take
 
 

@@ -135,7 +135,9 @@ def take_url(known: list[str]) -> list[str]:
                 f"The link asks for image={_short(asked['image'])}; that should be the number of a test image, 0 or more. "
                 "It is ignored."
             )
-    if chosen_model() is not None or not known:  # else the picker is about to choose: two writes were two steps back
+    if (
+        chosen_model() is not None or not known
+    ):  # else the picker is about to choose: two writes were two steps back
         show_in_url()
     return problems
 

@@ -12,7 +12,6 @@ from vae_core.live import View
 from vae_core.runs import Run, RunError
 
 ANSWER = 0.6  # seconds that a click waits for the trainer's answer
-CLICKED = "train_clicked"  # in the session: look at the files now
 
 
 def steer(run: Run, view: View) -> None:
@@ -90,7 +89,6 @@ def _do(run: Run, act: Callable[[], None], answer: bool) -> None:
     except (RunError, ValueError) as error:
         st.toast(str(error), icon=":material/error:")
         return
-    st.session_state[CLICKED] = True
     watched = ("state", "step") if before.get("state") == "paused" else ("state",)
     end = time.monotonic() + ANSWER
     while answer and time.monotonic() < end:

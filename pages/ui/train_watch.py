@@ -12,7 +12,7 @@ from pages.ui.live_map import live_map
 from pages.ui.resources import timeline_curves, timeline_map, timeline_sheet
 from pages.ui.train_end import after_its_end
 from pages.ui.train_form import duration
-from pages.ui.train_steer import CLICKED, steer
+from pages.ui.train_steer import steer
 from vae_core.fashion import CHECKSUM
 from vae_core.files import FileProblem
 from vae_core.live import View, live
@@ -40,35 +40,48 @@ def watch(run: Run) -> None:
         _kept(run)
         return
     first = live(run).view(fresh=True)
-    active = first.health.state not in ENDED and first.health.state != "unreadable"
+    active = _active(first)
     hurry = active and not len(first.steps)
+    heading(run, first)
+    with st.container():  # a place that stays, so that what is below does too
+        if active:
+            steer(run, first)
+    every = (HURRY if hurry else TICK) if active else None
     with st.container(key="life"):
-        st.fragment(_life, run_every=(HURRY if hurry else TICK) if active else None)(run, active, hurry)
+        st.fragment(_life, run_every=every)(run, active, hurry, _way(first))
     if len(first.steps):
         say_what_is_drawn(_floor(first))
     if not active:
         after_its_end(run, first)
 
 
-def _life(run: Run, active: bool, hurry: bool) -> None:
-    """All that moves; hurry: until the first point is there.
+def _active(view: View) -> bool:
+    return view.health.state not in ENDED and view.health.state != "unreadable"
 
-    Each part has a place of its own: what comes and goes above must not take the map below it down.
+
+def _way(view: View) -> tuple[str, bool]:
+    """What the badge and the buttons depend on."""
+    return view.health.state, view.health.hangs
+
+
+def _life(run: Run, active: bool, hurry: bool, way: tuple[str, bool]) -> None:
+    """All that moves. hurry: until the first point is there. way: as the run was when badge and buttons were drawn.
+
+    It is drawn anew each second, so it holds no more than it must. Each part has a place of its own: what comes and goes above
+    must not take the map below it down.
     """
-    view = live(run).view(fresh=hurry or st.session_state.pop(CLICKED, False))
-    still = view.health.state not in ENDED and view.health.state != "unreadable"
-    if (active and not still) or (hurry and len(view.steps)):
-        st.rerun(scope="app")  # once: what comes after its end is drawn, and the ticking stops or slows down
-    top, dials, slider = (st.container() for _ in range(3))
+    view = live(run).view(fresh=hurry)
+    if active and (_way(view) != way or (hurry and len(view.steps))):
+        st.rerun(
+            scope="app"
+        )  # another badge, other buttons; or what comes after its end, and the ticking stops or slows down
+    top, slider = st.container(), st.container()
     left, right = st.columns(2, gap="large")
     below = st.container()
     with top:
-        standing(run, view)
+        standing(view)
     if view.health.state == "unreadable":
         return
-    if still:
-        with dials:
-            steer(run, view)
     step = None
     if view.snapshots:
         with slider:
@@ -117,13 +130,16 @@ def _kept(run: Run) -> None:
             )
 
 
-def standing(run: Run, view: View) -> None:
-    """State, progress, figures of the moment."""
+def heading(run: Run, view: View) -> None:
+    """Name and state."""
     colour, icon = BADGES[view.health.state]
-    words = f"{view.health.state}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(run.name, anchor=False, width="content")
-        st.badge(words, color=colour, icon=icon)  # type: ignore[arg-type]
+        st.badge(view.health.state, color=colour, icon=icon)  # type: ignore[arg-type]
+
+
+def standing(view: View) -> None:
+    """What there is to say, progress, figures of the moment."""
     if view.health.note:
         say = (
             st.error

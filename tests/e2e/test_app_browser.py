@@ -158,7 +158,9 @@ def test_it_fits(open_page: Any, width: int, scheme: str) -> None:
 
 def test_a_visit_is_one_step_and_the_links_carry_the_choice(open_page: Any) -> None:
     page = open_page(query="/")
-    assert page.evaluate("history.length") <= 3  # the empty tab, the bare address, the address with what is shown
+    assert (
+        page.evaluate("history.length") <= 3
+    )  # the empty tab, the bare address, the address with what is shown
     page.wait_for_function(f"() => {LIVING}?.ready", timeout=20_000)
     links = [
         page.get_by_test_id("stSidebar").get_by_role("link", name="Latent space"),

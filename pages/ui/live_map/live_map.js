@@ -9,7 +9,7 @@ const THINNED = 2000; // codes over the garments at zoom 1: more hide them
 const NEAR = 7; // pixels to a code that counts as on it
 const REST = 80; // milliseconds without movement before a heavy decoder decodes
 const BEARABLE = 50; // milliseconds of a decode that a moving pointer can still be followed with
-const GLIDE_FRAME = 40; // milliseconds from one frame of a glide to the next
+const GLIDE_FRAME = 50; // milliseconds from one frame of a glide to the next
 const RETRY = 3000, PATIENCE = 30_000; // milliseconds until a lost part is asked for again, and one that is under way
 
 function makeMap(parent) {

@@ -1,6 +1,6 @@
 // The large parts as the map uses them.
 
-const GLIDE = 500; // milliseconds that codes take to their new places
+const GLIDE = 450; // milliseconds that codes take to their new places
 const BUDGET = 64 * 2 ** 20; // bytes of parts that are kept for the next map
 
 /** What `carrier.js` has laid down under a digest, or null while it is on its way. What is used is kept longest. */
