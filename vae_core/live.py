@@ -26,7 +26,7 @@ from vae_core.runs import Control, Run, RunError
 
 LOOK_SECONDS = 1.0
 KEPT_ROWS = 4096  # more are thinned to half
-POINTS = 400  # of a chart
+POINTS = 250  # of a chart
 MARKS = 200
 READERS = 32
 COLUMNS = ("step", "seconds", "loss", "reconstruction_loss", "kl_loss", "batch_time", "beta", "learning_rate")

@@ -109,11 +109,8 @@ def bars(values: np.ndarray, *, name: str, unit: str = "nats") -> dict[str, Any]
 def _line(
     name: str, steps: np.ndarray, values: np.ndarray, style: dict[str, Any], colour: str
 ) -> dict[str, Any]:
-    points = [
-        [int(step), round(float(value), 4)]
-        for step, value in zip(steps, values, strict=True)
-        if np.isfinite(value)
-    ]
+    known = np.isfinite(values)
+    points = list(zip(steps[known].tolist(), np.round(values[known], 4).tolist(), strict=True))
     return {
         "type": "line",
         "name": name,

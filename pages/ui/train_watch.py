@@ -46,9 +46,10 @@ def watch(run: Run) -> None:
     with st.container():  # a place that stays, so that what is below does too
         if active:
             steer(run, first)
+        follow = active and _follow(run, first)
     every = (HURRY if hurry else TICK) if active else None
     with st.container(key="life"):
-        st.fragment(_life, run_every=every)(run, active, hurry, _way(first))
+        st.fragment(_life, run_every=every)(run, active, hurry, follow, _way(first))
     if len(first.steps):
         say_what_is_drawn(_floor(first))
     if not active:
@@ -59,13 +60,20 @@ def _active(view: View) -> bool:
     return view.health.state not in ENDED and view.health.state != "unreadable"
 
 
-def _way(view: View) -> tuple[str, bool]:
+def _way(view: View) -> tuple[str, bool, bool]:
     """What the badge and the buttons depend on."""
-    return view.health.state, view.health.hangs
+    return view.health.state, view.health.hangs, len(view.snapshots) > 1
 
 
-def _life(run: Run, active: bool, hurry: bool, way: tuple[str, bool]) -> None:
-    """All that moves. hurry: until the first point is there. way: as the run was when badge and buttons were drawn.
+def _follow(run: Run, view: View) -> bool:
+    """Whether the newest snapshot is shown; there is a choice from the second one on."""
+    return len(view.snapshots) < 2 or st.toggle("Follow the newest snapshot", True, key=f"follow_{run.name}")
+
+
+def _life(run: Run, active: bool, hurry: bool, follow: bool, way: tuple[str, bool, bool]) -> None:
+    """All that moves. hurry: until the first point is there. follow: show the newest snapshot.
+
+    way: as the run was when badge and buttons were drawn.
 
     It is drawn anew each second, so it holds no more than it must. Each part has a place of its own: what comes and goes above
     must not take the map below it down.
@@ -85,7 +93,7 @@ def _life(run: Run, active: bool, hurry: bool, way: tuple[str, bool]) -> None:
     step = None
     if view.snapshots:
         with slider:
-            step = _which(run, list(view.snapshots), active)
+            step = _which(run, list(view.snapshots), active, follow)
     else:
         slider.info("The first snapshot comes with the first batch.", icon=":material/hourglass:")
     if step is not None:
@@ -104,7 +112,7 @@ def _kept(run: Run) -> None:
     """The timeline of a model that was kept with one, beside its losses over epochs."""
     steps = run.snapshots()
     st.caption("The timeline of a kept model: drag the slider and see the map being learned.")
-    step = _which(run, steps, active=False)
+    step = _which(run, steps, active=False, follow=False)
     left, right = st.columns(2, gap="large")
     with left:
         the_map(run, step, run.network().latent_dim)
@@ -192,12 +200,12 @@ def _cannot(step: int, error: Exception) -> None:
     st.warning(f"The snapshot of step {step:,} cannot be shown: {error}", icon=":material/broken_image:")
 
 
-def _which(run: Run, steps: list[int], active: bool) -> int:
+def _which(run: Run, steps: list[int], active: bool, follow: bool) -> int:
     """The newest step, or the one the slider stands at."""
     if len(steps) < 2:
         return steps[-1]
     frozen = f"steps_{run.name}"
-    if active and st.toggle("Follow the newest snapshot", True, key=f"follow_{run.name}"):
+    if follow:
         st.session_state.pop(frozen, None)
         return steps[-1]
     known = (
