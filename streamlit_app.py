@@ -9,7 +9,9 @@ from pages.ui import figures, state
 from pages.ui.choose import ask_upload
 from pages.ui.frame import frame
 from pages.ui.maps import map_of, take_click
+from pages.ui.picture import picture
 from pages.ui.resources import Opened, Source, codes_have_pictures, pictures_for
+from pages.ui.start import import_pages, started
 from pages.ui.subject import Subject, in_words, subject
 from vae_core import activations, heatmaps, latent, metrics
 
@@ -64,9 +66,7 @@ def inside(model: Opened, shown: Subject) -> None:
     slots = st.columns(3)
     with slots[0]:
         st.markdown("**What the model sees**")
-        st.image(
-            figures.enlarge(image), alt=f"The picture as the model sees it: {shown.name}", output_format="PNG"
-        )
+        picture(figures.enlarge(image), alt=f"The picture as the model sees it: {shown.name}")
         steps = (
             "" if shown.prepared is None else ": " + " → ".join(step.name for step in shown.prepared.steps)
         )
@@ -74,9 +74,7 @@ def inside(model: Opened, shown: Subject) -> None:
         _link("latent_space", "Its place in latent space", "scatter_plot")
     with slots[1]:
         st.markdown("**Reconstruction**")
-        st.image(
-            figures.enlarge(rebuilt), alt="The model's reconstruction of the picture", output_format="PNG"
-        )
+        picture(figures.enlarge(rebuilt), alt="The model's reconstruction of the picture")
         if shown.decoded:
             words = "Encoded and decoded once more. The picture is the decoder's own, so this is no test of the model"
         else:
@@ -85,12 +83,9 @@ def inside(model: Opened, shown: Subject) -> None:
         _link("reconstruction", "Compare closely", "compare")
     with slots[2]:
         st.markdown(f"**Heatmap of {layer}**")
-        st.image(
-            figures.enlarge(coloured), alt=f"Where {layer} responds, over the picture", output_format="PNG"
-        )
-        st.image(
+        picture(figures.enlarge(coloured), alt=f"Where {layer} responds, over the picture")
+        picture(
             heatmaps.colour_bar(height=10, width=252, horizontal=True),
-            output_format="PNG",
             alt="The heatmap's colours, low to high",
         )
         st.caption(
@@ -105,4 +100,8 @@ def _link(page: str, words: str, icon: str) -> None:
     st.page_link(f"pages/{page}.py", label=words, icon=f":material/{icon}:", query_params=state.in_links())
 
 
-frame("VAE Explorer", main)
+if __name__ == "__main__":  # a visitor's run
+    frame("VAE Explorer", main)
+else:  # `streamlit run` imports this file once, and serves what it finds here
+    import_pages()
+    app = st.App(__file__, lifespan=started)

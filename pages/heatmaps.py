@@ -29,6 +29,7 @@ from pages.ui.heat_pictures import (
 from pages.ui.heat_second import ask_second, second
 from pages.ui.heat_upload import upload_steps
 from pages.ui.mosaic import Tile, mosaic
+from pages.ui.picture import picture
 from pages.ui.resources import Opened, pictures_for
 from pages.ui.subject import Subject, subject
 from vae_core import heatmaps
@@ -103,18 +104,16 @@ def chosen_map(shown: Subject, one: Answer, drawn: Drawn, which: int, look: Look
     over = "the picture" if look.part == "encoder" else "the reconstruction"
     raw = drawn.raw[which][..., k]
     st.markdown(f"**{words[0].upper()}{words[1:]}** over {over}: {one.name}")
-    st.image(enlarged(drawn, which, below, look), alt=f"{words} over {over}, {one.name}", output_format="PNG")
+    picture(enlarged(drawn, which, below, look), alt=f"{words} over {over}, {one.name}")
     colour_bar(drawn.colormap, float(drawn.low[k]), float(drawn.high[k]))
     st.caption(
         f"This map, of one picture: raw {number(raw.min())} to {number(raw.max())}, natively {raw.shape[0]}\u00a0×\u00a0{raw.shape[1]}"
         f"{', smoothed here, which looks more precise than it is' if look.smooth else ''}."
     )
     with st.container(horizontal=True):
-        st.image(
-            enlarge(below, 112), caption=f"{over} alone", width=112, alt=f"{over} alone", output_format="PNG"
-        )
+        picture(enlarge(below, 112), caption=f"{over} alone", width=112, alt=f"{over} alone")
         alone = enlarged(drawn, which, below, look, alpha=1.0)
-        st.image(alone, caption="the map alone", width=112, alt=f"{words} alone", output_format="PNG")
+        picture(alone, caption="the map alone", width=112, alt=f"{words} alone")
     if shown.decoded and look.part == "encoder":
         st.caption(
             "This picture is itself decoded from z: the encoder answers to the decoder's work, not to a photograph."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import streamlit as st
 from app_testing import DRAWN, garment, png, problems, visit, words
 from hypothesis import given
 from hypothesis import strategies as some
+from PIL import Image
 from skimage.color import rgb2lab
 from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
@@ -359,3 +362,21 @@ def test_a_refused_upload_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> No
         with pytest.raises(PictureError, match="no picture"):
             resources.prepared(Upload("notes.png", b"just some text"), (28, 28, 1))
     assert looked == [b"just some text"]
+
+
+def test_pictures_arrive_pixel_for_pixel() -> None:
+    def page() -> None:
+        import numpy as np
+
+        from pages.ui.picture import picture
+
+        picture(np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8), alt="noise", width=70)
+
+    (shown,) = AppTest.from_function(page).run().get("image")
+    (one,) = shown.proto.imgs
+    kind, data = one.url.split(",")
+    assert kind == "data:image/png;base64"
+    arrived = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
+    np.testing.assert_array_equal(
+        arrived, np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
+    )

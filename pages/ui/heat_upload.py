@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.ui import state
 from pages.ui.heat_pictures import thumbnail
+from pages.ui.picture import picture
 from vae_core.preprocessing import Prepared
 
 INVERT = {"auto": None, "yes": True, "no": False}
@@ -25,7 +26,7 @@ def upload_steps(prepared: Prepared) -> None:
                 with st.container(width=STEP + 8, gap="small"):
                     image = thumbnail(step.image, STEP)
                     words = "Your picture as it came" if number == 0 else f"After the step {step.name}"
-                    st.image(image, alt=f"{words}: {step.note}", width=image.shape[1], output_format="PNG")
+                    picture(image, alt=f"{words}: {step.note}", width=image.shape[1])
                     st.caption(f"**{'your picture' if number == 0 else step.name}**: {step.note}")
 
 

@@ -11,6 +11,7 @@ from pages.ui.latent_facts import QUIET, Landmarks, small, traversal_extent, uni
 from pages.ui.latent_rows import Row, latent_rows
 from pages.ui.latent_rows import clicked as row_clicked
 from pages.ui.mosaic import Tile, clicked, mosaic
+from pages.ui.picture import picture
 from pages.ui.resources import Opened, Source, codes_have_pictures, support, traversed
 from pages.ui.subject import Subject, in_words
 from vae_core import latent, metrics
@@ -53,13 +54,11 @@ def pinned(model: Opened, shown: Subject) -> None:
     """The picture, large; beside an encoded one what the decoder makes of its z_mean."""
     st.subheader("Pinned", anchor=False)
     st.markdown(f"**{shown.name[0].upper()}{shown.name[1:]}**")
-    st.image(enlarge(shown.image, LARGE), alt=f"The pinned picture: {shown.name}", output_format="PNG")
+    picture(enlarge(shown.image, LARGE), alt=f"The pinned picture: {shown.name}")
     if not shown.decoded:
         with st.container(horizontal=True, vertical_alignment="center"):
             rebuilt = model.engine.decode(shown.z[None])[0]
-            st.image(
-                enlarge(rebuilt, 84), width=84, alt="The picture decoded from its z_mean", output_format="PNG"
-            )
+            picture(enlarge(rebuilt, 84), width=84, alt="The picture decoded from its z_mean")
             st.caption("What the decoder makes of its z_mean.", width="stretch")
 
 

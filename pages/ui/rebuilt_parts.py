@@ -10,6 +10,7 @@ from pages.ui import compare
 from pages.ui.compare import COLUMNS, FIGURES, Rebuilt
 from pages.ui.figures import enlarge
 from pages.ui.heat_parts import colour_bar
+from pages.ui.picture import picture
 from pages.ui.resources import Opened, Source, scores_of
 from pages.ui.wipe import wipe
 from vae_core import heatmaps, metrics
@@ -26,12 +27,10 @@ def four(one: Rebuilt, name: str) -> None:
         "SSIM map": f"1 is alike, 0 unlike. Without the border its mean is {compare.shown('ssim', float(one.scores.ssim[0]))}",
     }
     pairs = [slot for half in st.columns(2) for slot in half.columns(2, wrap=False)]
-    for slot, (what, picture) in zip(pairs, compare.parts(one).items(), strict=True):
+    for slot, (what, part) in zip(pairs, compare.parts(one).items(), strict=True):
         with slot:
             st.markdown(f"**{what[0].upper()}{what[1:]}**")
-            st.image(
-                enlarge(picture), alt=f"{what} of {name}, {one.model}", width="stretch", output_format="PNG"
-            )
+            picture(enlarge(part), alt=f"{what} of {name}, {one.model}", width="stretch")
             if what == "signed error":
                 colour_bar(heatmaps.DIVERGING, -1, 1)
             elif what == "SSIM map":
@@ -107,8 +106,8 @@ def sixteen(rebuilt: Sequence[Rebuilt], names: Sequence[str], found: Source) -> 
                     of = "" if what == "original" or len(rebuilt) == 1 else f", {one.model}"
                     last = min(first + BLOCK, len(names)) - 1
                     st.caption(f"**{what[0].upper()}{what[1:]}**{of}")
-                    st.image(
-                        compare.strip(one, what, first, BLOCK), width="stretch", output_format="PNG",
+                    picture(
+                        compare.strip(one, what, first, BLOCK), width="stretch",
                         alt=f"{what}, {one.model}: {', '.join(names[first : last + 1])}",
                     )  # fmt: skip
     left, right = st.columns(2)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.ui import train_charts
 from pages.ui.live_map import live_map
+from pages.ui.picture import picture
 from pages.ui.resources import timeline_curves, timeline_map, timeline_sheet
 from pages.ui.train_end import after_its_end
 from pages.ui.train_form import duration
@@ -192,7 +193,7 @@ def the_sheet(run: Run, step: int) -> None:
     except UNREADABLE as error:
         _cannot(step, error)
         return
-    st.image(sheet, width="stretch", alt=f"At step {step}: {'; '.join(rows)}", output_format="PNG")
+    picture(sheet, width="stretch", alt=f"At step {step}: {'; '.join(rows)}")
     st.caption(f"At step {step:,}, from the top: {'; '.join(rows)}.")
 
 

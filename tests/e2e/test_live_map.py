@@ -236,6 +236,23 @@ def test_a_change_of_grid_and_scale_leaves_no_hole(open_map: Any) -> None:
     assert holes == 0
 
 
+def test_thumbnails_wait_for_the_pointer(open_map: Any) -> None:
+    view = open_map("swift-2&thumbnails")
+    view.until("missing === 0")
+    parts = "[...window.__liveMapParts.values()].map(part => 'tile' in part.header)"
+    assert view.page.evaluate(parts) == [False, False]
+    view.move(0.1, 0.1)
+    view.page.wait_for_function(f"{parts}.includes(true)")
+    settle(view.page)
+    ran = view.python
+    view.move(0.2, 0.1)
+    view.click(0.2, 0.1)
+    view.pins(1)
+    assert (
+        "runs 2" in ran and "runs 3" in view.python
+    )  # one run to send them, one for the pin: they are not asked for again
+
+
 def test_legend_layers_and_the_code_under_the_pointer(open_map: Any) -> None:
     view = open_map("swift-2&thumbnails")
     page = view.page
@@ -250,6 +267,9 @@ def test_legend_layers_and_the_code_under_the_pointer(open_map: Any) -> None:
         text = page.locator(".lm-code span").inner_text()
         if text:
             break
+    # at first there is only the reconstruction; the picture itself takes its place when it comes, wherever the pointer is
+    page.locator(".lm-code span").filter(has_not_text="(reconstruction)").wait_for()
+    text = page.locator(".lm-code span").inner_text()
     index, label = map(int, re.fullmatch(r"test image (\d+): class (\d)", text).groups())
     assert label == index % 3
     grey = page.locator(".lm-code canvas").evaluate(
@@ -383,6 +403,7 @@ def test_a_part_larger_than_all_that_is_kept_is_shown(open_map: Any) -> None:
     })()"""
     view = open_map("swift-2&thumbnails", script=huge)
     assert view.tell("codesDrawn") >= 280
+    view.move(0.1, 0.1)
     view.page.wait_for_function("window.__liveMapParts.size === 0")  # and none of it is kept for later
 
 
@@ -390,6 +411,10 @@ def test_what_is_kept_for_other_maps_is_bounded(open_map: Any) -> None:
     many = """window.__liveMapParts = new Map(
       Array.from({ length: 20 }, (_, i) => [`old ${i}`, { header: {}, buffer: new ArrayBuffer(5 * 2 ** 20) }]))"""
     view = open_map("swift-2&thumbnails", script=many)
+    view.move(0.1, 0.1)
+    view.page.wait_for_function(
+        "[...window.__liveMapParts.keys()].filter(name => !name.startsWith('old')).length === 3"
+    )
     view.page.wait_for_function("window.__liveMapParts.size < 20")
     kept = view.page.evaluate(
         "[...window.__liveMapParts.entries()].map(([d, p]) => [d, p.buffer.byteLength])"

@@ -13,14 +13,14 @@ import streamlit as st
 from apps.lively import lively
 from PIL import Image
 
-from pages.ui.live_map import REMEMBERED, SENT, _not_sent_yet, _pin, map_data, parts
+from pages.ui.live_map import REMEMBERED, SENT, _coming, _pin, map_data, parts
 from vae_core import checkpoints
 from vae_core.checkpoints import Latents
 
 COLOURS = ["#40f8e0", "#8441be", "#f3de07"]
 
 
-def opened(part: parts.Part) -> tuple[dict[str, Any], bytes]:
+def opened(part: parts.Part | parts.Thumbnails) -> tuple[dict[str, Any], bytes]:
     length = int.from_bytes(part.data[:4], "little")
     return json.loads(part.data[4 : 4 + length]), part.data[4 + length :]
 
@@ -81,11 +81,22 @@ def test_what_does_not_belong_together_is_refused(tiny_checkpoint: Path) -> None
 @pytest.mark.parametrize("shape", [(7, 5, 6), (7, 5, 6, 1), (4, 5, 6, 3), (1, 28, 28, 1)])
 def test_thumbnails_are_the_pictures_themselves(shape: tuple[int, ...]) -> None:
     images = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-    header, payload = opened(parts.thumbnails_part(images))
+    header, payload = opened(parts.Thumbnails(images))
     sheet, (height, width) = np.array(Image.open(io.BytesIO(payload))), header["tile"]
     for i, image in enumerate(images):
         top, left = i // header["columns"] * height, i % header["columns"] * width
         np.testing.assert_array_equal(sheet[top : top + height, left : left + width], image.squeeze())
+
+
+def test_thumbnails_are_known_before_they_are_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (7, 5, 6, 1)).astype(np.uint8)
+    monkeypatch.setattr(parts, "png", lambda _sheet: pytest.fail("packed too early"))
+    digests = {
+        parts.Thumbnails(some).digest for some in (images, images[:6], images[::-1], images.reshape(7, 6, 5))
+    }
+    assert len(digests) == 4 and parts.Thumbnails(images.copy()).digest in digests
+    with pytest.raises(ValueError, match=r"thumbnails must have shape"):
+        parts.Thumbnails(images[0, ..., 0])
 
 
 @pytest.mark.parametrize(
@@ -113,33 +124,43 @@ def session(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_a_part_is_sent_once_a_session_whichever_map_shows_it(
     session: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert _not_sent_yet("living", ["decoder", "codes"]) == ["decoder", "codes"]
-    assert _not_sent_yet("living", ["decoder", "codes"]) == []
-    assert _not_sent_yet("training", ["other", "codes"]) == ["other"]  # a second map with the same codes
+    assert _coming("living", ["decoder", "codes"], None) == ["decoder", "codes"]
+    assert _coming("living", ["decoder", "codes"], None) == []
+    assert _coming("training", ["other", "codes"], None) == ["other"]  # a second map with the same codes
     monkeypatch.setattr(st, "session_state", {})  # a reload, a second tab, a restarted server
-    assert _not_sent_yet("living", ["decoder", "codes"]) == ["decoder", "codes"]
+    assert _coming("living", ["decoder", "codes"], None) == ["decoder", "codes"]
 
 
 def test_only_what_the_browser_has_lost_is_sent_again(session: dict[str, Any]) -> None:
-    _not_sent_yet("living", ["decoder", "codes"])
+    _coming("living", ["decoder", "codes"], None)
     session["living"] = {"missing": ["codes", "never heard of", 7]}
-    assert _not_sent_yet("living", ["decoder", "codes"]) == ["codes"]
+    assert _coming("living", ["decoder", "codes"], None) == ["codes"]
     del session["living"]  # a trigger lasts for one run
-    assert _not_sent_yet("living", ["decoder", "codes"]) == []
+    assert _coming("living", ["decoder", "codes"], None) == []
+
+
+def test_thumbnails_come_when_they_are_asked_for(session: dict[str, Any]) -> None:
+    assert _coming("living", ["codes"], "thumbnails") == ["codes"]
+    assert _coming("living", ["codes"], "thumbnails") == []
+    session["living"] = {"missing": ["thumbnails"]}
+    assert _coming("living", ["codes"], "thumbnails") == ["thumbnails"]
+    assert _coming("living", ["codes"], "thumbnails") == ["thumbnails"]  # again, if they were lost on the way
+    del session["living"]
+    assert _coming("living", ["codes"], "thumbnails") == []
 
 
 @pytest.mark.parametrize(
     "odd", [None, 7, "codes", {"missing": None}, {"missing": "codes"}, {"missing": {"codes": 1}}]
 )
 def test_an_odd_request_sends_nothing_again(session: dict[str, Any], odd: Any) -> None:
-    _not_sent_yet("living", ["codes"])
+    _coming("living", ["codes"], None)
     session["living"] = odd
-    assert _not_sent_yet("living", ["codes"]) == []
+    assert _coming("living", ["codes"], None) == []
 
 
 def test_a_long_training_does_not_fill_the_session(session: dict[str, Any]) -> None:
     for step in range(2 * REMEMBERED):
-        assert _not_sent_yet("training", [f"decoder {step}"]) == [f"decoder {step}"]
+        assert _coming("training", [f"decoder {step}"], None) == [f"decoder {step}"]
     assert len(session[SENT]) == REMEMBERED
-    assert _not_sent_yet("training", [f"decoder {2 * REMEMBERED - 1}"]) == []  # the newest are known
-    assert _not_sent_yet("training", ["decoder 0"]) == ["decoder 0"]  # one long forgotten is sent anew
+    assert _coming("training", [f"decoder {2 * REMEMBERED - 1}"], None) == []  # the newest are known
+    assert _coming("training", ["decoder 0"], None) == ["decoder 0"]  # one long forgotten is sent anew

@@ -3,7 +3,8 @@
 Streamlit sends a component's `data` again when any of it changes. So the large parts travel by themselves, each through a
 `carrier` that shows nothing, and the map itself is only told their digests. A carrier is mounted in one run only: Streamlit
 spends time on megabytes in every run in which they are mentioned. The browser keeps the parts, and a map that finds one gone
-asks for it. Scripts and style sheet are joined here and go out inline: nothing is fetched, nothing is built.
+asks for it; for the thumbnails it asks when the pointer first comes to it. Scripts and style sheet are joined here and go out
+inline: nothing is fetched, nothing is built.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui.live_map.parts import MapData, Part, map_data, snapshot_map
+from pages.ui.live_map.parts import MapData, Part, Thumbnails, map_data, snapshot_map
 
 __all__ = ["MapData", "Pin", "Selected", "live_map", "map_data", "pinned", "snapshot_map"]
 
@@ -86,8 +87,11 @@ def live_map(
             _vector(selected.z_mean, data.latent_dim, "selected.z_mean"),
             None if log_var is None else _vector(log_var, data.latent_dim, "selected.z_log_var"),
         )
+    parts: dict[str, Part | Thumbnails | None]
     parts = {"decoder": data.decoder, "codes": data.codes, "thumbnails": data.thumbnails}
-    coming = _not_sent_yet(key, [part.digest for part in parts.values() if part is not None])
+    now = [part.digest for part in (data.decoder, data.codes) if part is not None]
+    later = None if data.thumbnails is None else data.thumbnails.digest
+    coming = _coming(key, now, later)
     settings["parts"] = tuple((kind, part and part.digest) for kind, part in parts.items())
     settings["coming"] = tuple(coming)
     with st.container(
@@ -107,21 +111,27 @@ def pinned(key: str, latent_dim: int) -> Pin | None:
     return _pin(value.get("pinned") if isinstance(value, Mapping) else None, latent_dim)
 
 
-def _carry(key: str, parts: Mapping[str, Part | None], coming: Sequence[str]) -> None:
+def _carry(key: str, parts: Mapping[str, Part | Thumbnails | None], coming: Sequence[str]) -> None:
     for kind, part in parts.items():
         if part is not None and part.digest in coming:
             _carrier(key=f"{key}_{kind}", data=part.data)
 
 
-def _not_sent_yet(key: str, digests: list[str]) -> list[str]:
-    """Those that this session's browser has not been sent, or has lost and asked for again; they count as sent from now on."""
+def _coming(key: str, now: Sequence[str], later: str | None) -> list[str]:
+    """Digests of the parts to send in this run; they count as sent from now on.
+
+    now: those that this session's browser needs. They come if it has not been sent them, or has lost them and asks again.
+    later: what comes only if it is asked for.
+    """
     sent: dict[str, None] = st.session_state.setdefault(SENT, {})
     value = st.session_state.get(key)
-    lost = value.get("missing") if isinstance(value, Mapping) else None
-    for digest in lost if isinstance(lost, list) else []:
-        sent.pop(str(digest), None)
-    coming = [digest for digest in digests if digest not in sent]
-    sent.update(dict.fromkeys(coming))
+    missing = value.get("missing") if isinstance(value, Mapping) else None
+    lost = [str(digest) for digest in missing] if isinstance(missing, list) else []
+    coming = [digest for digest in now if digest in lost or digest not in sent]
+    coming += [later] if later is not None and later in lost else []
+    for digest in coming:
+        sent.pop(digest, None)  # the newest stand last
+        sent[digest] = None
     for old in list(sent)[:-REMEMBERED]:  # a training sends a decoder every few seconds
         del sent[old]
     return coming

@@ -33,7 +33,7 @@ function makeMap(parent) {
   let decoder = null, codes = null, thumbnails = null, plane = null, stamps = [], ratio = 1;
   let pinned = null, current = null, hover = null, trail = [], near = -1, selected = null, chosen = -1;
   let sync = () => {}, trigger = () => {}, serial = 0, frame = 0, rest = 0, slideRest = 0, name = "";
-  let asked = -Infinity, promised = 0, waiting = 0, glideRest = 0;
+  let asked = -Infinity, promised = 0, waiting = 0, glideRest = 0, visited = false, shownReal = null;
   let dirty = { tiles: true, marks: true, picture: true, top: true };
 
   const place = () => hover ?? plane.project(pinned);
@@ -140,14 +140,15 @@ function makeMap(parent) {
     const count = shownCodes();
     const found = hover && count ? nearestCode(view, codes, count, state.hidden, view.toScreen(hover), NEAR) : -1;
     if (found === near && found < 0) return;
-    const index = found < 0 ? -1 : codes.order[found], changed = found !== near;
+    const index = found < 0 ? -1 : codes.order[found], real = thumbnails?.bitmap;
+    const changed = found !== near || real !== shownReal;
     near = found;
     panel.thumbnail.hidden = found < 0;
     if (found < 0) {
       panel.code.textContent = "";
       return;
     }
-    const real = thumbnails?.bitmap;
+    shownReal = real;
     if (real && changed) thumbnails.draw(panel.thumbnail, index);
     else if (!real && (changed || decoder.heavy) && !(decoder.heavy && status.approximate)) {
       paint(panel.thumbnail, decoder.decode(slice(codes.zMean, index)), decoder.imageShape);
@@ -158,6 +159,10 @@ function makeMap(parent) {
   // ---- wishes of the pointer and the keyboard ----
 
   function goTo(spot) {
+    if (!visited) {
+      visited = true;
+      askForLost(); // the thumbnails are megabytes: they come with the first that wants to see them
+    }
     hover = spot;
     status.moving = true;
     trail.push(spot);
@@ -308,11 +313,10 @@ function makeMap(parent) {
         codes.glideFrom(codesBefore); // from one snapshot of a training to the next
         schedule("marks");
       }
-      if (lost.includes("thumbnails")) return; // the map need not wait for them
-      if (opened.thumbnails !== told.parts.thumbnails) {
+      if (opened.thumbnails !== told.parts.thumbnails) { // the map need not wait for them
         thumbnails = parts.thumbnails ? openThumbnails(parts.thumbnails, () => schedule("picture")) : null;
+        opened.thumbnails = parts.thumbnails ? told.parts.thumbnails : null;
       }
-      opened.thumbnails = told.parts.thumbnails;
       letGo();
     } catch (error) {
       panel.message.hidden = false;
@@ -329,7 +333,8 @@ function makeMap(parent) {
    *  the next one cuts it short. So it asks until they come; for those that are under way, only after a long while. */
   function askForLost() {
     clearTimeout(waiting);
-    const lost = lostKinds().map((kind) => told.parts[kind]), now = performance.now();
+    const wanted = lostKinds().filter((kind) => visited || kind !== "thumbnails");
+    const lost = wanted.map((kind) => told.parts[kind]), now = performance.now();
     if (!lost.length) return;
     const coming = lost.every((digest) => told.coming.includes(digest)) && asked < promised;
     let wait = coming ? promised + PATIENCE - now : asked + RETRY - now;

@@ -9,7 +9,7 @@ import streamlit as st
 from lively import MODELS, lively
 
 from pages.ui.live_map import MapData, Selected, live_map
-from pages.ui.live_map.parts import codes_part, decoder_part, thumbnails_part
+from pages.ui.live_map.parts import Thumbnails, codes_part, decoder_part
 from vae_core.checkpoints import Latents, load, load_latents
 
 COLOURS = ["#40f8e0", "#8441be", "#f3de07"]
@@ -32,7 +32,7 @@ def opened(name: str, thumbnails: bool) -> MapData:
         (0, 1),
         decoder_part(network, weights),
         codes_part(latents, [f"class {i}" for i in range(len(colours))], colours),
-        thumbnails_part(pictures) if thumbnails else None,
+        Thumbnails(pictures) if thumbnails else None,
     )
 
 

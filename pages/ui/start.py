@@ -1,0 +1,35 @@
+"""What the server does once, before its first visitor: import what the pages need, and open the browser."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import threading
+import webbrowser
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import streamlit as st
+
+from pages import ui
+
+
+def import_pages() -> None:
+    """All modules behind the pages: 0.2 s that the first visitor of each page need not wait for."""
+    for module in pkgutil.iter_modules(ui.__path__, f"{ui.__name__}."):
+        importlib.import_module(module.name)
+
+
+@asynccontextmanager
+async def started(app: st.App) -> AsyncIterator[None]:
+    """The app's life on the server. Where there is a screen it begins with a browser: Streamlit opens none for an `st.App`."""
+    if not st.get_option("server.headless"):
+        threading.Thread(target=webbrowser.open_new_tab, args=(address(),), daemon=True).start()
+    yield
+
+
+def address() -> str:
+    """Where this server is to be found, for a browser on this machine."""
+    scheme = "https" if st.get_option("server.sslCertFile") else "http"
+    path = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"{scheme}://{st.get_option('browser.serverAddress')}:{st.get_option('server.port')}/{path}"
