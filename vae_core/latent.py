@@ -14,7 +14,7 @@ import numpy as np
 
 Seed = int | np.random.Generator
 VALUES = 4_000_000  # float32 pixels held at a time, 16 MB: memory does not grow with the data set
-PAIRS = 1_000_000  # float64 distances held at a time: 8 MB
+PAIRS = 250_000  # float64 distances held at a time: 2 MB, which stay in the cache of a core
 
 
 class Coder(Protocol):
@@ -268,17 +268,18 @@ def aggregate_density(z_mean: np.ndarray, z_log_var: np.ndarray, z: np.ndarray) 
     z = _codes(z, "z", z_mean.shape[1]).astype(np.float64)
     mean, log_var = z_mean.astype(np.float64), z_log_var.astype(np.float64)
     precision = np.exp(-log_var)  # (n, d)
-    # Each Gaussian's exponent, multiplied out so that all pairs are two matrix products: (m, d) x (d, n).
+    # Each Gaussian's exponent, multiplied out so that all pairs are one matrix product: (m, 2d + 1) x (2d + 1, n).
     constant = -0.5 * (log_var + mean**2 * precision + np.log(2 * np.pi)).sum(axis=1) - np.log(len(mean))
+    gaussians = np.concatenate([-0.5 * precision, mean * precision, constant[:, None]], axis=1).T
     result = np.zeros(len(z))
     step = max(1, PAIRS // len(mean))
     for start in range(0, len(z), step):
         some = z[start : start + step]
-        logs = constant - 0.5 * some**2 @ precision.T + some @ (mean * precision).T
+        logs = np.concatenate([some**2, some, np.ones((len(some), 1))], axis=1) @ gaussians
         peak = logs.max(axis=1)
-        shares = np.exp(
-            (logs - peak[:, None]).astype(np.float32)
-        )  # in [0, 1]: half the time of float64, 7 digits
+        logs -= peak[:, None]
+        shares = logs.astype(np.float32)
+        np.exp(shares, out=shares)  # in [0, 1]: half the time of float64, 7 digits
         result[start : start + step] = peak + np.log(shares.sum(axis=1, dtype=np.float64))
     return result
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 import threading
 import webbrowser
@@ -10,21 +11,34 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import streamlit as st
+from PIL import Image
 
 from pages import ui
 
 
 def import_pages() -> None:
-    """All modules behind the pages: 0.2 s that the first visitor of each page need not wait for."""
+    """All modules behind the pages, and what is looked up in them but once: 0.3 s that the first visitor need not wait for."""
     for module in pkgutil.iter_modules(ui.__path__, f"{ui.__name__}."):
         importlib.import_module(module.name)
+    Image.preinit()  # Pillow's readers and writers
+    inspect.stack()  # Streamlit does so before it draws for the first time; then Python maps all modules to their files
+
+
+def import_tables() -> None:
+    """What Streamlit imports for the first table or chart."""
+    for name in ("pandas", "pyarrow", "plotly.graph_objects"):
+        importlib.import_module(name)
 
 
 @asynccontextmanager
 async def started(app: st.App) -> AsyncIterator[None]:
     """The app's life on the server. Where there is a screen it begins with a browser: Streamlit opens none for an `st.App`."""
+    import_pages()  # not sooner: the pages' caches want Streamlit's runtime to be there
     if not st.get_option("server.headless"):
         threading.Thread(target=webbrowser.open_new_tab, args=(address(),), daemon=True).start()
+    threading.Thread(
+        target=import_tables, daemon=True
+    ).start()  # half a second, beside the first visitor's way here
     yield
 
 

@@ -1,0 +1,83 @@
+"""What the server does before its first visitor."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import webbrowser
+from pathlib import Path
+
+import pytest
+import streamlit as st
+
+from pages.ui import start
+
+ROOT = Path(__file__).parents[1]
+IMPORTED = """
+import sys
+import streamlit as st
+import streamlit_app
+from pages.ui import start
+assert isinstance(streamlit_app.app, st.App)
+start.import_pages()
+start.import_tables()
+from streamlit.testing.v1 import AppTest
+packages = lambda: {name.split(".")[0] for name in sys.modules}
+before = packages()
+for page in (None, "train", "latent_space", "reconstruction", "heatmaps", "models"):
+    at = AppTest.from_file("streamlit_app.py", default_timeout=60)
+    if page:
+        at.switch_page(f"pages/{page}.py")
+    assert not at.run().exception
+print(sorted(packages() - before - sys.stdlib_module_names))
+print([name for name in ("tensorflow", "keras") if name in sys.modules])
+"""
+
+
+def test_the_first_visitor_of_a_page_waits_for_no_import() -> None:
+    """In a process of its own: all that any page needs is there before it runs, and TensorFlow is not."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["[]", "[]"]
+
+
+@pytest.mark.parametrize(
+    ("options", "address"),
+    [
+        ({}, "http://localhost:8501/"),
+        ({"server.port": 8600, "server.baseUrlPath": "/vae/"}, "http://localhost:8600/vae"),
+        (
+            {"browser.serverAddress": "vae.example", "server.sslCertFile": "c.pem"},
+            "https://vae.example:8501/",
+        ),
+    ],
+)
+def test_where_the_server_is(
+    options: dict[str, object], address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {"server.port": 8501, "browser.serverAddress": "localhost", **options}
+    monkeypatch.setattr(st, "get_option", known.get)
+    assert start.address() == address
+
+
+@pytest.mark.parametrize("headless", [True, False])
+def test_a_browser_is_opened_where_there_is_a_screen(headless: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(
+        st,
+        "get_option",
+        {"server.headless": headless, "server.port": 1, "browser.serverAddress": "localhost"}.get,
+    )
+    monkeypatch.setattr(webbrowser, "open_new_tab", opened.append)
+
+    async def live() -> None:
+        async with start.started(st.App(ROOT / "streamlit_app.py")):
+            while not headless and not opened:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(live(), 30))
+    assert opened == ([] if headless else ["http://localhost:1/"])
