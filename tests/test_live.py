@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
+import io
 import json
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ from tiny_runs import MODEL, recipe
 from vae_core import live as live_module
 from vae_core import presets
 from vae_core.live import KEPT_ROWS, POINTS, LiveRun, live, smoothed
-from vae_core.runs import Run
+from vae_core.runs import Control, Run
 
 
 @pytest.fixture
@@ -95,6 +98,28 @@ def test_ten_viewers_one_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
         assert {id(view) for view in views} == {id(views[0])}
         assert len(opened) == reader.reads == second + 1
         clock[0] += 1.0
+
+
+def test_a_look_opens_each_file_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.append_metrics(row(1))
+    run.write_status("running", step=1, doing="training")
+    run.write_control(Control())
+    reader = live(run)
+    reader.view(fresh=True)  # config.json is kept from the first look
+    opened: Counter[str] = Counter()
+    plain = io.open
+
+    def counted(file: Any, *args: Any, **words: Any) -> Any:
+        if isinstance(file, (str, Path)) and Path(file).parent == run.path:  # not of the process table
+            opened[Path(file).name] += 1
+        return plain(file, *args, **words)
+
+    monkeypatch.setattr(builtins, "open", counted)
+    monkeypatch.setattr(io, "open", counted)
+    reader.view(fresh=True)
+    monkeypatch.undo()
+    assert {"status.json", "metrics.jsonl"} <= set(opened)
+    assert set(opened.values()) == {1}, opened
 
 
 def test_a_long_run_takes_bounded_room(run: Run) -> None:

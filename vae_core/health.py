@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -33,15 +35,19 @@ class Health:
     resumable: bool = False
 
 
-def health(run: Run) -> Health:
-    """Never raises: a directory that is half deleted or of a newer version is "unreadable", and the note says why."""
+def health(run: Run, status: Mapping[str, Any] | None = None) -> Health:
+    """Never raises: a directory that is half deleted or of a newer version is "unreadable", and the note says why.
+
+    status: what `run.status()` has read just now.
+    """
+    status = run.status() if status is None else status
     try:
         if (run.path / "config.json").exists():
             run.config()
             run.network()
         elif not (run.path / "status.json").exists():
             run.config()  # raises: no run at all
-        state, note = run.state()
+        state, note = run.state(status)
         if state not in STATES:
             raise RunError(f"{run.path} is in the state {state!r}, which this program does not know.")
     except (FileProblem, ValueError, TypeError, KeyError, OSError) as error:
@@ -53,8 +59,8 @@ def health(run: Run) -> Health:
             note = note or "The trainer's process ended before the first step."
         return Health(state, note, tail, resumable=state != "finished")
     hangs = bool(note)
-    doing = run.status().get("doing", "")
-    return Health(state, note or str(doing), active=run.process() is not None, hangs=hangs)
+    doing = status.get("doing", "")
+    return Health(state, note or str(doing), active=run.process(status) is not None, hangs=hangs)
 
 
 def log_tail(run: Run) -> str:

@@ -116,11 +116,11 @@ class LiveRun:
         self._config: dict[str, Any] = {}
 
     def _look(self) -> View:
-        how = health(self.run)
+        status = self.run.status()
+        how = health(self.run, status)
         if how.state == "unreadable":
             return View(how, version=self._view.version + (self._view.health != how))
         self._read_rows()
-        status = self.run.status()
         self._config = self._config or self._read_config()  # written once, before the first step
         recipe = self._config.get("training")
         recipe = recipe if isinstance(recipe, dict) else {}

@@ -185,13 +185,16 @@ class Run:
         except FileProblem:
             return {"state": "waiting"}
 
-    def state(self) -> tuple[str, str]:
-        """(state, explanation) as a reader should see it: a trainer that has died or hangs is not "running"."""
-        status = self.status()
+    def state(self, status: Mapping[str, Any] | None = None) -> tuple[str, str]:
+        """(state, explanation) as a reader should see it: a trainer that has died or hangs is not "running".
+
+        status: what `status` has read just now, so that one look reads the file once.
+        """
+        status = self.status() if status is None else status
         state = str(status.get("state", "waiting"))
         if state in ENDED:
             return state, str(status.get("error") or "")
-        if "pid" in status and self.process() is None:
+        if "pid" in status and self.process(status) is None:
             return (
                 "failed",
                 "The trainer's process has ended without a word (killed, or out of memory). Resume continues from the last checkpoint.",
@@ -204,9 +207,9 @@ class Run:
             )
         return state, ""
 
-    def process(self) -> psutil.Process | None:
+    def process(self, status: Mapping[str, Any] | None = None) -> psutil.Process | None:
         """The process that wrote the status, if it lives: a number that the system has given to another is not it."""
-        status = self.status()
+        status = self.status() if status is None else status
         pid, started = status.get("pid"), status.get("started")
         try:
             found = psutil.Process(pid) if isinstance(pid, int) and pid > 0 else None

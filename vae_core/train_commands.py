@@ -167,7 +167,8 @@ def runs(
     if not found:
         print(f"no runs in {root}. Start one:  python -m vae_core train --run-dir {root}/demo")
     for run in found:
-        how, status = health(run), run.status()
+        status = run.status()
+        how = health(run, status)
         state, note = how.state, how.note
         step = f"step {status['step']:,}/{status.get('total_steps', 0):,}" if "step" in status else ""
         loss = f"loss {status['loss']:.2f}" if "loss" in status else ""

@@ -32,7 +32,7 @@ function makeMap(parent) {
   const sent = []; // what Python was told: its echo must not move the pin back
   let decoder = null, codes = null, thumbnails = null, plane = null, stamps = [], ratio = 1;
   let pinned = null, current = null, hover = null, trail = [], near = -1, selected = null, chosen = -1;
-  let sync = () => {}, trigger = () => {}, serial = 0, frame = 0, rest = 0, slideRest = 0, name = "";
+  let sync = () => {}, trigger = () => {}, serial = 0, frame = 0, rest = 0, slideRest = 0, name = "", lately = "";
   let asked = -Infinity, promised = 0, waiting = 0, glideRest = 0, visited = false, shownReal = null;
   let dirty = { tiles: true, marks: true, picture: true, top: true };
 
@@ -365,6 +365,9 @@ function makeMap(parent) {
 
   function update(data, setTriggerValue) {
     trigger = setTriggerValue;
+    const text = JSON.stringify(data);
+    if (text === lately) return; // the page has run again, as it does each second beside a training, and this is as it was
+    lately = text;
     const z = data.z && JSON.stringify(data.z.map((value) => Math.fround(value)));
     const news = z && z !== told.pinned && !sent.includes(z);
     const units = JSON.stringify(data.units), replaned = told.units && units !== JSON.stringify(told.units);
