@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import webbrowser
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -79,5 +80,8 @@ def test_a_browser_is_opened_where_there_is_a_screen(headless: bool, monkeypatch
             while not headless and not opened:
                 await asyncio.sleep(0.01)
 
-    asyncio.run(asyncio.wait_for(live(), 30))
+    with ThreadPoolExecutor(
+        1
+    ) as elsewhere:  # beside the browser tests this thread has a loop running already
+        elsewhere.submit(lambda: asyncio.run(asyncio.wait_for(live(), 30))).result()
     assert opened == ([] if headless else ["http://localhost:1/"])
