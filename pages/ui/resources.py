@@ -18,7 +18,7 @@ import streamlit as st
 from pages.ui import train_pictures
 from pages.ui.figures import SIDE, class_colour, extent_of
 from pages.ui.latent_facts import Landmarks, landmarks_of, traversals
-from pages.ui.live_map import MapData, map_data, snapshot_map
+from pages.ui.live_map import MapData, grid_part, map_data, snapshot_map
 from pages.ui.model_facts import Curves, Facts, curves, facts_of
 from pages.ui.models import Entry, list_models
 from pages.ui.state import Upload
@@ -337,15 +337,29 @@ def timeline_frame(path: str, step: int) -> Frame:
     return load_frame(path, Run(path).network(), step)
 
 
+@st.cache_resource(max_entries=2, show_spinner=False)
+def timeline_engine(path: str, step: int) -> Engine:
+    """The decoder at one snapshot."""
+    return timeline_frame(path, step).engine(Run(path).network())
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
-def timeline_map(path: str, step: int) -> MapData:
-    """The living map at one snapshot: the decoder and the fixed test images' codes as they were then."""
+def timeline_map(path: str, step: int, extent: float, side: int) -> MapData:
+    """The living map at one snapshot: the decoder and the fixed test images' codes as they were then.
+
+    extent: half the side of the view, for all snapshots. side: pictures along it, decoded here if there are two units.
+    """
     run, frame = Run(path), timeline_frame(path, step)
     known = [str(name) for name in run.config()["dataset"].get("classes", ())]
     count = max(len(known), int(frame.latents.labels.astype(np.int64).max(initial=-1)) + 1)
-    names = known + [f"class {label}" for label in range(len(known), count)]
+    names, colours = (
+        known + [f"class {label}" for label in range(len(known), count)],
+        [class_colour(i) for i in range(count)],
+    )
+    network = run.network()
+    grid = grid_part(timeline_engine(path, step), side, extent) if network.latent_dim == 2 else None
     what = codes_of(run.config()["dataset"], fixed=True)
-    return snapshot_map(run.network(), frame, names, [class_colour(i) for i in range(count)], what)
+    return snapshot_map(network, frame, names, colours, what, grid, extent)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -357,7 +371,8 @@ def timeline_sheet(path: str, step: int) -> tuple[np.ndarray, tuple[str, ...]]:
         here = source()
         fits = here.dataset.checksum == run.config()["dataset"].get("checksum")
         fixed = here.pixels[: train_pictures.SHOWN] if fits else None
-    return train_pictures.sheet(timeline_frame(path, step), run.network(), fixed)
+    engine, codes = timeline_engine(path, step), timeline_frame(path, step).latents.z_mean
+    return train_pictures.sheet(engine, codes, fixed)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

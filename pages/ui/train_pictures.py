@@ -6,24 +6,23 @@ import numpy as np
 
 from pages.ui.figures import enlarge
 from vae_core import heatmaps, latent
-from vae_core.network import Network
-from vae_core.timeline import Frame
+from vae_core.engine import Engine
 
 SHOWN = 10
 PIXELS = 84
 
 
-def sheet(frame: Frame, network: Network, fixed: np.ndarray | None) -> tuple[np.ndarray, tuple[str, ...]]:
+def sheet(engine: Engine, codes: np.ndarray, fixed: np.ndarray | None) -> tuple[np.ndarray, tuple[str, ...]]:
     """Rows of ten: the fixed test images (if they are here), their reconstructions, samples of the prior: uint8 (H, W, 3).
 
     And what each row is, in words.
 
-    fixed: uint8 (n, h, w, c), the first of the images whose codes the frame holds. The samples are always of the same z.
+    engine: the decoder of that moment. codes: (n, d) z_mean of fixed test images. fixed: uint8 (n, h, w, c), the first of these
+    images. The samples are always of the same z.
     """
-    engine = frame.engine(network)
-    count = min(SHOWN, len(frame.latents.z_mean))
-    z = latent.sample_prior(SHOWN, network.latent_dim, seed=0)
-    rows = [engine.decode(frame.latents.z_mean[:count]), engine.decode(z)[:SHOWN]]
+    count = min(SHOWN, len(codes))
+    z = latent.sample_prior(SHOWN, engine.latent_dim, seed=0)
+    rows = [engine.decode(codes[:count]), engine.decode(z)[:SHOWN]]
     words = [
         f"reconstructions of {count} fixed test images (from z_mean)",
         f"{SHOWN} samples of the prior, always of the same z",
@@ -31,7 +30,7 @@ def sheet(frame: Frame, network: Network, fixed: np.ndarray | None) -> tuple[np.
     if fixed is not None and len(fixed) >= count:
         rows.insert(0, fixed[:count].astype(np.float32) / 255)
         words = [f"{count} fixed test images", "their reconstructions (from z_mean)", words[1]]
-    blank = np.zeros((SHOWN, *network.image_shape), np.float32)
+    blank = np.zeros((SHOWN, *engine.image_shape), np.float32)
     tiles = []
     for row in rows:
         padded = np.concatenate([row, blank[len(row) :]])

@@ -8,9 +8,10 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import train_charts
+from pages.ui.figures import extent_of
 from pages.ui.live_map import live_map
 from pages.ui.picture import picture
-from pages.ui.resources import timeline_curves, timeline_map, timeline_sheet
+from pages.ui.resources import timeline_curves, timeline_frame, timeline_map, timeline_sheet
 from pages.ui.train_end import after_its_end
 from pages.ui.train_form import duration
 from pages.ui.train_steer import steer
@@ -23,6 +24,10 @@ from vae_core.runs import ENDED, Run, RunError
 FLOOR = 188.28  # nats: the entropy of Fashion-MNIST's train pixels, the least cross-entropy there can be
 TICK, HURRY = 1.0, 0.4  # seconds between two looks; until the first point is there
 CHART = 215  # pixels: three of them stand beside the map
+TILES = 12  # pictures along a side of the map: with few the codes are seen to move between them
+LEAST_EXTENT = (
+    3.5  # as far as the codes of a good run on Fashion-MNIST come to lie; at its beginning all are near 0
+)
 UNREADABLE = (FileProblem, NetworkError, RunError, ValueError)  # what a damaged snapshot raises
 BADGES = {
     "waiting": ("gray", ":material/hourglass:"),
@@ -177,13 +182,21 @@ def the_map(run: Run, step: int, latent_dim: int) -> None:
         st.caption("One latent unit has no map.")
         return
     try:
-        data = timeline_map(str(run.path), step)
+        data = timeline_map(str(run.path), step, _extent(run, step), TILES)
     except UNREADABLE as error:
         _cannot(step, error)
         return
-    # few tiles: all of them are decoded anew at each snapshot, on the cores that the training wants
-    live_map(data, "training", height=520, tiles=12)
+    live_map(data, "training", height=520, tiles=TILES)
     st.caption(f"The map at step {step:,}: hover to decode with the decoder of that moment.")
+
+
+def _extent(run: Run, step: int) -> float:
+    """Half the side of the map, the same for all steps of a run that a visitor sees: what moves are the codes, not the view."""
+    known: dict[str, float] = st.session_state.setdefault("training_extents", {})
+    if run.name not in known:
+        codes = timeline_frame(str(run.path), step).latents.z_mean
+        known[run.name] = max(extent_of(codes[:, :2]), LEAST_EXTENT)
+    return known[run.name]
 
 
 def the_sheet(run: Run, step: int) -> None:

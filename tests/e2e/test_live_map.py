@@ -253,6 +253,42 @@ def test_thumbnails_wait_for_the_pointer(open_map: Any) -> None:
     )  # one run to send them, one for the pin: they are not asked for again
 
 
+COUNTED = """window.asked = 0;
+const post = Worker.prototype.postMessage;
+Worker.prototype.postMessage = function (message, ...more) {
+  if (Array.isArray(message)) window.asked += message.length;
+  return post.call(this, message, ...more);
+}"""
+TILES = """canvas => [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data].filter((_, i) => i % 4 === 0)"""
+
+
+def test_what_the_server_has_decoded_is_shown_and_not_decoded_again(open_map: Any) -> None:
+    """The same pictures as the browser's own, to the last of 8 bits; it decodes only what the server has not."""
+    shown, asked = [], []
+    for query in ("swift-2&extent=3.5", "swift-2&extent=3.5&grid"):
+        view = open_map(query, script=COUNTED)
+        view.until("missing === 0")
+        shown.append(np.array(view.page.locator(".lm-stage canvas").first.evaluate(TILES)))
+        asked.append(view.page.evaluate("window.asked"))
+        view.move(0.495, 0.495)
+        assert all(3.4 < unit < 3.5 for unit in view.tell("z"))
+    assert asked == [400, 0]
+    assert shown[0].std() > 20 and np.abs(shown[0] - shown[1]).max() <= 1
+    view.move(0.1, 0.1)
+    for _ in range(4):
+        view.page.mouse.wheel(0, -200)  # nearer than the server has decoded
+    view.page.wait_for_function("window.asked > 0")
+    view.until("missing === 0")
+
+
+def test_a_grid_of_another_view_is_not_used(open_map: Any) -> None:
+    view = open_map("swift-2&extent=3.5&grid", script=COUNTED)
+    view.until("missing === 0")
+    view.page.get_by_label("Garments decoded across the map").select_option("12")
+    view.page.wait_for_function("window.asked >= 144")
+    view.until("missing === 0")
+
+
 def test_legend_layers_and_the_code_under_the_pointer(open_map: Any) -> None:
     view = open_map("swift-2&thumbnails")
     page = view.page

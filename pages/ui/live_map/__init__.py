@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui.live_map.parts import MapData, Part, Thumbnails, map_data, snapshot_map
+from pages.ui.live_map.parts import MapData, Part, Thumbnails, grid_part, map_data, snapshot_map
 
-__all__ = ["MapData", "Pin", "Selected", "live_map", "map_data", "pinned", "snapshot_map"]
+__all__ = ["MapData", "Pin", "Selected", "grid_part", "live_map", "map_data", "pinned", "snapshot_map"]
 
 FOLDER = Path(__file__).parent
 SENT = "live_map_sent"  # in the session: digests of the parts that its browser was sent
@@ -78,6 +78,7 @@ def live_map(
         "units": _units(data, units),
         "height": int(height),
         "tiles": int(tiles),
+        "extent": data.extent,
     }
     settings["z"] = None if z is None else _vector(z, data.latent_dim, "z")
     if selected is not None:
@@ -88,8 +89,8 @@ def live_map(
             None if log_var is None else _vector(log_var, data.latent_dim, "selected.z_log_var"),
         )
     parts: dict[str, Part | Thumbnails | None]
-    parts = {"decoder": data.decoder, "codes": data.codes, "thumbnails": data.thumbnails}
-    now = [part.digest for part in (data.decoder, data.codes) if part is not None]
+    parts = {"decoder": data.decoder, "codes": data.codes, "grid": data.grid, "thumbnails": data.thumbnails}
+    now = [part.digest for part in (data.decoder, data.codes, data.grid) if part is not None]
     later = None if data.thumbnails is None else data.thumbnails.digest
     coming = _coming(key, now, later)
     settings["parts"] = tuple((kind, part and part.digest) for kind, part in parts.items())
@@ -98,7 +99,7 @@ def live_map(
         gap=None
     ):  # what comes and goes has places of its own, so that the map stays where it is
         with st.container(gap=None):
-            _carry(key, {kind: parts[kind] for kind in ("decoder", "codes")}, coming)
+            _carry(key, {kind: parts[kind] for kind in ("decoder", "codes", "grid")}, coming)
         result = _map(key=key, data=settings, on_pinned_change=_ignore, on_missing_change=_ignore)
         with st.container(gap=None):
             _carry(key, {"thumbnails": data.thumbnails}, coming)  # megabytes that the map need not wait for

@@ -5,7 +5,8 @@
 function makeBackground(onImage) {
   const AIM = 50; // milliseconds of work in a batch: each one that comes back is drawn, which costs a frame
   const HEAD_START = 300; // milliseconds that the rest of a page which just opens may have the cores
-  let queue = [], busy = 0, ended = false, begun = false, worker = null, decode = null, url = null, serial = 0, cost = 0, size = 4, opened = null;
+  let queue = [], busy = 0, ended = false, begun = false, worker = null, decode = null, url = null, serial = 0, cost = 0, size = 4;
+  let opened = null, told = false; // told: the worker has it, since there was something to decode with it
 
   function done(batch, images) {
     busy--;
@@ -30,6 +31,8 @@ function makeBackground(onImage) {
       const batch = { jobs: queue.splice(0, worker ? size : 1), round: serial };
       busy++;
       if (!worker) return here(batch);
+      if (!told) worker.postMessage({ description: opened[0], buffer: opened[1] });
+      told = true;
       flying.push(batch);
       worker.postMessage(batch.jobs.map(({ z }) => z));
     }
@@ -42,9 +45,10 @@ function makeBackground(onImage) {
   }
 
   try {
-    const source = `let decode = null;
+    const source = `let opened = null, decode = null;
     onmessage = ({ data }) => {
-      if (data.description) return void (decode = (${makeDecoder})(data.description, data.buffer));
+      if (data.description) return void ([opened, decode] = [[data.description, data.buffer], null]);
+      decode ??= (${makeDecoder})(...opened);
       const start = performance.now(), images = data.map((z) => decode(z).slice());
       postMessage({ images, spent: performance.now() - start }, images.map((image) => image.buffer));
     };`;
@@ -65,8 +69,7 @@ function makeBackground(onImage) {
   return {
     open(description, buffer) {
       this.clear();
-      [opened, decode] = [[description, buffer], null];
-      worker?.postMessage({ description, buffer });
+      [opened, decode, told] = [[description, buffer], null, false];
     },
     ask(tag, z) {
       queue.push({ tag, z: Float32Array.from(z) });

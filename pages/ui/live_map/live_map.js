@@ -28,9 +28,9 @@ function makeMap(parent) {
       return tiles.atlasMissing();
     },
   };
-  const meter = makeMeter(), told = {}, opened = { decoder: null, codes: null, thumbnails: null };
+  const meter = makeMeter(), told = {}, opened = { decoder: null, codes: null, thumbnails: null, grid: null };
   const sent = []; // what Python was told: its echo must not move the pin back
-  let decoder = null, codes = null, thumbnails = null, plane = null, stamps = [], ratio = 1;
+  let decoder = null, codes = null, thumbnails = null, grid = null, extent = null, plane = null, stamps = [], ratio = 1;
   let pinned = null, current = null, hover = null, trail = [], near = -1, selected = null, chosen = -1;
   let sync = () => {}, trigger = () => {}, serial = 0, frame = 0, rest = 0, slideRest = 0, name = "", lately = "";
   let asked = -Infinity, promised = 0, waiting = 0, glideRest = 0, visited = false, shownReal = null;
@@ -289,12 +289,12 @@ function makeMap(parent) {
     plane = makePlane(decoder.latentDim, state.units, state.units === "pca" ? codes.components : null);
     if (codes) codes.project(plane);
     if (!keep) {
-      view.extent = codes ? codes.extent() : 3;
+      view.extent = told.extent ?? codes?.extent() ?? 3;
       view.reset();
       trail = [];
       hover = null;
     }
-    tiles.open(decoder, lift, !keep);
+    tiles.open(decoder, lift, !keep, grid);
     schedule("tiles", "marks", "picture");
   }
 
@@ -302,12 +302,13 @@ function makeMap(parent) {
   function takeParts() {
     const parts = Object.fromEntries(Object.entries(told.parts ?? {}).map(([kind, digest]) => [kind, carried(digest)]));
     const lost = lostKinds();
-    if (!told.parts || lost.includes("decoder") || lost.includes("codes")) return;
+    if (!told.parts || lost.some((kind) => kind !== "thumbnails")) return;
     try {
       const before = decoder?.latentDim, codesBefore = codes;
       const changed = opened.decoder !== told.parts.decoder || opened.codes !== told.parts.codes;
       if (opened.decoder !== told.parts.decoder) decoder = openDecoder(parts.decoder);
       if (opened.codes !== told.parts.codes) codes = parts.codes ? openCodes(parts.codes) : null;
+      if (opened.grid !== told.parts.grid) grid = parts.grid ? openGrid(parts.grid) : null;
       if (changed) adopt(before);
       if (changed && before === decoder.latentDim && codes && codesBefore && codes !== codesBefore) {
         codes.glideFrom(codesBefore); // from one snapshot of a training to the next
@@ -346,7 +347,7 @@ function makeMap(parent) {
   }
 
   function adopt(before) {
-    Object.assign(opened, { decoder: told.parts.decoder, codes: told.parts.codes });
+    Object.assign(opened, { decoder: told.parts.decoder, codes: told.parts.codes, grid: told.parts.grid });
     Object.assign(state, { codes, latentDim: decoder.latentDim });
     [near, chosen] = [-1, -1];
     panel.message.hidden = true;
@@ -360,7 +361,8 @@ function makeMap(parent) {
     status.decode = (z) => Array.from(decoder.decode(Float32Array.from(z)));
     controls();
     resize();
-    replane(before === decoder.latentDim);
+    replane(before === decoder.latentDim && extent === told.extent);
+    extent = told.extent;
   }
 
   function update(data, setTriggerValue) {
@@ -372,7 +374,7 @@ function makeMap(parent) {
     const news = z && z !== told.pinned && !sent.includes(z);
     const units = JSON.stringify(data.units), replaned = told.units && units !== JSON.stringify(told.units);
     if (data.coming.length) promised = performance.now();
-    Object.assign(told, { parts: Object.fromEntries(data.parts), coming: data.coming, units: data.units, z: data.z, pinned: z });
+    Object.assign(told, { parts: Object.fromEntries(data.parts), coming: data.coming, units: data.units, extent: data.extent, z: data.z, pinned: z });
     panel.root.style.setProperty("--lm-height", `${data.height}px`);
     if (name !== data.name) {
       name = data.name;

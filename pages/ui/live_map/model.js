@@ -78,6 +78,20 @@ function openCodes({ header, buffer }) {
   };
 }
 
+/** Pictures that were decoded on the server, for the cells of one view: picture(cell, z) in [0, 1], or null for any other. */
+function openGrid({ header, buffer }) {
+  const { side, extent } = header, bytes = new Uint8Array(buffer), pixels = bytes.length / side ** 2;
+  return {
+    fits: (view, count) => !view.quantile && count === side && view.extent === extent,
+    picture({ key, place }, z) {
+      const [level, i, j] = key.split(",").map(Number);
+      const there = level === 0 && Math.min(i, j) >= 0 && Math.max(i, j) < side;
+      if (!there || z.length !== 2 || z.some((value, unit) => value !== Math.fround(place[unit]))) return null;
+      return Float32Array.from(bytes.subarray((j * side + i) * pixels, (j * side + i + 1) * pixels), (value) => value / 255);
+    },
+  };
+}
+
 /** Thumbnails come as one PNG mosaic; draw(context, index) once it is open. */
 function openThumbnails({ header, buffer }, onReady) {
   const { columns, tile: [height, width] } = header;

@@ -2,7 +2,7 @@
 
 function makeTiles(canvas, view) {
   const LIMIT = 1800;
-  let decoder = null, background = null, atlas = null, lift = null, asked = null;
+  let decoder = null, background = null, atlas = null, grid = null, lift = null, asked = null;
   const kept = new Map(); // key -> {tile, cell}
   const fresh = new Set(); // keys that were decoded for the present base
   const current = { side: 20, shown: true, missing: 0 };
@@ -29,7 +29,12 @@ function makeTiles(canvas, view) {
     background.clear();
     const cells = current.shown ? visibleTiles(view, current.side).filter(({ key }) => !fresh.has(key)) : [];
     current.missing = cells.length;
-    for (const cell of cells) background.ask(cell, lift(...cell.place));
+    const ready = grid?.fits(view, current.side) ? grid : null;
+    for (const cell of cells) {
+      const z = lift(...cell.place), image = ready?.picture(cell, z);
+      if (image) arrived(cell, image);
+      else background.ask(cell, z);
+    }
     if (atlas) {
       for (const i of atlas.missing()) background.ask(i, lift(...atlas.place(i)));
     }
@@ -37,9 +42,10 @@ function makeTiles(canvas, view) {
   }
 
   return Object.assign(current, {
-    /** A decoder, and lift(a, b) -> z on the present plane. */
-    open(opened, lifted, forget) {
+    /** A decoder, lift(a, b) -> z on the present plane, and what the server has decoded of it, or null. */
+    open(opened, lifted, forget, decoded) {
       decoder = opened;
+      grid = decoded;
       lift = lifted;
       background ??= makeBackground(arrived);
       decoder.decodeIn(background);

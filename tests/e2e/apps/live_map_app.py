@@ -9,14 +9,15 @@ import streamlit as st
 from lively import MODELS, lively
 
 from pages.ui.live_map import MapData, Selected, live_map
-from pages.ui.live_map.parts import Thumbnails, codes_part, decoder_part
+from pages.ui.live_map.parts import Thumbnails, codes_part, decoder_part, grid_part
 from vae_core.checkpoints import Latents, load, load_latents
+from vae_core.engine import Engine
 
 COLOURS = ["#40f8e0", "#8441be", "#f3de07"]
 
 
 @st.cache_resource
-def opened(name: str, thumbnails: bool) -> MapData:
+def opened(name: str, thumbnails: bool, extent: float | None, grid: bool) -> MapData:
     if name in MODELS:
         (network, weights), rng = lively(name), np.random.default_rng(0)
         z_mean = rng.normal(size=(300, network.latent_dim)).astype(np.float32)
@@ -33,12 +34,16 @@ def opened(name: str, thumbnails: bool) -> MapData:
         decoder_part(network, weights),
         codes_part(latents, [f"class {i}" for i in range(len(colours))], colours),
         Thumbnails(pictures) if thumbnails else None,
+        grid_part(Engine(network, weights, threads=1), 20, extent) if grid and extent else None,
+        extent,
     )
 
 
 st.set_page_config(layout="wide")
 runs = st.session_state["runs"] = st.session_state.get("runs", 0) + 1
-data = opened(st.query_params.get("model", "swift-2"), "thumbnails" in st.query_params)
+asked = st.query_params
+extent = float(asked["extent"]) if "extent" in asked else None
+data = opened(asked.get("model", "swift-2"), "thumbnails" in asked, extent, "grid" in asked)
 d = data.latent_dim
 selected = (
     Selected("picture 1", np.full(d, 0.5, np.float32), np.full(d, -2, np.float32))
