@@ -16,7 +16,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import train_pictures
-from pages.ui.figures import SIDE, class_colour, extent_of
+from pages.ui.figures import SIDE, class_colour, data_uri, extent_of
 from pages.ui.latent_facts import Landmarks, landmarks_of, traversals
 from pages.ui.live_map import MapData, grid_part, map_data, snapshot_map
 from pages.ui.model_facts import Curves, Facts, curves, facts_of
@@ -363,8 +363,8 @@ def timeline_map(path: str, step: int, extent: float, side: int) -> MapData:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def timeline_sheet(path: str, step: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Fixed test images, their reconstructions and fixed samples at one snapshot: uint8 (H, W, 3), and the rows in words."""
+def timeline_sheet(path: str, step: int) -> tuple[str, tuple[str, ...]]:
+    """Fixed test images, their reconstructions and fixed samples at one snapshot: a data URI, and the rows in words."""
     run = Run(path)
     fixed = run.fixed()
     if fixed is None:
@@ -372,7 +372,8 @@ def timeline_sheet(path: str, step: int) -> tuple[np.ndarray, tuple[str, ...]]:
         fits = here.dataset.checksum == run.config()["dataset"].get("checksum")
         fixed = here.pixels[: train_pictures.SHOWN] if fits else None
     engine, codes = timeline_engine(path, step), timeline_frame(path, step).latents.z_mean
-    return train_pictures.sheet(engine, codes, fixed)
+    whole, rows = train_pictures.sheet(engine, codes, fixed)
+    return data_uri(whole), rows
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -39,6 +39,8 @@ BADGES = {
     "unreadable": ("red", ":material/broken_image:"),
 }
 
+Spec = dict[str, Any]  # of a chart
+
 
 def watch(run: Run) -> None:
     """Live while a trainer is at work; once when it is over."""
@@ -92,9 +94,9 @@ def _life(run: Run, active: bool, hurry: bool, follow: bool, way: tuple[str, boo
     top, slider = st.container(), st.container()
     left, right = st.columns(2, gap="large")
     below = st.container()
-    with top:
-        standing(view)
     if view.health.state == "unreadable":
+        with top:
+            standing(view)
         return
     step = None
     if view.snapshots:
@@ -102,16 +104,22 @@ def _life(run: Run, active: bool, hurry: bool, follow: bool, way: tuple[str, boo
             step = _which(run, list(view.snapshots), active, follow)
     else:
         slider.info("The first snapshot comes with the first batch.", icon=":material/hourglass:")
+    # made before any of it is drawn: what comes together is rendered together, which spares the browser half of the work
+    losses, others = curves_of(view, None if active else step) if len(view.steps) else ({}, {})
+    with top:
+        standing(view)
     if step is not None:
         with left:
             the_map(run, step, view.latent_dim)
         with right:
             the_sheet(run, step)
-    if len(view.steps):
-        with right:
-            losses(view, None if active else step)
-        with below:
-            pace_and_units(view)
+    with right:
+        for name, spec in losses.items():
+            _chart(spec, name)
+    with below:
+        for name, column in zip(others, st.columns(2, gap="large"), strict=False):
+            with column:
+                _chart(others[name], name)
 
 
 def _kept(run: Run) -> None:
@@ -236,35 +244,27 @@ def _which(run: Run, steps: list[int], active: bool, follow: bool) -> int:
     )
 
 
-def losses(view: View, shown: int | None) -> None:
-    """The three losses: in place, once a second. shown: the step that the timeline stands at."""
-    floor = _floor(view)
+def curves_of(view: View, shown: int | None) -> tuple[dict[str, Spec], dict[str, Spec]]:
+    """The three losses; time per batch and KL of each unit. By name. shown: the step that the timeline stands at."""
+    floor, losses = _floor(view), {}
     marks = [*view.marks, *([] if shown is None or shown == view.snapshots[-1] else [(shown, "shown")])]
     for name in ("loss", "reconstruction_loss", "kl_loss"):
         series, val = view.series[name], view.validation
-        spec = train_charts.curve(
+        losses[name] = train_charts.curve(
             view.steps, series.raw, series.smooth, name=name, marks=marks,
             validation=(val["step"], val[f"val_{name}"]) if f"val_{name}" in val else None,
             floor=floor if name == "reconstruction_loss" else None,
         )  # fmt: skip
-        _chart(spec, name)
-
-
-def pace_and_units(view: View) -> None:
-    """Time per batch, KL of each unit."""
-    left, right = st.columns(2, gap="large")
-    series = view.series["batch_time"]
-    with left:
-        words = "time per batch"
-        _chart(
-            train_charts.curve(view.steps, series.raw, series.smooth, name=words, unit="ms", marks=view.marks), words
-        )  # fmt: skip
+    pace, words = view.series["batch_time"], "time per batch"
+    others = {
+        words: train_charts.curve(view.steps, pace.raw, pace.smooth, name=words, unit="ms", marks=view.marks)
+    }
     if view.kl_per_unit is not None and np.isfinite(view.kl_per_unit).all():
-        with right:
-            _chart(train_charts.bars(view.kl_per_unit, name="KL per unit, newest report"), "KL per unit")
+        others["KL per unit"] = train_charts.bars(view.kl_per_unit, name="KL per unit, newest report")
+    return losses, others
 
 
-def _chart(spec: dict[str, Any], words: str) -> None:
+def _chart(spec: Spec, words: str) -> None:
     st.echarts_chart(spec, height=CHART, key=f"chart_{words}", alt=f"{words} of the run")
 
 
