@@ -36,7 +36,16 @@ sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 MODELS = ROOT / "checkpoints"
 POINT = ".st-key-chart_loss canvas"
 STARTS, PAUSES, STOPS = 3, 6, 3
-TURNS = ("watched", "alone", "alone", "watched")
+TURNS = (
+    "watched",
+    "alone",
+    "alone",
+    "watched",
+    "alone",
+    "watched",
+    "watched",
+    "alone",
+)  # a machine that drifts serves both alike
 FROM, EARLY, WHOLE = (
     100,
     700,
