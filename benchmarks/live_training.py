@@ -171,7 +171,9 @@ def viewers(machine: Machine) -> bool:
     """How often the server reads the files of a run that ten look at. Its server notes what it opens."""
     opened = Path(os.environ["OPENED"])
     with machine.training("popular") as run:
-        at_step(run, 50)
+        at_step(
+            run, 300
+        )  # past the second snapshot: then badge and buttons stay as they are, and only the fragment runs
         before, began, answers = 0.0, 0.0, []
 
         def all_there() -> None:

@@ -236,13 +236,22 @@ def test_a_change_of_grid_and_scale_leaves_no_hole(open_map: Any) -> None:
     assert holes == 0
 
 
-def test_thumbnails_wait_for_the_pointer(open_map: Any) -> None:
-    view = open_map("swift-2&thumbnails")
+def test_thumbnails_wait_for_a_pointer_at_rest(open_map: Any) -> None:
+    """The page runs once to send them, and not while the pointer moves."""
+    times = """window.addEventListener("pointermove", () => { window.lastMove = performance.now(); }, true);
+    const send = WebSocket.prototype.send;
+    WebSocket.prototype.send = function (data) {
+      if (new TextDecoder("latin1").decode(data).includes('"missing"')) window.rested ??= performance.now() - window.lastMove;
+      return send.call(this, data);
+    }"""
+    view = open_map("swift-2&thumbnails", script=times)
     view.until("missing === 0")
     parts = "[...window.__liveMapParts.values()].map(part => 'tile' in part.header)"
     assert view.page.evaluate(parts) == [False, False]
-    view.move(0.1, 0.1)
+    for share in np.linspace(-0.2, 0.2, 40):
+        view.move(share, 0.1)
     view.page.wait_for_function(f"{parts}.includes(true)")
+    assert view.page.evaluate("window.rested") >= 199  # clocks are rounded
     settle(view.page)
     ran = view.python
     view.move(0.2, 0.1)

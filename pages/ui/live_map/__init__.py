@@ -3,7 +3,7 @@
 Streamlit sends a component's `data` again when any of it changes. So the large parts travel by themselves, each through a
 `carrier` that shows nothing, and the map itself is only told their digests. A carrier is mounted in one run only: Streamlit
 spends time on megabytes in every run in which they are mentioned. The browser keeps the parts, and a map that finds one gone
-asks for it; for the thumbnails it asks when the pointer first comes to it. Scripts and style sheet are joined here and go out
+asks for it; for the thumbnails it asks when the pointer first rests on it. Scripts and style sheet are joined here and go out
 inline: nothing is fetched, nothing is built.
 """
 

@@ -8,6 +8,7 @@ const maps = new WeakMap();
 const THINNED = 2000; // codes over the garments at zoom 1: more hide them
 const NEAR = 7; // pixels to a code that counts as on it
 const REST = 80; // milliseconds without movement before a heavy decoder decodes
+const CALM = 200; // milliseconds of a pointer at rest that count as a look at what lies there
 const BEARABLE = 50; // milliseconds of a decode that a moving pointer can still be followed with
 const GLIDE_FRAME = 50; // milliseconds from one frame of a glide to the next
 const RETRY = 3000, PATIENCE = 30_000; // milliseconds until a lost part is asked for again, and one that is under way
@@ -33,7 +34,7 @@ function makeMap(parent) {
   let decoder = null, codes = null, thumbnails = null, grid = null, extent = null, plane = null, stamps = [], ratio = 1;
   let pinned = null, current = null, hover = null, trail = [], near = -1, selected = null, chosen = -1;
   let sync = () => {}, trigger = () => {}, serial = 0, frame = 0, rest = 0, slideRest = 0, name = "", lately = "";
-  let asked = -Infinity, promised = 0, waiting = 0, glideRest = 0, visited = false, shownReal = null;
+  let asked = -Infinity, promised = 0, waiting = 0, glideRest = 0, calm = 0, visited = false, shownReal = null;
   let dirty = { tiles: true, marks: true, picture: true, top: true };
 
   const place = () => hover ?? plane.project(pinned);
@@ -159,15 +160,19 @@ function makeMap(parent) {
   // ---- wishes of the pointer and the keyboard ----
 
   function goTo(spot) {
-    if (!visited) {
-      visited = true;
-      askForLost(); // the thumbnails are megabytes: they come with the first that wants to see them
-    }
+    clearTimeout(calm);
+    if (!visited) calm = setTimeout(comeToRest, CALM);
     hover = spot;
     status.moving = true;
     trail.push(spot);
     if (trail.length > 240) trail.shift();
     schedule("picture");
+  }
+
+  /** The thumbnails are megabytes, and the page runs to send them: so they come for the first who looks closer, not in passing. */
+  function comeToRest() {
+    visited = true;
+    askForLost();
   }
 
   function viewChanged() {
@@ -417,7 +422,7 @@ function makeMap(parent) {
     end() {
       observer.disconnect();
       window.removeEventListener("live-map-part", takeParts);
-      [rest, slideRest, waiting, glideRest].forEach(clearTimeout);
+      [rest, slideRest, waiting, glideRest, calm].forEach(clearTimeout);
       cancelAnimationFrame(frame);
       tiles.end();
       if (window.__liveMap?.[name] === status) delete window.__liveMap[name];
