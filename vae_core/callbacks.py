@@ -130,6 +130,7 @@ class Recorder(keras.callbacks.Callback):
         self._traced = False  # the first batch of a process compiles the graph: its time says nothing
         self._last_report = self._last_snapshot = time.monotonic()
         self._snapshot_cost = 0.0  # seconds that the last one took
+        self._engine_started = False
         self._row: dict[str, Any] = {}
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
@@ -225,7 +226,9 @@ class Recorder(keras.callbacks.Callback):
         latents = {"z_mean": z_mean, "z_log_var": z_log_var, "labels": self.labels}
         self.run.save_snapshot(self.progress.step, weights, latents)
         self._last_snapshot = time.monotonic()
-        self._snapshot_cost = self._last_snapshot - began
+        # not the first: it starts the engine, and would put off the second for half a minute on a busy machine
+        self._snapshot_cost = self._last_snapshot - began if self._engine_started else 0.0
+        self._engine_started = True
 
     def eta(self) -> float | None:
         """Seconds to go at the pace of the last report."""
