@@ -352,10 +352,8 @@ def timeline_map(path: str, step: int, extent: float, side: int) -> MapData:
     run, frame = Run(path), timeline_frame(path, step)
     known = [str(name) for name in run.config()["dataset"].get("classes", ())]
     count = max(len(known), int(frame.latents.labels.astype(np.int64).max(initial=-1)) + 1)
-    names, colours = (
-        known + [f"class {label}" for label in range(len(known), count)],
-        [class_colour(i) for i in range(count)],
-    )
+    names = known + [f"class {label}" for label in range(len(known), count)]
+    colours = [class_colour(i) for i in range(count)]
     network = run.network()
     grid = grid_part(timeline_engine(path, step), side, extent) if network.latent_dim == 2 else None
     what = codes_of(run.config()["dataset"], fixed=True)

@@ -36,9 +36,8 @@ async def started(app: st.App) -> AsyncIterator[None]:
     import_pages()  # not sooner: the pages' caches want Streamlit's runtime to be there
     if not st.get_option("server.headless"):
         threading.Thread(target=webbrowser.open_new_tab, args=(address(),), daemon=True).start()
-    threading.Thread(
-        target=import_tables, daemon=True
-    ).start()  # half a second, beside the first visitor's way here
+    # half a second, while the first visitor is on the way
+    threading.Thread(target=import_tables, daemon=True).start()
     yield
 
 

@@ -25,9 +25,7 @@ FLOOR = 188.28  # nats: the entropy of Fashion-MNIST's train pixels, the least c
 TICK, HURRY = 1.0, 0.4  # seconds between two looks; until the first point is there
 CHART = 215  # pixels: three of them stand beside the map
 TILES = 12  # pictures along a side of the map: with few the codes are seen to move between them
-LEAST_EXTENT = (
-    3.5  # as far as the codes of a good run on Fashion-MNIST come to lie; at its beginning all are near 0
-)
+LEAST_EXTENT = 3.5  # where the codes of a good run come to lie; at its beginning all are near 0
 UNREADABLE = (FileProblem, NetworkError, RunError, ValueError)  # what a damaged snapshot raises
 BADGES = {
     "waiting": ("gray", ":material/hourglass:"),
