@@ -9,6 +9,7 @@ from pages.ui.frame import frame_without_model
 from pages.ui.models import checkpoints_folder
 from pages.ui.train_form import ask_run
 from pages.ui.train_watch import watch
+from pages.ui.widgets import tell
 from vae_core.runs import ENDED, Run
 from vae_core.timeline import frame_steps
 
@@ -52,12 +53,17 @@ def pick_run() -> Run | None:
             icon=":material/link_off:",
         )
         wanted = NEW
-    st.session_state["run_picker"] = wanted
+    labels = {name: _words(name, over.get(name), name != NEW and name not in runs) for name in [NEW, *shown]}
+    tell("run_picker", wanted, labels[str(wanted)])
     _remember(str(wanted))
     st.selectbox(
-        "Run", [NEW, *shown], key="run_picker", on_change=_picked, width=420,
-        format_func=lambda name: _words(name, over.get(name), name != NEW and name not in runs),
-    )  # fmt: skip
+        "Run",
+        list(labels),
+        key="run_picker",
+        on_change=_picked,
+        width=420,
+        format_func=lambda name: labels[name],
+    )
     return shown.get(str(wanted))
 
 

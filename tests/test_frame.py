@@ -175,6 +175,27 @@ def test_the_picker_holds_across_pages_and_in_the_url(two: Path) -> None:
         assert page in NO_MODEL or "Model **sixteen**" in words(at), page
 
 
+KINDS = (
+    "selectbox", "number_input", "text_input", "segmented_control", "slider", "select_slider", "toggle", "checkbox", "multiselect",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_widget_is_told_once_what_it_shows(two: Path, page: str) -> None:
+    """Told on every run, it would take back what its visitor picks while the page is running."""
+
+    def told(at: AppTest) -> list[str]:
+        assert not at.exception
+        return [widget.label for kind in KINDS for widget in getattr(at, kind) if widget.proto.set_value]
+
+    at = visit(page, model="sixteen", image="7")
+    assert "Model" in told(at)  # the browser does not know it yet
+    assert told(at.run()) == []
+    at.selectbox(key="model_picker").select("fashion-2d").run()
+    assert "Model" not in told(at) and picked(at) == at.session_state["model_id"] == "fashion-2d"
+    assert "Model" in told(go(at, OTHERS[0] if page == MAIN else MAIN))  # there it is another widget
+
+
 @pytest.mark.parametrize("url", [{"image": "7"}, {"latent": "0.5,-1"}])
 def test_the_choice_holds_across_pages(two: Path, url: dict[str, str]) -> None:
     at = visit(**url)

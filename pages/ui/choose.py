@@ -9,6 +9,7 @@ from pages.ui import state
 from pages.ui.mosaic import Tile, clicked, mosaic
 from pages.ui.resources import Opened, Source
 from pages.ui.subject import upload_selection
+from pages.ui.widgets import tell
 from vae_core import heatmaps
 
 ANY = "Any class"
@@ -49,7 +50,7 @@ def ask_upload(model: Opened) -> None:
 def _from_test(found: Source) -> None:
     last = len(found.labels) - 1
     now = state.selection().index
-    st.session_state["choose_index"] = None if now is None else min(now, last)
+    tell("choose_index", None if now is None else min(now, last))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.number_input(
             f"Test image, 0 to {last:,}", 0, last, key="choose_index", value=None, width=190, placeholder="number",

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import state
+from pages.ui import state, widgets
 from pages.ui.models import Entry, default_model, list_models
 from pages.ui.resources import Opened, Source, fit, open_model, source, spare_collector
 from vae_core import datasets
@@ -44,7 +44,7 @@ def frame(title: str, content: Callable[[Opened], None]) -> None:
 
     If there is no model, or it cannot be opened, a sentence stands in the place of the content.
     """
-    with _around(title) as (entry, found):
+    with widgets.page(title), _around(title) as (entry, found):
         if entry is None:
             _no_model()
             return
@@ -62,7 +62,7 @@ def frame(title: str, content: Callable[[Opened], None]) -> None:
 
 def frame_without_model(title: str, content: Callable[[], None]) -> None:
     """A page that is there whatever the chosen model: menu, picker, title, then what `content` draws."""
-    with _around(title):
+    with widgets.page(title), _around(title):
         content()
 
 
@@ -125,9 +125,7 @@ def _pick_model(entries: list[Entry]) -> Entry | None:
     if wanted is not None and wanted not in by_id:
         st.warning(f"The model {wanted} is gone; {fallback.id} is shown instead.", icon=":material/info:")
     chosen = by_id.get(wanted or "", fallback)
-    st.session_state["model_picker"] = (
-        chosen.id
-    )  # on every page anew: the widget itself forgets between pages
+    widgets.tell("model_picker", chosen.id, chosen.label)
     st.selectbox(
         "Model",
         list(by_id),

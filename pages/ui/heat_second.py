@@ -9,6 +9,7 @@ from pages.ui import state
 from pages.ui.resources import Opened, Source, prepared
 from pages.ui.state import Selection
 from pages.ui.subject import Subject, numbered, point
+from pages.ui.widgets import tell
 from vae_core.preprocessing import PictureError
 
 SECOND = "second_picture"  # a Selection, in the session
@@ -40,7 +41,7 @@ def _controls(found: Source | None) -> None:
         if found is None:
             return
         index = st.session_state[SECOND].index
-        st.session_state["second_index"] = None if index is None else min(index, len(found.labels) - 1)
+        tell("second_index", None if index is None else min(index, len(found.labels) - 1))
         st.number_input(
             "Second: test image", 0, len(found.labels) - 1, key="second_index", on_change=_by_number, width=170,
             value=None, placeholder="number",

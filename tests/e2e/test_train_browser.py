@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import time
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -69,13 +70,18 @@ class Place:
     def newest(self) -> Run:
         return list_runs(self.runs)[0]
 
-    def end(self) -> None:
-        """No process stays behind, whatever has failed."""
-        children = psutil.Process(self.server.process.pid).children(recursive=True)
+    def end_runs(self) -> None:
+        """No run goes on: after a test that failed, the next one would wait for its turn behind it."""
         for run in list_runs(self.runs):
             process = run.process()
             if process is not None:
-                children.append(process)
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+
+    def end(self) -> None:
+        """No process stays behind, whatever has failed."""
+        children = psutil.Process(self.server.process.pid).children(recursive=True)
+        self.end_runs()
         self.server.process.kill()
         self.server.process.wait()
         for child in children:
@@ -123,7 +129,7 @@ class Tab:
         found.wait_for(timeout=1000 * seconds)
         return str(found.inner_text())
 
-    def badge(self, state: str, seconds: float = 30) -> None:
+    def badge(self, state: str, seconds: float = 60) -> None:
         """The run is in this state, says the page."""
         self.page.locator(".stMarkdownBadge", has_text=state).wait_for(timeout=1000 * seconds)
 
@@ -176,10 +182,26 @@ class Tab:
     def click_run(self, name: str) -> None:
         """Choose in the page's picker, where it is not chosen yet."""
         box = self.page.get_by_test_id("stMain").get_by_test_id("stSelectbox").first
-        if name in box.inner_text() or box.locator("input").input_value() == name:
-            return
-        box.locator("input").click()
-        self.page.get_by_role("option", name=name).first.click()
+        shown = box.locator("input")
+        box.wait_for()
+
+        def chosen() -> bool:
+            return name in box.inner_text() or shown.input_value().startswith(name)
+
+        for attempt in range(3):
+            if chosen():
+                break
+            if (
+                attempt
+            ):  # a list that is drawn anew under the pointer takes no click; said, so that it can be counted
+                warnings.warn(
+                    f"picked {name} in vain, the picker shows {shown.input_value()!r}", stacklevel=2
+                )
+            shown.click()
+            self.page.get_by_role("option", name=name).first.click()
+            with suppress(AssertionError):
+                until(chosen, f"{name} in the picker", 3)
+        assert chosen(), f"the picker shows {shown.input_value()!r}, not {name}"
         self.page.wait_for_timeout(300)
         settle(self.page)
 
@@ -219,6 +241,7 @@ def visit(browser: Any, place: Place) -> Iterator[Any]:
     yield come
     for context in contexts:
         context.close()
+    place.end_runs()
     assert errors == []
     assert place.server.complaints() == []
 
