@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import trainer
+from pages.ui import state, trainer
 from pages.ui.frame import frame_without_model
 from pages.ui.models import checkpoints_folder
 from pages.ui.train_form import ask_run
@@ -40,22 +40,19 @@ def pick_run() -> Run | None:
     timelines = sorted(path for path in kept.iterdir() if frame_steps(path)) if kept.is_dir() else []
     shown = runs | {path.name: Run(path) for path in timelines if path.name not in runs}
     over = {name: how for name, run in runs.items() if (how := run.state()[0]) in ENDED}
-    asked = st.query_params.get("run")
-    if asked and asked != st.session_state.get("train_run"):
-        st.session_state["train_run"] = asked
-    wanted = st.session_state.get("train_run")
+    wanted = state.news("run").get("run", state.chosen_run())
     if wanted is None:  # the first visit: whatever is going on now
         active = trainer.active()
-        wanted = active[0].name if active else NEW
-    if wanted not in shown and wanted != NEW:
+        wanted = active[0].name if active else ""
+    if wanted and wanted not in shown:
         st.warning(
-            f"There is no run called `{str(wanted)[:60].replace('`', '')}` here: it may have been renamed or deleted.",
+            f"There is no run called `{wanted[:60].replace('`', '')}` here: it may have been renamed or deleted.",
             icon=":material/link_off:",
         )
-        wanted = NEW
+        wanted = ""
+    state.choose_run(wanted)
     labels = {name: _words(name, over.get(name), name != NEW and name not in runs) for name in [NEW, *shown]}
-    tell("run_picker", wanted, labels[str(wanted)])
-    _remember(str(wanted))
+    tell("run_picker", wanted or NEW, labels[wanted or NEW])
     st.selectbox(
         "Run",
         list(labels),
@@ -64,7 +61,7 @@ def pick_run() -> Run | None:
         width=420,
         format_func=lambda name: labels[name],
     )
-    return shown.get(str(wanted))
+    return shown.get(wanted)
 
 
 def _words(name: str, ended: str | None, kept: bool) -> str:
@@ -73,15 +70,8 @@ def _words(name: str, ended: str | None, kept: bool) -> str:
 
 
 def _picked() -> None:
-    _remember(st.session_state["run_picker"])
-
-
-def _remember(name: str) -> None:
-    st.session_state["train_run"] = name
-    if name == NEW:
-        st.query_params.pop("run", None)
-    elif st.query_params.get("run") != name:
-        st.query_params["run"] = name
+    picked = st.session_state["run_picker"]
+    state.choose_run("" if picked == NEW else picked)
 
 
 frame_without_model("Train", main)

@@ -196,6 +196,19 @@ def test_a_widget_is_told_once_what_it_shows(two: Path, page: str) -> None:
     assert "Model" in told(go(at, OTHERS[0] if page == MAIN else MAIN))  # there it is another widget
 
 
+def test_a_request_from_before_the_choice_does_not_undo_it(two: Path) -> None:
+    """A page that looks at a run each second is asked with the address of before, until the browser has heard of the choice."""
+    at = visit("pages/train.py", model="sixteen", image="7")
+    before = dict(at.query_params)
+    at.selectbox(key="model_picker").select("fashion-2d").run()
+    at.query_params = before
+    at.run()
+    assert picked(at) == at.query_params["model"] == "fashion-2d"
+    at.query_params = before | {"image": "9"}  # nobody has written that here: a link
+    at.run()
+    assert picked(at) == "fashion-2d" and chosen(at) == Selection(index=9)
+
+
 @pytest.mark.parametrize("url", [{"image": "7"}, {"latent": "0.5,-1"}])
 def test_the_choice_holds_across_pages(two: Path, url: dict[str, str]) -> None:
     at = visit(**url)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import streamlit as st
-from app_testing import DRAWN, go, problems, visit, words
+from app_testing import DRAWN, MAIN, go, problems, visit, words
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -109,6 +109,30 @@ def test_the_button_alone_is_enough(stand: Stand) -> None:
         and request.training.images == 0
     )
     assert at.query_params["run"] == "my-run-1" and "my-run-1" in words(at)  # and its life is shown now
+
+
+def test_a_request_from_before_the_pick_does_not_undo_it(stand: Stand) -> None:
+    a_run(stand.folder / "one", "running")
+    a_run(stand.folder / "two", "running")
+    at = visit(PAGE)
+    at.selectbox(key="run_picker").select("one").run()
+    before = dict(at.query_params)
+    assert before["run"] == "one"
+    for pick, shown in (("two", "two"), ("A new run", None)):
+        at.selectbox(key="run_picker").select(pick).run()
+        at.query_params = before
+        at.run()
+        assert at.selectbox(key="run_picker").value == pick and at.query_params.get("run") == shown
+
+
+def test_the_menu_leads_back_to_the_run(stand: Stand) -> None:
+    """In one step of the browser's history: the page need not write it to the address afterwards."""
+    a_run(stand.folder / "one", "running")
+    at = visit(PAGE)
+    at.selectbox(key="run_picker").select("one").run()
+    links = {link.proto.page: link.proto.query_string for link in go(at, MAIN).get("page_link")}
+    assert "run=one" in links.pop("train")
+    assert links and not any("run=" in query for query in links.values())
 
 
 def test_every_dial_reaches_the_request(stand: Stand) -> None:

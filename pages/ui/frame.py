@@ -83,9 +83,9 @@ def _around(title: str) -> Iterator[tuple[Entry | None, Source]]:
     st.title(title, anchor=False)
     for problem in problems:
         st.warning(problem, icon=":material/link_off:")
-    carried = state.in_links()
+    carried = state.in_links(train=True)
     yield entry, found
-    if state.in_links() != carried:  # the content has taken up a choice, such as a click on the map
+    if state.in_links(train=True) != carried:  # the content has taken up a choice, such as a click on the map
         _menu(slot)
 
 
@@ -112,7 +112,7 @@ def _menu(slot: DeltaGenerator) -> None:
     """A link leads to the other page with what is chosen here."""
     with slot.container():
         for page, label, icon in PAGES:
-            st.page_link(page, label=label, icon=icon, query_params=state.in_links())
+            st.page_link(page, label=label, icon=icon, query_params=state.in_links(page == "pages/train.py"))
 
 
 def _pick_model(entries: list[Entry]) -> Entry | None:

@@ -1,7 +1,8 @@
-"""What the pages share: the chosen model and the chosen picture or point, in the session and in the URL.
+"""What the pages share: the chosen model and the chosen picture or point, in the session and in the URL; and Train's run.
 
     ?model=fashion-2d&image=123         a test image
     ?model=fashion-2d&latent=0.5,-1.25  a point of the latent space
+    ?run=my-run-1121-183220             on the page Train
 
 The newest choice wins wherever it was made: a widget, a click on the map, a link, the back button.
 """
@@ -10,9 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import deque
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 FAR = 1000.0  # a coordinate beyond it is a slip of the pen
 
@@ -77,31 +80,68 @@ def choose_model(model_id: str) -> None:
     show_in_url()
 
 
-def in_links() -> dict[str, str]:
-    """Parameters for a link to another page, so that it opens with what is chosen here.
+def chosen_run() -> str | None:
+    """The name of the run on the page Train; "" for a new one, None before any choice."""
+    return st.session_state.get("run")
+
+
+def choose_run(name: str) -> None:
+    """Show this run, or with "" the form for a new one."""
+    st.session_state["run"] = name
+    _write({"run": name or None})
+
+
+def in_links(train: bool = False) -> dict[str, str]:
+    """Parameters for a link to another page, so that it opens with what is chosen here. train: a link to the page Train.
 
     Without them Streamlit would first go to the bare page, and our own parameters would be a second step of the history.
     """
-    return {name: value for name, value in _in_url().items() if value is not None}
+    found = _in_url() | ({"run": chosen_run() or None} if train else {})
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def show_in_url() -> None:
-    """Write what is chosen to the URL; remembered, so that `news` tells a link from an echo.
+    """Write what is chosen to the URL."""
+    _write(_in_url())
 
-    All in one message: the browser makes a step of its history of each, and one choice is one press of the back button.
+
+def _write(values: dict[str, str | None]) -> None:
+    """To the URL; remembered, so that `news` tells a link from an echo.
+
+    All in one message: the browser makes a step of its history of each, and one choice is one press of the back button. After
+    a press of it nothing is written: that would be a step forward again, and one could never leave.
     """
-    values = _in_url()
-    st.session_state["url"] = values
-    if any(_asked(name) != value for name, value in values.items()):
+    written = st.session_state.setdefault("url", {})
+    earlier = st.session_state.setdefault("earlier_urls", {})
+    for name, value in values.items():
+        if name in written and written[name] != value:
+            earlier.setdefault(name, deque(maxlen=20)).append(written[name])
+    written |= values
+    if not _by_the_back_button() and any(_asked(name) != value for name, value in values.items()):
         # an empty list goes into no URL; deleting would be a message by itself
         st.query_params.update({name: [] if value is None else [value] for name, value in values.items()})
 
 
-def news() -> dict[str, str]:
-    """Parameters that came with the URL and are not what this session last wrote there."""
-    written = st.session_state.get("url", {})
-    asked = {name: _asked(name) for name in ("model", "image", "latent")}
-    return {name: value for name, value in asked.items() if value is not None and value != written.get(name)}
+def news(*names: str) -> dict[str, str]:
+    """Parameters that a link or the back button asks for.
+
+    Not what this session last wrote there; nor what it wrote before, which a browser still sends that has not yet heard of the
+    newest choice: on a page that looks at a run each second, that is often so.
+    """
+    written, earlier = st.session_state.get("url", {}), st.session_state.get("earlier_urls", {})
+    asked = {name: _asked(name) for name in names}
+    return {
+        name: value
+        for name, value in asked.items()
+        if value is not None and value != written.get(name)
+        and (_by_the_back_button() or value not in earlier.get(name, ()))
+    }  # fmt: skip
+
+
+def _by_the_back_button() -> bool:
+    """Whether this run of the page is the browser's going back or forward."""
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
 
 
 def take_url(known: list[str]) -> list[str]:
@@ -109,7 +149,7 @@ def take_url(known: list[str]) -> list[str]:
 
     known: ids of the models there are.
     """
-    asked, problems = news(), []
+    asked, problems = news("model", "image", "latent"), []
     if "model" in asked:
         if asked["model"] in known:
             st.session_state["model_id"] = asked["model"]

@@ -68,5 +68,4 @@ def _rename(run: Run, name: str) -> None:
     except (RunError, ValueError) as error:
         st.session_state["train_error"] = str(error)
         return
-    st.session_state["train_run"] = renamed.name
-    st.query_params["run"] = renamed.name
+    state.choose_run(renamed.name)

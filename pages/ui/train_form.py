@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import trainer, trainer_models
+from pages.ui import state, trainer, trainer_models
 from pages.ui.resources import source
 from pages.ui.trainer import Request
 from pages.ui.trainer_models import Pictures
@@ -80,8 +80,7 @@ def _start(request: Request, beside: bool) -> None:
     except RunError as error:
         st.session_state["train_error"] = str(error)
         return
-    st.session_state["train_run"] = run.name
-    st.query_params["run"] = run.name
+    state.choose_run(run.name)
 
 
 def _ask_data() -> tuple[str, Pictures | None]:

@@ -139,6 +139,19 @@ def test_an_upload_is_rebuilt_and_a_text_file_is_refused(open_page: Any) -> None
     page.get_by_text("your picture: opened").wait_for()  # what was chosen before stays
 
 
+def test_the_back_button_leaves(open_page: Any) -> None:
+    """The address with what is shown was written by us; going back over it must not write it again."""
+    page = open_page(query="/")
+    page.wait_for_function("() => location.search.includes('image=')")
+    page.go_back()
+    page.wait_for_function("() => location.search == ''")
+    page.wait_for_timeout(1000)
+    settle(page)
+    assert page.evaluate("location.search") == ""
+    page.go_back()
+    assert page.url == "about:blank"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_it_fits(open_page: Any, width: int, scheme: str) -> None:
