@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from app_testing import DRAWN, MAIN, go, problems, visit, words
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import trainer
+from pages.ui import timelines, trainer
 from pages.ui.train_charts import bars, curve
 from pages.ui.trainer import Request
 from pages.ui.trainer_process import Ready
@@ -359,6 +360,19 @@ def test_a_snapshot_half_deleted(stand: Stand, file: str) -> None:
     assert found and all("The snapshot of step 30 cannot be shown: " in problem for problem in found)
     at.select_slider[0].set_value(1).run()
     assert problems(at) == []  # the others are as they were
+
+
+def test_a_new_snapshot_reads_neither_layers_nor_config_again(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(a_run(stand.folder / "one", "running", snapshots=(1, 30)).path)
+    network, config = Mock(wraps=Run(path).network), Mock(wraps=Run(path).config)
+    monkeypatch.setattr(Run, "network", network)
+    monkeypatch.setattr(Run, "config", config)
+    for step in (1, 30):
+        assert timelines.map_at(path, step, 3.5, 4).latent_dim == 2
+        assert timelines.sheet_at(path, step)[1]
+    assert (network.call_count, config.call_count) == (1, 1)
 
 
 def test_a_folder_that_cannot_be_read(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:

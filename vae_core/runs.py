@@ -284,13 +284,15 @@ class Run:
             int(path.name) for path in (self.path / "snapshots").glob("[0-9]*") if path.name.isdigit()
         )
 
-    def snapshot_weights(self, step: int | None = None) -> Weights:
-        """Weights of one snapshot, the newest unless `step` says otherwise."""
+    def snapshot_weights(self, step: int | None = None, network: Network | None = None) -> Weights:
+        """Weights of one snapshot, the newest unless `step` says otherwise. network: as `network()` has read it, if it has."""
         steps = self.snapshots()
         if not steps:
             raise RunError(f"{self.path} has no snapshot yet. Wait for the trainer's first seconds.")
         step = steps[-1] if step is None else step
-        return read_weights(self.path / "snapshots" / f"{step:08d}" / "weights.safetensors", self.network())
+        return read_weights(
+            self.path / "snapshots" / f"{step:08d}" / "weights.safetensors", network or self.network()
+        )
 
     def snapshot_latents(self, step: int) -> dict[str, np.ndarray]:
         """z_mean, z_log_var (n, latent_dim) float32 and labels (n,) of the fixed test images at one snapshot."""

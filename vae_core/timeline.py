@@ -49,7 +49,7 @@ def load_frame(path: str | Path, network: Network, step: int) -> Frame:
     if (folder / "decoder.safetensors").exists():
         weights = unpack(read_arrays(folder / "decoder.safetensors")[0])
     else:
-        weights = Run(path).snapshot_weights(step)
+        weights = Run(path).snapshot_weights(step, network)
         weights = {name: array for name, array in weights.items() if name.startswith("decoder/")}
     check_weights(network, weights, str(folder), only="decoder")
     return Frame(step, weights, latents)

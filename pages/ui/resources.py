@@ -1,4 +1,4 @@
-"""The only cached functions: opened models, the pictures of this machine, and what is computed from them once.
+"""The cached functions (those of the page Train are in `timelines.py`): opened models, the pictures of this machine, and what is computed from them once.
 
 Engines and arrays are shared by all sessions and never changed; keys are a folder's path and the time of its last change.
 """
@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui import train_pictures
-from pages.ui.figures import SIDE, class_colour, data_uri, extent_of
+from pages.ui.figures import SIDE, class_colour, extent_of
 from pages.ui.latent_facts import Landmarks, landmarks_of, traversals
-from pages.ui.live_map import MapData, grid_part, map_data, snapshot_map
+from pages.ui.live_map import MapData, map_data
 from pages.ui.model_facts import Curves, Facts, curves, facts_of
 from pages.ui.models import Entry, list_models
 from pages.ui.state import Upload
@@ -31,7 +30,6 @@ from vae_core.heatmaps import mosaic
 from vae_core.preprocessing import PictureError, Prepared, prepare
 from vae_core.runs import Run
 from vae_core.scores import Scores
-from vae_core.timeline import Frame, load_frame
 
 DRAWN = "drawn clothes"  # the data set's name
 THUMB = 64  # pixels a side of a garment on the map: larger models are thinned to this
@@ -329,52 +327,3 @@ def support(model: Opened) -> float | None:
 def traversed(model: Opened, z: tuple[float, ...], units: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """`latent_facts.traversals` from z: pictures (units, steps, h, w, 3) uint8 and the values (steps,)."""
     return traversals(model.engine, np.array(z, np.float32), units)
-
-
-@st.cache_resource(max_entries=12, show_spinner=False)
-def timeline_frame(path: str, step: int) -> Frame:
-    """One snapshot of a run or of a kept model's timeline. `FileProblem`, `NetworkError` or `RunError` if it is damaged."""
-    return load_frame(path, Run(path).network(), step)
-
-
-@st.cache_resource(max_entries=2, show_spinner=False)
-def timeline_engine(path: str, step: int) -> Engine:
-    """The decoder at one snapshot."""
-    return timeline_frame(path, step).engine(Run(path).network())
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def timeline_map(path: str, step: int, extent: float, side: int) -> MapData:
-    """The living map at one snapshot: the decoder and the fixed test images' codes as they were then.
-
-    extent: half the side of the view, for all snapshots. side: pictures along it, decoded here if there are two units.
-    """
-    run, frame = Run(path), timeline_frame(path, step)
-    known = [str(name) for name in run.config()["dataset"].get("classes", ())]
-    count = max(len(known), int(frame.latents.labels.astype(np.int64).max(initial=-1)) + 1)
-    names = known + [f"class {label}" for label in range(len(known), count)]
-    colours = [class_colour(i) for i in range(count)]
-    network = run.network()
-    grid = grid_part(timeline_engine(path, step), side, extent) if network.latent_dim == 2 else None
-    what = codes_of(run.config()["dataset"], fixed=True)
-    return snapshot_map(network, frame, names, colours, what, grid, extent)
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
-def timeline_sheet(path: str, step: int) -> tuple[str, tuple[str, ...]]:
-    """Fixed test images, their reconstructions and fixed samples at one snapshot: a data URI, and the rows in words."""
-    run = Run(path)
-    fixed = run.fixed()
-    if fixed is None:
-        here = source()
-        fits = here.dataset.checksum == run.config()["dataset"].get("checksum")
-        fixed = here.pixels[: train_pictures.SHOWN] if fits else None
-    engine, codes = timeline_engine(path, step), timeline_frame(path, step).latents.z_mean
-    whole, rows = train_pictures.sheet(engine, codes, fixed)
-    return data_uri(whole), rows
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def timeline_curves(path: str) -> Curves:
-    """A kept model's losses over epochs: they do not change any more."""
-    return curves(Path(path))

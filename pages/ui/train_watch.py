@@ -11,7 +11,7 @@ from pages.ui import train_charts
 from pages.ui.figures import extent_of
 from pages.ui.live_map import live_map
 from pages.ui.picture import picture
-from pages.ui.resources import timeline_curves, timeline_frame, timeline_map, timeline_sheet
+from pages.ui.timelines import frame_at, kept_curves, map_at, network_of, sheet_at
 from pages.ui.train_end import after_its_end
 from pages.ui.train_form import duration
 from pages.ui.train_steer import steer
@@ -127,10 +127,10 @@ def _kept(run: Run) -> None:
     step = _which(run, steps, active=False, follow=False)
     left, right = st.columns(2, gap="large")
     with left:
-        the_map(run, step, run.network().latent_dim)
+        the_map(run, step, network_of(str(run.path)).latent_dim)
     with right:
         the_sheet(run, step)
-        found = timeline_curves(str(run.path))
+        found = kept_curves(str(run.path))
         for name in ("loss", "reconstruction_loss", "kl_loss"):
             if name not in found:
                 continue
@@ -188,7 +188,7 @@ def the_map(run: Run, step: int, latent_dim: int) -> None:
         st.caption("One latent unit has no map.")
         return
     try:
-        data = timeline_map(str(run.path), step, _extent(run, step), TILES)
+        data = map_at(str(run.path), step, _extent(run, step), TILES)
     except UNREADABLE as error:
         _cannot(step, error)
         return
@@ -200,7 +200,7 @@ def _extent(run: Run, step: int) -> float:
     """Half the side of the map, the same for all steps of a run that a visitor sees: what moves are the codes, not the view."""
     known: dict[str, float] = st.session_state.setdefault("training_extents", {})
     if run.name not in known:
-        codes = timeline_frame(str(run.path), step).latents.z_mean
+        codes = frame_at(str(run.path), step).latents.z_mean
         known[run.name] = max(extent_of(codes[:, :2]), LEAST_EXTENT)
     return known[run.name]
 
@@ -208,7 +208,7 @@ def _extent(run: Run, step: int) -> float:
 def the_sheet(run: Run, step: int) -> None:
     """Ten fixed test images, their reconstructions, ten fixed samples at a step."""
     try:
-        sheet, rows = timeline_sheet(str(run.path), step)
+        sheet, rows = sheet_at(str(run.path), step)
     except UNREADABLE as error:
         _cannot(step, error)
         return
