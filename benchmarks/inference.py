@@ -23,6 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.common import ROOT, child, verdict
+from vae_core.standby import NICE
 
 
 def p(times: list[float], share: float) -> float:
@@ -186,7 +187,10 @@ def beside_training(checkpoint: str, repeat: int) -> bool:
             str(run.path),
         ]
         trainer = subprocess.Popen(
-            ["nice", "-n", "10", *command], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ["nice", "-n", str(NICE), *command],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         try:
             while run.status().get("step", 0) < 20 and trainer.poll() is None:

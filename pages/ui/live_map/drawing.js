@@ -63,10 +63,12 @@ function drawTile(context, view, tile, cell) {
   context.drawImage(tile, left, top, width, height);
 }
 
-/** A round mark for each class, drawn once and stamped thousands of times. */
+/** A round mark for each class, drawn once and stamped thousands of times: as a bitmap, since of a canvas a copy is made for
+ *  each stamp. */
 function makeStamps(colours, radius, ratio) {
   return colours.map((colour) => {
-    const side = Math.ceil(2 * (radius + 1.5) * ratio), stamp = document.createElement("canvas");
+    const side = Math.ceil(2 * (radius + 1.5) * ratio), bitmaps = "OffscreenCanvas" in window;
+    const stamp = bitmaps ? new OffscreenCanvas(side, side) : document.createElement("canvas");
     stamp.width = stamp.height = side;
     const context = stamp.getContext("2d");
     context.scale(ratio, ratio);
@@ -77,7 +79,7 @@ function makeStamps(colours, radius, ratio) {
     context.lineWidth = 0.8;
     context.strokeStyle = "#000";
     context.stroke();
-    return stamp;
+    return bitmaps ? stamp.transferToImageBitmap() : stamp;
   });
 }
 

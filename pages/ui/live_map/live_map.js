@@ -32,7 +32,7 @@ function makeMap(parent) {
   const meter = makeMeter(), told = {}, opened = { decoder: null, codes: null, thumbnails: null, grid: null };
   const sent = []; // what Python was told: its echo must not move the pin back
   let decoder = null, codes = null, thumbnails = null, grid = null, extent = null, plane = null, stamps = [], ratio = 1;
-  let pinned = null, current = null, hover = null, trail = [], near = -1, selected = null, chosen = -1;
+  let pinned = null, current = null, hover = null, trail = [], near = -1, selected = null, chosen = -1, dressed = "";
   let sync = () => {}, trigger = () => {}, serial = 0, frame = 0, rest = 0, slideRest = 0, name = "", lately = "";
   let asked = -Infinity, promised = 0, waiting = 0, glideRest = 0, calm = 0, visited = false, shownReal = null;
   let dirty = { tiles: true, marks: true, picture: true, top: true };
@@ -300,7 +300,7 @@ function makeMap(parent) {
       hover = null;
     }
     tiles.open(decoder, lift, !keep, grid);
-    schedule("tiles", "marks", "picture");
+    schedule("marks", "picture", ...(keep ? [] : ["tiles"])); // kept ones stay until each is drawn over
   }
 
   /** Takes up the parts that are there; the rest follow with an event. */
@@ -364,8 +364,12 @@ function makeMap(parent) {
     if (state.units === "pca" && !codes?.components) state.units = [0, 1];
     if (decoder.heavy) tiles.side = state.side = Math.min(state.side, 12);
     status.decode = (z) => Array.from(decoder.decode(Float32Array.from(z)));
-    controls();
-    resize();
+    const looks = JSON.stringify([decoder.latentDim, decoder.heavy, codes?.classes, codes?.colours, decoder.latentDim > 2 && codes?.kl]);
+    if (looks !== dressed) { // a training's next snapshot leaves the controls in the visitor's hands
+      dressed = looks;
+      controls();
+      resize();
+    }
     replane(before === decoder.latentDim && extent === told.extent);
     extent = told.extent;
   }
