@@ -7,15 +7,11 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from pages.ui.live_map import forget_said
-
 
 @contextmanager
 def page(title: str) -> Iterator[None]:
     """A run of a page. Until it has once run to its end all its widgets are told what they show: they are new to the browser."""
-    new = st.session_state["widgets_are_new"] = st.session_state.get("whole_page") != title
-    if new:
-        forget_said()
+    st.session_state["widgets_are_new"] = st.session_state.get("whole_page") != title
     yield
     st.session_state["whole_page"] = title  # not reached by a run that another one has cut short
 

@@ -13,7 +13,7 @@ import streamlit as st
 from apps.lively import lively
 from PIL import Image
 
-from pages.ui.live_map import REMEMBERED, SENT, _coming, _pin, _said, forget_said, map_data, parts
+from pages.ui.live_map import REMEMBERED, SENT, _coming, _pin, map_data, parts
 from vae_core import checkpoints
 from vae_core.checkpoints import Latents
 
@@ -129,17 +129,6 @@ def test_a_part_is_sent_once_a_session_whichever_map_shows_it(
     assert _coming("training", ["other", "codes"], None) == ["other"]  # a second map with the same codes
     monkeypatch.setattr(st, "session_state", {})  # a reload, a second tab, a restarted server
     assert _coming("living", ["decoder", "codes"], None) == ["decoder", "codes"]
-
-
-def test_what_a_map_is_told_stays_the_same_while_its_parts_do(session: dict[str, Any]) -> None:
-    """Else the map's message, scripts and all, would be sent a second time after each snapshot of a training."""
-    first, second = (("decoder", "one"),), (("decoder", "two"),)
-    assert [_said("training", first, coming) for coming in (["one"], [], [])] == [("one",)] * 3
-    assert [_said("training", second, coming) for coming in (["two"], [])] == [("two",)] * 2
-    assert _said("training", first, []) == ()  # dragged back: it is here already
-    assert _said("training", first, ["one"]) == ("one",)  # but it was lost
-    forget_said()  # another page, and back: whatever is missing then is not under way
-    assert _said("training", first, []) == ()
 
 
 def test_only_what_the_browser_has_lost_is_sent_again(session: dict[str, Any]) -> None:

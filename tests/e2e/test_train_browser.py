@@ -264,8 +264,10 @@ def test_a_run_is_started_steered_left_and_found_again(visit: Any, place: Place)
     # the curve grows, and the map is another one
     tab.page.wait_for_function(f"() => {MAP}?.ready", timeout=30_000)
     before = tab.decoded(0.5, -0.5)
+    control = tab.page.locator(".lm-controls select").first.element_handle()
     until(lambda: tab.points() > first + 2 and tab.step > early, "a longer curve")
     until(lambda: (tab.decoded(0.5, -0.5) != before).any(), "another decoder in the browser")
+    assert control.evaluate("select => select.isConnected")  # a snapshot takes no menu out of one's hands
 
     # pause: it stands still; one step: exactly one
     tab.click("Pause")

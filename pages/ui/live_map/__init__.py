@@ -20,21 +20,10 @@ import streamlit as st
 
 from pages.ui.live_map.parts import MapData, Part, Thumbnails, grid_part, map_data, snapshot_map
 
-__all__ = [
-    "MapData",
-    "Pin",
-    "Selected",
-    "forget_said",
-    "grid_part",
-    "live_map",
-    "map_data",
-    "pinned",
-    "snapshot_map",
-]
+__all__ = ["MapData", "Pin", "Selected", "grid_part", "live_map", "map_data", "pinned", "snapshot_map"]
 
 FOLDER = Path(__file__).parent
 SENT = "live_map_sent"  # in the session: digests of the parts that its browser was sent
-SAID = "live_map_said"  # in the session: what each map was told last about parts that are on their way
 REMEMBERED = 200
 SCRIPTS = ("engine", "plane", "background", "drawing", "panel", "pointer", "model", "tiles", "live_map")
 
@@ -105,7 +94,7 @@ def live_map(
     later = None if data.thumbnails is None else data.thumbnails.digest
     coming = _coming(key, now, later)
     settings["parts"] = tuple((kind, part and part.digest) for kind, part in parts.items())
-    settings["coming"] = _said(key, settings["parts"], coming)
+    settings["coming"] = tuple(coming)
     with st.container(
         gap=None
     ):  # what comes and goes has places of its own, so that the map stays where it is
@@ -147,22 +136,6 @@ def _coming(key: str, now: Sequence[str], later: str | None) -> list[str]:
     for old in list(sent)[:-REMEMBERED]:  # a training sends a decoder every few seconds
         del sent[old]
     return coming
-
-
-def _said(key: str, parts: tuple[Any, ...], coming: Sequence[str]) -> tuple[str, ...]:
-    """Which parts the map is told to be on their way: those of this run, or what it was told of the same parts before.
-
-    What it is told stays the same while the parts do, so that nothing of it is sent again with the next run.
-    """
-    said: dict[str, tuple[tuple[Any, ...], tuple[str, ...]]] = st.session_state.setdefault(SAID, {})
-    if coming or key not in said or said[key][0] != parts:
-        said[key] = parts, tuple(coming)
-    return said[key][1]
-
-
-def forget_said() -> None:
-    """Called when a page is come to: its maps are new, and what the last ones were told is over."""
-    st.session_state.pop(SAID, None)
 
 
 def _ignore() -> None:
