@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui.start import started
+from pages.ui.app.startup import started
 
 if __name__ == "__main__":
-    from pages.ui import front
-    from pages.ui.frame import frame
+    from pages.ui.app.frame import frame
+    from pages.ui.home import view as front
 
     frame("VAE Explorer", front.main)
 else:

@@ -23,7 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.common import ROOT, child, verdict
-from vae_core.standby import NICE
+from vae_core.jobs.worker import NICE
 
 
 def p(times: list[float], share: float) -> float:
@@ -46,14 +46,15 @@ def in_turns(calls: dict[str, Callable[[], Any]], repeat: int) -> dict[str, list
 
 def compare(checkpoint: str, repeat: int) -> bool:
     """The table, and whether every bar is met."""
-    from vae_core.terminal import without_notes
+    from vae_core.cli.progress_bar import without_notes
 
     with without_notes():
         import keras
         import tensorflow as tf
 
-    from vae_core import checkpoints, latent
-    from vae_core.training import to_keras
+    from vae_core.analysis import latent_points as latent
+    from vae_core.checkpoints import store as checkpoints
+    from vae_core.training.train import to_keras
 
     loaded = checkpoints.load(checkpoint)
     engine = loaded.engine()
@@ -140,14 +141,14 @@ def compare(checkpoint: str, repeat: int) -> bool:
 def cold(checkpoint: str, which: str) -> float:
     """Seconds from nothing imported to the first decoded picture."""
     began = time.perf_counter()
-    from vae_core import checkpoints
+    from vae_core.checkpoints import store as checkpoints
 
     loaded = checkpoints.load(checkpoint)
     z = np.zeros((1, loaded.network.latent_dim), np.float32)
     if which == "engine":
         loaded.engine().decode(z)
     else:
-        from vae_core.training import to_keras
+        from vae_core.training.train import to_keras
 
         to_keras(loaded.network, loaded.weights)[1](z).numpy()
     return time.perf_counter() - began
@@ -155,8 +156,8 @@ def cold(checkpoint: str, which: str) -> float:
 
 def beside_training(checkpoint: str, repeat: int) -> bool:
     """Decode p95 alone, then while a niced trainer runs on the same cores."""
-    from vae_core import checkpoints
-    from vae_core.runs import Run
+    from vae_core.checkpoints import store as checkpoints
+    from vae_core.runs.directory import Run
 
     engine = checkpoints.load(checkpoint).engine()
     z = np.zeros((1, engine.latent_dim), np.float32)

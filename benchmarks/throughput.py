@@ -27,7 +27,7 @@ class Few:
     """A data set with little to validate on, so that the loop is what is timed."""
 
     def __init__(self) -> None:
-        from vae_core import datasets
+        from vae_core.datasets import dataset as datasets
 
         self.data = datasets.load()
 
@@ -41,9 +41,9 @@ class Few:
 
 def ours(epochs: int) -> float:
     """CPU-seconds of the epochs after the first, in our loop."""
-    from vae_core import training
     from vae_core.config import ModelConfig, classic_training
-    from vae_core.runs import Run
+    from vae_core.runs.directory import Run
+    from vae_core.training import train as training
 
     clock: dict[int, float] = {}
 

@@ -29,13 +29,14 @@ def train_one(which: str, seed: int, epochs: int, images: int, split: str) -> di
     """Train one model in this process; CPU-seconds of training alone, and its −ELBO."""
     import keras
 
-    from vae_core import datasets, presets
+    from vae_core.analysis.evaluation import evaluate
     from vae_core.config import ModelConfig, TrainingConfig
-    from vae_core.engine import Engine
-    from vae_core.metrics import evaluate
-    from vae_core.model import VAE, get_weights
-    from vae_core.runs import Run
-    from vae_core.training import train
+    from vae_core.datasets import dataset as datasets
+    from vae_core.network import presets
+    from vae_core.network.engine import Engine
+    from vae_core.runs.directory import Run
+    from vae_core.training.train import train
+    from vae_core.training.vae import VAE, get_weights
 
     data = datasets.load()
     model = ModelConfig(which)

@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 import psutil
 
 from benchmarks.common import ROOT
-from pages.ui.trainer import Request
 from vae_core.config import TrainingConfig
-from vae_core.runs import ENDED, Run, RunError, list_runs
-from vae_core.standby import NICE
+from vae_core.jobs.launcher import Request
+from vae_core.jobs.worker import NICE
+from vae_core.runs.directory import ENDED, Run, RunError, list_runs
 
 EPOCHS = 6  # as the form of the page proposes
 READY_MB, IDLE_SHARE = 250, 0.05  # of a process that has imported TensorFlow and waits

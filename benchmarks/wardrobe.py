@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.common import verdict
-from vae_core.wardrobe import CLASSES, draw, draw_class
+from vae_core.datasets.drawn.wardrobe import CLASSES, draw, draw_class
 
 BAR = 5_000  # images/s
 

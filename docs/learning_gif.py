@@ -17,11 +17,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from pages.ui.figures import class_colour  # noqa: E402 - the package is not installed
-from vae_core import latent  # noqa: E402
-from vae_core.heatmaps import mosaic  # noqa: E402
-from vae_core.runs import Run  # noqa: E402
-from vae_core.timeline import Frame, frame_steps, load_frame  # noqa: E402
+from pages.ui.images import class_colour  # noqa: E402 - the package is not installed
+from vae_core.analysis import latent_points as latent  # noqa: E402
+from vae_core.analysis.heatmaps import mosaic  # noqa: E402
+from vae_core.checkpoints.timeline import Frame, frame_steps, load_frame  # noqa: E402
+from vae_core.runs.directory import Run  # noqa: E402
 
 EXTENT = 3.0  # half the side of the plane
 CODES = 500  # drawn

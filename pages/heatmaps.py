@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from pages.ui import heat_sheet
-from pages.ui.choose import choose_picture
-from pages.ui.figures import enlarge
-from pages.ui.frame import frame
-from pages.ui.heat_controls import GLANCES, MOSAICS, ONE, ask_look, ask_view, channel_name, take_click
-from pages.ui.heat_parts import channel_tile, colour_bar, downloads, layer_sheet, number
-from pages.ui.heat_pictures import (
+from pages.ui.app.cache import Opened, pictures_for
+from pages.ui.app.frame import frame
+from pages.ui.app.subject import Subject, subject
+from pages.ui.components.mosaic import Tile, mosaic
+from pages.ui.heatmaps.controls import GLANCES, MOSAICS, ONE, ask_look, ask_view, channel_name, take_click
+from pages.ui.heatmaps.parts import channel_tile, colour_bar, downloads, layer_sheet, number
+from pages.ui.heatmaps.pictures import (
     SUMMARIES,
     Answer,
     Drawn,
@@ -26,13 +26,13 @@ from pages.ui.heat_pictures import (
     position,
     tiles,
 )
-from pages.ui.heat_second import ask_second, second
-from pages.ui.heat_upload import upload_steps
-from pages.ui.mosaic import Tile, mosaic
-from pages.ui.picture import picture
-from pages.ui.resources import Opened, pictures_for
-from pages.ui.subject import Subject, subject
-from vae_core import heatmaps
+from pages.ui.heatmaps.second_picture import ask_second, second
+from pages.ui.heatmaps.upload_steps import upload_steps
+from pages.ui.images import enlarge
+from pages.ui.shared import png_sheet as heat_sheet
+from pages.ui.shared.picture import picture
+from pages.ui.shared.picture_picker import choose_picture
+from vae_core.analysis import heatmaps
 
 MEANING = (
     "A bright spot means that the layer responds strongly at that place; it does not mean that the place matters for z or "

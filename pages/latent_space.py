@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import latent_files, latent_view
-from pages.ui.frame import frame
-from pages.ui.latent_facts import Landmarks
-from pages.ui.maps import map_of, take_click
-from pages.ui.resources import Opened, landmarks, pictures_for
-from pages.ui.subject import Subject, subject
-from vae_core import latent
+from pages.ui.app.cache import Opened, landmarks, pictures_for
+from pages.ui.app.frame import frame
+from pages.ui.app.subject import Subject, subject
+from pages.ui.latent_space import files as latent_files
+from pages.ui.latent_space import view as latent_view
+from pages.ui.latent_space.landmarks import Landmarks
+from pages.ui.map.view import map_of, take_click
+from vae_core.analysis import latent_points as latent
 
 
 def main(model: Opened) -> None:

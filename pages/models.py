@@ -6,16 +6,16 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import state
-from pages.ui.bring import bring_model
-from pages.ui.frame import frame_without_model
-from pages.ui.model_compare import side_by_side
-from pages.ui.model_facts import LOSSES, Facts, LayerRow, card_of, in_digits, layer_rows, plain, sentence
-from pages.ui.model_figures import history_figure
-from pages.ui.models import Entry, list_models
-from pages.ui.resources import model_curves, model_facts
-from vae_core.cards import ROWS
-from vae_core.network import Part
+from pages.ui.app import state
+from pages.ui.app.cache import model_curves, model_facts
+from pages.ui.app.frame import frame_without_model
+from pages.ui.models.compare import side_by_side
+from pages.ui.models.facts import LOSSES, Facts, LayerRow, card_of, in_digits, layer_rows, plain, sentence
+from pages.ui.models.figures import history_figure
+from pages.ui.models.upload import bring_model
+from vae_core.checkpoints.publish import ROWS
+from vae_core.checkpoints.registry import Entry, list_models
+from vae_core.network.layers import Part
 
 VIEWS = ("Figures", "Training", "Layers", "Card", "Compare")
 COLUMNS = {  # of the table: figure -> heading and format

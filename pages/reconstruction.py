@@ -7,15 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from pages.ui import compare, state
-from pages.ui.choose import among, choose_picture
-from pages.ui.compare import Rebuilt
-from pages.ui.frame import frame
-from pages.ui.rebuilt_parts import comparable, downloads, four, sixteen, standing, wipes
-from pages.ui.resources import Opened, Source, alike, open_model, pictures_for, scores_of
-from pages.ui.subject import Subject, subject
-from vae_core.checkpoints import CheckpointError
-from vae_core.scores import best_first
+from pages.ui.app import state
+from pages.ui.app.cache import Opened, Source, alike, open_model, pictures_for, scores_of
+from pages.ui.app.frame import frame
+from pages.ui.app.subject import Subject, subject
+from pages.ui.reconstruction import comparison as compare
+from pages.ui.reconstruction.comparison import Rebuilt
+from pages.ui.reconstruction.view import comparable, downloads, four, sixteen, standing, wipes
+from pages.ui.shared.picture_picker import among, choose_picture
+from vae_core.analysis.image_scores import best_first
+from vae_core.checkpoints.store import CheckpointError
 
 WAYS = ("From z_mean", "From a sample of z")
 ONE, MANY = "One picture", "A strip of 16"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import state, trainer
-from pages.ui.frame import frame_without_model
-from pages.ui.models import checkpoints_folder
-from pages.ui.train_form import ask_run
-from pages.ui.train_watch import watch
-from pages.ui.widgets import tell
-from vae_core.runs import ENDED, Run
-from vae_core.timeline import frame_steps
+from pages.ui.app import state
+from pages.ui.app.frame import frame_without_model
+from pages.ui.app.widget_sync import tell
+from pages.ui.train.form import ask_run
+from pages.ui.train.watch import watch
+from vae_core.checkpoints.registry import checkpoints_folder
+from vae_core.checkpoints.timeline import frame_steps
+from vae_core.jobs import launcher as trainer
+from vae_core.runs.directory import ENDED, Run
 
 NEW = "A new run"
 

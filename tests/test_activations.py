@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from vae_core import activations
+from vae_core.analysis import activations
 from vae_core.config import ModelConfig
-from vae_core.presets import build
+from vae_core.network.presets import build
 
 IMAGE = np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4, 1)
 
@@ -49,7 +49,7 @@ def test_layer_names():
 
 
 def test_the_engines_reshape_is_no_convolution():
-    from vae_core.engine import Engine
+    from vae_core.network.engine import Engine
 
     network = build(ModelConfig("classic"))
     rng = np.random.default_rng(0)

@@ -19,15 +19,18 @@ from skimage.color import rgb2lab
 from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
 
-from pages.ui import figures, resources
-from pages.ui.models import Entry
-from pages.ui.resources import codes_of, living, open_model
-from pages.ui.state import Selection, Upload
-from pages.ui.subject import in_words
-from vae_core import checkpoints, datasets, fashion
+from pages.ui import images as figures
+from pages.ui.app import cache as resources
+from pages.ui.app.cache import codes_of, living, open_model
+from pages.ui.app.state import Selection, Upload
+from pages.ui.app.subject import in_words
+from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints.registry import Entry
 from vae_core.config import ModelConfig
-from vae_core.preprocessing import PictureError, prepare
-from vae_core.runs import Run
+from vae_core.datasets import dataset as datasets
+from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets.preprocessing import PictureError, prepare
+from vae_core.runs.directory import Run
 
 TORN = png(np.random.default_rng(0).integers(0, 256, (40, 40), np.uint8))[:800]  # half a file
 
@@ -368,7 +371,7 @@ def test_pictures_arrive_pixel_for_pixel() -> None:
     def page() -> None:
         import numpy as np
 
-        from pages.ui.picture import picture
+        from pages.ui.shared.picture import picture
 
         picture(np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8), alt="noise", width=70)
 

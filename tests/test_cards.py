@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_runs import MODEL, Squares
 
-from vae_core import cards, checkpoints
+from vae_core.checkpoints import publish as cards
+from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints.timeline import frame_steps, load_frame
 from vae_core.config import TrainingConfig
-from vae_core.network import random_weights
-from vae_core.presets import build
-from vae_core.runs import Run, RunError
-from vae_core.timeline import frame_steps, load_frame
+from vae_core.network.layers import random_weights
+from vae_core.network.presets import build
+from vae_core.runs.directory import Run, RunError
 
 DATASET: Any = Squares()
 STEPS = [0, 1, 5, 20, 40]

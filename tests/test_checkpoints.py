@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import save as safetensors_bytes
 
-from vae_core import checkpoints, files, presets
-from vae_core.checkpoints import CheckpointError, Latents
+from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints.store import CheckpointError, Latents
 from vae_core.config import ModelConfig, TrainingConfig
-from vae_core.files import FileProblem
-from vae_core.network import Network, NetworkError, Weights, random_weights
-from vae_core.runs import Run
+from vae_core.network import presets
+from vae_core.network.layers import Network, NetworkError, Weights, random_weights
+from vae_core.runs.directory import Run
+from vae_core.storage import files
+from vae_core.storage.files import FileProblem
 
 MODEL = ModelConfig(preset="classic", image_shape=(8, 8, 1))
 TRAINING = TrainingConfig(epochs=3)

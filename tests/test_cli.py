@@ -19,11 +19,12 @@ import pytest
 from PIL import Image
 from tiny_runs import MODEL, SHAPE, save_npz
 
-from vae_core import checkpoints, presets
-from vae_core.__main__ import build_parser, main
-from vae_core.runs import Run
+from vae_core.checkpoints import store as checkpoints
+from vae_core.cli.main import build_parser, main
+from vae_core.network import presets
+from vae_core.runs.directory import Run
 
-ROOT = Path(checkpoints.__file__).parents[1]
+ROOT = Path(__file__).parents[1]
 COMMANDS = (
     "train",
     "resume",
@@ -265,7 +266,7 @@ def test_keep_makes_a_whole_checkpoint(kept: Path, capsys: pytest.CaptureFixture
 
 AFTER_TRAINING = """
 import json, sys
-from vae_core.__main__ import main
+from vae_core.cli.main import main
 report = {}
 for words in json.loads(sys.argv[1]):
     report[words[0] + " " + words[-1]] = main(words)

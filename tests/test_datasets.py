@@ -22,8 +22,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vae_core import datasets, fashion, owndata
-from vae_core.idx import DataError, idx_digest, read_idx, read_pair
+from vae_core.datasets import dataset as datasets
+from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets import image_folders as owndata
+from vae_core.datasets.idx import DataError, idx_digest, read_idx, read_pair
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -56,11 +58,11 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
         rng = np.random.default_rng(seed)
         return rng.integers(0, 256, (n, 28, 28, 1), np.uint8), np.resize(np.arange(10, dtype=np.uint8), n)
 
-    import vae_core
+    from vae_core.datasets import drawn
 
     module = types.SimpleNamespace(draw=draw, CLASSES=fashion.CLASSES)
-    monkeypatch.setitem(sys.modules, "vae_core.wardrobe", module)
-    monkeypatch.setattr(vae_core, "wardrobe", module, raising=False)
+    monkeypatch.setitem(sys.modules, "vae_core.datasets.drawn.wardrobe", module)
+    monkeypatch.setattr(drawn, "wardrobe", module, raising=False)
 
 
 @pytest.fixture
@@ -141,7 +143,7 @@ def test_damaged_idx(tmp_path: Path, content: bytes, message: str) -> None:
 
 
 def test_gzip_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vae_core.idx.LARGEST", 1 << 20)
+    monkeypatch.setattr("vae_core.datasets.idx.LARGEST", 1 << 20)
     (tmp_path / "images.gz").write_bytes(gzip.compress(b"\0" * (2 << 20)))
     with pytest.raises(DataError, match="more than 1 MiB"):
         read_idx(tmp_path / "images.gz", 3)

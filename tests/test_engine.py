@@ -16,12 +16,20 @@ import numpy as np
 import onnx
 import pytest
 
-from vae_core import engine as engines
-from vae_core import presets
 from vae_core.config import ModelConfig
-from vae_core.engine import Engine, onnx_model, start_session
-from vae_core.model import VAE, build_part, get_weights, set_weights
-from vae_core.network import Layer, Network, NetworkError, Part, Weights, network_from_dict, random_weights
+from vae_core.network import engine as engines
+from vae_core.network import presets
+from vae_core.network.engine import Engine, onnx_model, start_session
+from vae_core.network.layers import (
+    Layer,
+    Network,
+    NetworkError,
+    Part,
+    Weights,
+    network_from_dict,
+    random_weights,
+)
+from vae_core.training.vae import VAE, build_part, get_weights, set_weights
 
 TOLERANCE = 1e-5  # of the largest activation, or of 1 where all are smaller
 

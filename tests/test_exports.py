@@ -18,11 +18,12 @@ import pytest
 from PIL import Image
 from tiny_models import save_checkpoint
 
-from vae_core import checkpoints, exports
-from vae_core.checkpoints import Checkpoint
+from vae_core.checkpoints import export as exports
+from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints.store import Checkpoint
 from vae_core.config import ModelConfig
-from vae_core.network import random_weights
-from vae_core.wardrobe import CLASSES, draw
+from vae_core.datasets.drawn.wardrobe import CLASSES, draw
+from vae_core.network.layers import random_weights
 
 MODELS = {
     "classic": ModelConfig("classic", 2),

@@ -18,12 +18,14 @@ from app_testing import DRAWN, MAIN, NO_MODEL, PAGES, ROOT, go, problems, visit,
 from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
 
-from pages.ui.models import PARTS
-from pages.ui.state import Selection
-from vae_core import checkpoints, datasets, fashion
+from pages.ui.app.state import Selection
+from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints.registry import PARTS
 from vae_core.config import ModelConfig
-from vae_core.datasets import DataError
-from vae_core.runs import Run
+from vae_core.datasets import dataset as datasets
+from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets.dataset import DataError
+from vae_core.runs.directory import Run
 
 OTHERS = [page for page in PAGES if page != MAIN]
 ABOUT_MODELS = [page for page in PAGES if page != "pages/train.py"]  # which shows runs

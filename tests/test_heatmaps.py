@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from vae_core import heatmaps
+from vae_core.analysis import heatmaps
 
 raw_maps = arrays(
     np.float32, array_shapes(min_dims=2, max_dims=3, max_side=6), elements=st.floats(allow_nan=False, allow_infinity=False, width=32)

@@ -17,12 +17,14 @@ from hypothesis import strategies as st
 from tiny_models import save_checkpoint
 from tiny_runs import MODEL
 
-from vae_core import checkpoints, imports, presets
-from vae_core.imports import ImportProblem, safe_name, take_in
-from vae_core.network import random_weights
-from vae_core.packing import packed
-from vae_core.runs import Run
-from vae_core.timeline import frame_steps, load_frame
+from vae_core.checkpoints import bundle as imports
+from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints.bundle import ImportProblem, safe_name, take_in
+from vae_core.checkpoints.packing import packed
+from vae_core.checkpoints.timeline import frame_steps, load_frame
+from vae_core.network import presets
+from vae_core.network.layers import random_weights
+from vae_core.runs.directory import Run
 
 
 @pytest.fixture(scope="module")

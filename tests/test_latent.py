@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from vae_core import latent
+from vae_core.analysis import latent_points as latent
 
 points = arrays(np.float32, 5, elements=st.floats(-100, 100, width=32))
 

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from tiny_runs import MODEL, recipe
 
-from vae_core import live as live_module
-from vae_core import presets
-from vae_core.live import KEPT_ROWS, POINTS, LiveRun, live, smoothed
-from vae_core.runs import Control, Run
+from vae_core.network import presets
+from vae_core.runs import live_reader as live_module
+from vae_core.runs.directory import Control, Run
+from vae_core.runs.live_reader import KEPT_ROWS, POINTS, LiveRun, live, smoothed
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vae_core import metrics
+from vae_core.analysis import evaluation as metrics
 
 SIGMA, SHAPE = 0.05, (4, 4, 1)
 

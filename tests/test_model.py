@@ -14,9 +14,11 @@ import pytest
 from keras import ops
 from scipy import stats
 
-from vae_core import metrics, presets
+from vae_core.analysis import evaluation as metrics
 from vae_core.config import ModelConfig
-from vae_core.model import (
+from vae_core.network import presets
+from vae_core.network.layers import Network, NetworkError, random_weights
+from vae_core.training.vae import (
     MIN_LOG_SIGMA,
     VAE,
     Sampling,
@@ -27,7 +29,6 @@ from vae_core.model import (
     optimal_log_sigma,
     set_weights,
 )
-from vae_core.network import Network, NetworkError, random_weights
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((6, 28, 28, 1), np.float32)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vae_core import presets
 from vae_core.config import ModelConfig
-from vae_core.network import (
+from vae_core.network import presets
+from vae_core.network.layers import (
     FORMAT_VERSION,
     Layer,
     Network,

@@ -13,11 +13,13 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
 
-from pages.ui import heat_pictures, heat_sheet
-from pages.ui.heat_parts import layer_sheet, number
-from pages.ui.heat_pictures import Answer, Look
-from pages.ui.state import Selection, Upload
-from vae_core import checkpoints, heatmaps
+from pages.ui.app.state import Selection, Upload
+from pages.ui.heatmaps import pictures as heat_pictures
+from pages.ui.heatmaps.parts import layer_sheet, number
+from pages.ui.heatmaps.pictures import Answer, Look
+from pages.ui.shared import png_sheet as heat_sheet
+from vae_core.analysis import heatmaps
+from vae_core.checkpoints import store as checkpoints
 from vae_core.config import ModelConfig
 
 ROOT = Path(__file__).parents[1]

@@ -16,15 +16,20 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
 
-from pages.ui import latent_files, latent_rows, latent_view
-from pages.ui.latent_facts import STEPS, landmarks_of, small, traversal_extent, traversals
-from pages.ui.latent_view import CENTRES, NEAR, ROWS, TABLE
-from pages.ui.resources import Opened
-from pages.ui.state import Selection
-from pages.ui.subject import point
-from vae_core import checkpoints, datasets, fashion, latent
-from vae_core.checkpoints import Latents
+from pages.ui.app.cache import Opened
+from pages.ui.app.state import Selection
+from pages.ui.app.subject import point
+from pages.ui.components import latent_rows
+from pages.ui.latent_space import files as latent_files
+from pages.ui.latent_space import view as latent_view
+from pages.ui.latent_space.landmarks import STEPS, landmarks_of, small, traversal_extent, traversals
+from pages.ui.latent_space.view import CENTRES, NEAR, ROWS, TABLE
+from vae_core.analysis import latent_points as latent
+from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints.store import Latents
 from vae_core.config import ModelConfig
+from vae_core.datasets import dataset as datasets
+from vae_core.datasets import fashion_mnist as fashion
 
 PAGE = "pages/latent_space.py"
 SHIPPED = Path(__file__).parents[1] / "checkpoints"

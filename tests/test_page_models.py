@@ -18,14 +18,16 @@ from hypothesis import strategies as some
 from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
 
-from pages.ui.model_compare import compare
-from pages.ui.model_facts import Facts, card_of, curves, facts_of, layer_rows, plain, thin
-from pages.ui.model_figures import history_figure
-from vae_core import checkpoints, datasets, fashion
+from pages.ui.models.compare import compare
+from pages.ui.models.facts import Facts, card_of, curves, facts_of, layer_rows, plain, thin
+from pages.ui.models.figures import history_figure
+from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints.packing import packed
 from vae_core.config import ModelConfig
-from vae_core.packing import packed
-from vae_core.presets import build
-from vae_core.runs import Run
+from vae_core.datasets import dataset as datasets
+from vae_core.datasets import fashion_mnist as fashion
+from vae_core.network.presets import build
+from vae_core.runs.directory import Run
 
 PAGE = "pages/models.py"
 HISTORY = "epoch,kl_loss,loss,reconstruction_loss,val_kl_loss,val_loss,val_reconstruction_loss\n" + "".join(
@@ -272,7 +274,7 @@ def test_the_floor_of_fashion_mnist() -> None:
 
 @pytest.mark.real_data
 def test_the_floor_is_that_of_the_train_pixels(fashion_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vae_core.metrics import pixel_entropy_floor
+    from vae_core.analysis.evaluation import pixel_entropy_floor
 
     monkeypatch.setenv(fashion.VARIABLE, str(fashion_dir))
     data = datasets.here()  # validation was held out of the original train images

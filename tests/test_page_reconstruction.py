@@ -16,13 +16,19 @@ from PIL import Image, ImageFont
 from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
 
-from pages.ui import compare, heat_sheet, resources
-from pages.ui.compare import COLUMNS, FIGURES, Rebuilt
-from pages.ui.state import Selection
-from pages.ui.wipe import wipe
-from vae_core import checkpoints, datasets, fashion, metrics, scores
+from pages.ui.app import cache as resources
+from pages.ui.app.state import Selection
+from pages.ui.components.wipe import wipe
+from pages.ui.reconstruction import comparison as compare
+from pages.ui.reconstruction.comparison import COLUMNS, FIGURES, Rebuilt
+from pages.ui.shared import png_sheet as heat_sheet
+from vae_core.analysis import evaluation as metrics
+from vae_core.analysis import image_scores as scores
+from vae_core.analysis.image_scores import NAMES, Scores
+from vae_core.checkpoints import store as checkpoints
 from vae_core.config import ModelConfig
-from vae_core.scores import NAMES, Scores
+from vae_core.datasets import dataset as datasets
+from vae_core.datasets import fashion_mnist as fashion
 
 PAGE = "pages/reconstruction.py"
 

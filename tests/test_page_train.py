@@ -17,15 +17,17 @@ from app_testing import DRAWN, MAIN, go, problems, visit, words
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import timelines, trainer
-from pages.ui.train_charts import bars, curve
-from pages.ui.trainer import Request
-from pages.ui.trainer_process import Ready
-from vae_core import datasets, fashion
+from pages.ui.train import cache as timelines
+from pages.ui.train.charts import bars, curve
 from vae_core.config import ModelConfig, TrainingConfig
-from vae_core.network import random_weights
-from vae_core.presets import build
-from vae_core.runs import Run, RunError
+from vae_core.datasets import dataset as datasets
+from vae_core.datasets import fashion_mnist as fashion
+from vae_core.jobs import launcher as trainer
+from vae_core.jobs.launcher import Request
+from vae_core.jobs.worker_pool import Ready
+from vae_core.network.layers import random_weights
+from vae_core.network.presets import build
+from vae_core.runs.directory import Run, RunError
 
 PAGE = "pages/train.py"
 MODEL = ModelConfig("classic", 2)

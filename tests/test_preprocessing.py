@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from vae_core.preprocessing import PictureError, Prepared, open_picture, prepare
+from vae_core.datasets.preprocessing import PictureError, Prepared, open_picture, prepare
 
 
 def packed(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -56,7 +56,7 @@ def test_a_fashion_picture_passes_unchanged(crop: bool) -> None:
 
 @pytest.mark.real_data
 def test_real_pictures_pass_unchanged(fashion_dir: Path) -> None:
-    from vae_core import fashion
+    from vae_core.datasets import fashion_mnist as fashion
 
     pixels, _ = fashion.read_split(fashion_dir, "test")
     for picture in pixels[:500]:

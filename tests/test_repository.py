@@ -12,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from vae_core.__main__ import build_parser
+from vae_core.cli.main import build_parser
 
 ROOT = Path(__file__).parents[1]
 MIB = 2**20

@@ -18,9 +18,11 @@ import pytest
 from tensorflow.python.framework.config import disable_op_determinism
 from tiny_runs import MODEL, Squares, events, recipe, save_npz, wait_for
 
-from vae_core import __main__ as command_line
-from vae_core import callbacks, datasets, training
-from vae_core.runs import Run, RunError
+from vae_core.cli import main as command_line
+from vae_core.datasets import dataset as datasets
+from vae_core.runs.directory import Run, RunError
+from vae_core.training import recorder as callbacks
+from vae_core.training import train as training
 
 pytestmark = pytest.mark.slow
 
@@ -112,7 +114,7 @@ def test_kill_9_at_any_moment(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     """A real process, asked, refused to share, killed, and continued."""
     data, run = save_npz(tmp_path / "squares.npz", 600), Run(tmp_path / "demo")
     command = f"train --preset classic --data {data} --run-dir {run.path} --epochs 1000 --batch-size 16 --checkpoint-seconds 0.3"
-    root = Path(training.__file__).parents[1]
+    root = Path(__file__).parents[1]
     with open(tmp_path / "log", "w") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", "vae_core", *command.split()], cwd=root, stdout=log, stderr=log

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_runs import MODEL, SHAPE
 
-from vae_core import presets
-from vae_core.files import FileProblem
-from vae_core.runs import STALE_SECONDS, Control, Run, RunError, list_runs
+from vae_core.network import presets
+from vae_core.runs.directory import STALE_SECONDS, Control, Run, RunError, list_runs
+from vae_core.storage.files import FileProblem
 
 NETWORK = presets.build(MODEL)
 

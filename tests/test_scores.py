@@ -10,13 +10,16 @@ import pytest
 from skimage.metrics import structural_similarity
 from tiny_runs import MODEL, Squares
 
-from vae_core import cards, checkpoints, metrics, scores
+from vae_core.analysis import evaluation as metrics
+from vae_core.analysis import image_scores as scores
+from vae_core.analysis.image_scores import NAMES, Scores
+from vae_core.checkpoints import publish as cards
+from vae_core.checkpoints import store as checkpoints
 from vae_core.config import TrainingConfig
-from vae_core.engine import Engine
-from vae_core.network import random_weights
-from vae_core.presets import build
-from vae_core.runs import Run
-from vae_core.scores import NAMES, Scores
+from vae_core.network.engine import Engine
+from vae_core.network.layers import random_weights
+from vae_core.network.presets import build
+from vae_core.runs.directory import Run
 
 CHECKSUM = "c" * 64
 

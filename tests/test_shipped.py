@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vae_core import cards, checkpoints, datasets, wardrobe
-from vae_core.metrics import evaluate, knn_accuracy
-from vae_core.timeline import frame_steps, load_frame
+from vae_core.analysis.evaluation import evaluate, knn_accuracy
+from vae_core.checkpoints import publish as cards
+from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints.timeline import frame_steps, load_frame
+from vae_core.datasets import dataset as datasets
+from vae_core.datasets.drawn import wardrobe
 
 ROOT = Path(__file__).parent.parent
 NAMES = ("classic-2d", "fashion-16d", "fashion-2d")

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
-from pages.ui import start
+from pages.ui.app import startup as start
 
 ROOT = Path(__file__).parents[1]
 IMPORTED = """
 import sys
 import streamlit as st
 import streamlit_app
-from pages.ui import start
+from pages.ui.app import startup as start
 assert isinstance(streamlit_app.app, st.App)
 start.import_pages()
 start.import_tables()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vae_core.terminal import figures, progress_bar
+from vae_core.cli.progress_bar import figures, progress_bar
 
 ROW = {
     "step": 30, "total_steps": 120, "epoch": 0.25, "state": "running", "loss": 262.14, "reconstruction_loss": 255.8,

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vae_core import presets
+from vae_core.checkpoints.timeline import frame_steps, load_frame, pack, save_frame, unpack
 from vae_core.config import ModelConfig
-from vae_core.engine import Engine
-from vae_core.files import FileProblem, write_weights
-from vae_core.network import NetworkError, random_weights
-from vae_core.timeline import frame_steps, load_frame, pack, save_frame, unpack
+from vae_core.network import presets
+from vae_core.network.engine import Engine
+from vae_core.network.layers import NetworkError, random_weights
+from vae_core.storage.files import FileProblem, write_weights
 
 NETWORK = presets.build(ModelConfig("swift", 2))
 WEIGHTS = random_weights(NETWORK, seed=3)

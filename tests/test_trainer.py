@@ -22,18 +22,25 @@ import pytest
 from PIL import Image
 from tiny_runs import MODEL, recipe, squares, wait_for
 
-from pages.ui import trainer, trainer_models, trainer_process
-from pages.ui.trainer import Request
-from pages.ui.trainer_process import Trainers
-from vae_core import checkpoints, datasets, estimate, health, presets, runs
-from vae_core.__main__ import build_parser
+from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints.bundle import ImportProblem
+from vae_core.cli.main import build_parser
 from vae_core.config import ModelConfig, TrainingConfig, recommended
-from vae_core.idx import DataError
-from vae_core.imports import ImportProblem
-from vae_core.runs import ENDED, Run, RunError
-from vae_core.turns import before
+from vae_core.datasets import dataset as datasets
+from vae_core.datasets.idx import DataError
+from vae_core.jobs import duration as estimate
+from vae_core.jobs import finished_runs as trainer_models
+from vae_core.jobs import launcher as trainer
+from vae_core.jobs import worker_pool as trainer_process
+from vae_core.jobs.launcher import Request
+from vae_core.jobs.queue import before
+from vae_core.jobs.worker_pool import Trainers
+from vae_core.network import presets
+from vae_core.runs import directory as runs
+from vae_core.runs import health
+from vae_core.runs.directory import ENDED, Run, RunError
 
-ROOT = Path(trainer.__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 def pictures(n: int = 200) -> bytes:
@@ -410,7 +417,7 @@ def test_estimates(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_the_pace_is_measured() -> None:
-    from vae_core.training import pace
+    from vae_core.training.train import pace
 
     step, image = pace(MODEL, steps=3)
     assert 0 <= step < 1 and 0 < image < 0.1

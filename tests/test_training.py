@@ -21,9 +21,11 @@ import numpy as np
 import pytest
 from tiny_runs import MODEL, SHAPE, Squares, events, in_thread, recipe, wait_for
 
-from vae_core import callbacks, checkpoints, training
+from vae_core.checkpoints import store as checkpoints
 from vae_core.config import ModelConfig, TrainingConfig
-from vae_core.runs import Run, RunError
+from vae_core.runs.directory import Run, RunError
+from vae_core.training import recorder as callbacks
+from vae_core.training import train as training
 
 pytestmark = pytest.mark.slow
 

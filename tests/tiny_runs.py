@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from vae_core.config import ModelConfig, TrainingConfig
-from vae_core.runs import ENDED, Run
+from vae_core.runs.directory import ENDED, Run
 
 SHAPE = (16, 16, 1)
 MODEL = ModelConfig("classic", 2, SHAPE)

@@ -13,7 +13,7 @@ from apps.lively import lively
 from server import Server, serving, settle
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from vae_core.engine import Engine
+from vae_core.network.engine import Engine
 
 pytestmark = pytest.mark.browser
 STATE = "window.__liveMap?.map"

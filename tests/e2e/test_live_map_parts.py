@@ -13,9 +13,9 @@ import streamlit as st
 from apps.lively import lively
 from PIL import Image
 
-from pages.ui.live_map import REMEMBERED, SENT, _coming, _pin, map_data, parts
-from vae_core import checkpoints
-from vae_core.checkpoints import Latents
+from pages.ui.components.live_map import REMEMBERED, SENT, _coming, _pin, map_data, parts
+from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints.store import Latents
 
 COLOURS = ["#40f8e0", "#8441be", "#f3de07"]
 

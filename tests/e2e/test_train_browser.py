@@ -24,12 +24,12 @@ from server import Server, settle
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from tiny_models import save_checkpoint
 
-from vae_core import timeline
+from vae_core.checkpoints import timeline
 from vae_core.config import ModelConfig
-from vae_core.engine import Engine
-from vae_core.network import random_weights
-from vae_core.presets import build
-from vae_core.runs import Run, list_runs
+from vae_core.network.engine import Engine
+from vae_core.network.layers import random_weights
+from vae_core.network.presets import build
+from vae_core.runs.directory import Run, list_runs
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 IMAGES, LONG = 2_000, 400  # epochs: a run that goes on until it is told otherwise, or for some minutes

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vae_core.config import ModelConfig
-from vae_core.network import Network, Weights, random_weights
-from vae_core.presets import build
+from vae_core.network.layers import Network, Weights, random_weights
+from vae_core.network.presets import build
 
 MODELS = {
     "swift-2": ModelConfig("swift", 2),

@@ -1,0 +1,168 @@
+"""The frame around every page: settings, style, menu, model picker, title, and which data the page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.ui.app import state
+from pages.ui.app import widget_sync as widgets
+from pages.ui.app.cache import Opened, Source, fit, open_model, source, spare_collector
+from vae_core.checkpoints.registry import Entry, default_model, list_models
+from vae_core.checkpoints.store import CheckpointError
+from vae_core.datasets import dataset as datasets
+from vae_core.datasets.dataset import DataError
+
+PAGES = (
+    ("streamlit_app.py", "Living map", ":material/explore:"),
+    ("pages/train.py", "Train", ":material/model_training:"),
+    ("pages/latent_space.py", "Latent space", ":material/scatter_plot:"),
+    ("pages/reconstruction.py", "Reconstruction", ":material/compare:"),
+    ("pages/heatmaps.py", "Heatmaps", ":material/blur_on:"),
+    ("pages/models.py", "Models", ":material/view_list:"),
+)
+STYLE = """<style>
+.block-container { padding-top: 2rem; padding-bottom: 4rem; max-width: 1280px; }
+h1 { font-size: 2.2rem !important; }
+[data-testid="stImageContainer"] img { image-rendering: pixelated; border-radius: 4px; }
+.st-key-map { max-width: 720px; }
+.st-key-map [data-testid="stPlotlyChart"] { aspect-ratio: 1 / 1.1; height: auto !important; }
+@media (max-width: 640px) { .st-key-map [data-testid="stPlotlyChart"] { aspect-ratio: 1 / 1.22; } }
+[data-testid="stTable"] td:last-child p { min-width: 7rem; overflow-wrap: anywhere; }
+[data-testid="stSidebar"] [data-testid="stImageContainer"] img { border-radius: 2px; }
+/* drawn anew each second: fading what is drawn again took more of the cores than the drawing */
+.st-key-life * { transition: none !important; }
+</style>"""
+# a T-shirt; as an address, since for an emoji itself Streamlit compiles its catalogue of all of them
+ICON = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 100 100'><text y='.9em' font-size='90'>%F0%9F%91%95</text></svg>"
+
+
+def frame(title: str, content: Callable[[Opened], None]) -> None:
+    """A page about the chosen model: menu, picker, title, the line about model and data, then what `content` draws.
+
+    If there is no model, or it cannot be opened, a sentence stands in the place of the content.
+    """
+    with widgets.page(title), _around(title) as (entry, found):
+        if entry is None:
+            _no_model()
+            return
+        try:
+            model = open_model(entry)
+        except CheckpointError as error:
+            st.error(
+                f"The model {entry.label} cannot be opened: {error} The picker in the sidebar has the other models.",
+                icon=":material/error:",
+            )
+            return
+        st.caption(about(model, found))
+        content(model)
+
+
+def frame_without_model(title: str, content: Callable[[], None]) -> None:
+    """A page that is there whatever the chosen model: menu, picker, title, then what `content` draws."""
+    with widgets.page(title), _around(title):
+        content()
+
+
+@contextmanager
+def _around(title: str) -> Iterator[tuple[Entry | None, Source]]:
+    """Settings, sidebar and title, and after the page's own content the menu again if its links are out of date."""
+    st.set_page_config(title if title == "VAE Explorer" else f"{title} · VAE Explorer", ICON, layout="wide")
+    st.html(STYLE)
+    spare_collector(title)
+    entries = list_models()
+    problems = state.take_url([entry.id for entry in entries])
+    with st.sidebar:
+        slot = st.empty()
+        entry = _pick_model(entries)
+        _menu(slot)
+        found = source()
+        _data_line(found)
+    st.title(title, anchor=False)
+    for problem in problems:
+        st.warning(problem, icon=":material/link_off:")
+    carried = state.in_links(train=True)
+    yield entry, found
+    if state.in_links(train=True) != carried:  # the content has taken up a choice, such as a click on the map
+        _menu(slot)
+
+
+def about(model: Opened, found: Source) -> str:
+    """Which model, trained on what, and which pictures are shown: one line on every page."""
+    checkpoint = model.checkpoint
+    units = f"{model.engine.latent_dim} latent unit{'' if model.engine.latent_dim == 1 else 's'}"
+    trained = f"trained on **{checkpoint.dataset['name']}**"
+    if model.entry.state:
+        trained += f", step {checkpoint.step:,} ({model.entry.state})"
+    shown = f"Pictures: **{found.title}**."
+    if not fit(found, model):
+        shape = " × ".join(map(str, model.engine.image_shape))
+        shown = (
+            f"The pictures of {shape} it was trained on are not here: upload one, or look at decoded points."
+        )
+    return (
+        f"Model **{checkpoint.name}**: {checkpoint.model.preset}, {checkpoint.network.parameters():,} parameters, "
+        f"{units}, {trained}. {shown}"
+    )
+
+
+def _menu(slot: DeltaGenerator) -> None:
+    """A link leads to the other page with what is chosen here."""
+    with slot.container():
+        for page, label, icon in PAGES:
+            st.page_link(page, label=label, icon=icon, query_params=state.in_links(page == "pages/train.py"))
+
+
+def _pick_model(entries: list[Entry]) -> Entry | None:
+    """The picker; the choice holds on all pages and in the URL."""
+    if not entries:
+        return None
+    by_id = {entry.id: entry for entry in entries}
+    wanted, fallback = state.chosen_model(), default_model(entries)
+    assert fallback is not None  # there are entries
+    if wanted is not None and wanted not in by_id:
+        st.warning(f"The model {wanted} is gone; {fallback.id} is shown instead.", icon=":material/info:")
+    chosen = by_id.get(wanted or "", fallback)
+    widgets.tell("model_picker", chosen.id, chosen.label)
+    st.selectbox(
+        "Model",
+        list(by_id),
+        key="model_picker",
+        format_func=lambda model_id: by_id[model_id].label,
+        on_change=lambda: state.choose_model(st.session_state["model_picker"]),
+        help="Shipped models, and your own runs from their first snapshot on.",
+    )
+    if wanted != chosen.id:
+        state.choose_model(chosen.id)
+    return chosen
+
+
+def _data_line(found: Source) -> None:
+    """Which pictures are on this machine; without the real ones, a way to fetch them."""
+    if found.real:
+        st.caption(f":material/database: {found.title}")
+        return
+    st.caption(":material/database: Drawn clothes: Fashion-MNIST is not on this machine.")
+    if st.button("Fetch Fashion-MNIST (31 MB)", icon=":material/download:", key="fetch"):
+        bar = st.progress(0.0, "Asking for the files …")
+
+        def progress(done: int, total: int) -> None:
+            bar.progress(done / total, f"{done / 1e6:.0f} of {total / 1e6:.0f} MB")
+
+        try:
+            datasets.fetch_fashion(progress)
+        except DataError as error:
+            bar.empty()
+            st.error(str(error), icon=":material/cloud_off:")
+            return
+        st.rerun()
+
+
+def _no_model() -> None:
+    """No model yet: what to do."""
+    st.info("There is no model to show yet. Train one, then reload this page:", icon=":material/info:")
+    st.code("python -m vae_core train --epochs 2 --run-dir runs/demo", language="bash")
+    st.caption("It shows up here from its first snapshot on.")

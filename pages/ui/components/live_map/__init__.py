@@ -1,0 +1,182 @@
+"""The living map: a component that runs the decoder in the browser, so that the picture follows the pointer.
+
+Streamlit sends a component's `data` again when any of it changes. So the large parts travel by themselves, each through a
+`carrier` that shows nothing, and the map itself is only told their digests. A carrier is mounted in one run only: Streamlit
+spends time on megabytes in every run in which they are mentioned. The browser keeps the parts, and a map that finds one gone
+asks for it; for the thumbnails it asks when the pointer first rests on it. Scripts and style sheet are joined here and go out
+inline: nothing is fetched, nothing is built.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from pages.ui.components.live_map.parts import MapData, Part, Thumbnails, grid_part, map_data, snapshot_map
+
+__all__ = ["MapData", "Pin", "Selected", "grid_part", "live_map", "map_data", "pinned", "snapshot_map"]
+
+FOLDER = Path(__file__).parent
+SENT = "live_map_sent"  # in the session: digests of the parts that its browser was sent
+REMEMBERED = 200
+SCRIPTS = ("decoder", "plane", "background", "drawing", "panel", "pointer", "parts", "tiles", "live_map")
+
+
+def _read(*names: str) -> str:
+    return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names)
+
+
+_carrier = st.components.v2.component("vae_explorer_carrier", js=_read("carrier.js"))
+_map = st.components.v2.component(
+    "vae_explorer_live_map", css=_read("live_map.css"), js=_read(*(f"{name}.js" for name in SCRIPTS))
+)
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A point that was just pinned: z (d,) float32; index of the code under the pointer, or None; a growing serial number."""
+
+    z: np.ndarray
+    index: int | None
+    serial: int
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A picture whose posterior the map draws at true scale. name tells one picture from the next."""
+
+    name: str
+    z_mean: np.ndarray
+    z_log_var: np.ndarray | None = None
+
+
+def live_map(
+    data: MapData,
+    key: str,
+    z: np.ndarray | None = None,
+    selected: Selected | None = None,
+    units: tuple[int, int] | str | None = None,
+    height: int = 600,
+    tiles: int = 20,
+) -> Pin | None:
+    """Show the map; returns the `Pin` in the one run after a click (or Enter, or a slider let go), else None.
+
+    z: (d,) the point that the page holds pinned; the map moves its pin when this changes. units: the axes at first, two
+    latent units or "pca"; by default the two with the highest KL. height: the map's largest side in pixels.
+    tiles: pictures along a side at first, one of 12, 16, 20, 24, 30.
+    Raises `ValueError` if z, selected or units do not fit the model.
+    """
+    # tuples only: where it meets a list or a dict Streamlit looks whether it is a table, and imports pandas for that
+    settings: dict[str, Any] = {
+        "name": key,
+        "units": _units(data, units),
+        "height": int(height),
+        "tiles": int(tiles),
+        "extent": data.extent,
+    }
+    settings["z"] = None if z is None else _vector(z, data.latent_dim, "z")
+    if selected is not None:
+        log_var = selected.z_log_var
+        settings["selected"] = (
+            selected.name,
+            _vector(selected.z_mean, data.latent_dim, "selected.z_mean"),
+            None if log_var is None else _vector(log_var, data.latent_dim, "selected.z_log_var"),
+        )
+    parts: dict[str, Part | Thumbnails | None]
+    parts = {"decoder": data.decoder, "codes": data.codes, "grid": data.grid, "thumbnails": data.thumbnails}
+    now = [part.digest for part in (data.decoder, data.codes, data.grid) if part is not None]
+    later = None if data.thumbnails is None else data.thumbnails.digest
+    coming = _coming(key, now, later)
+    settings["parts"] = tuple((kind, part and part.digest) for kind, part in parts.items())
+    settings["coming"] = tuple(coming)
+    with st.container(
+        gap=None
+    ):  # what comes and goes has places of its own, so that the map stays where it is
+        with st.container(gap=None):
+            _carry(key, {kind: parts[kind] for kind in ("decoder", "codes", "grid")}, coming)
+        result = _map(key=key, data=settings, on_pinned_change=_ignore, on_missing_change=_ignore)
+        with st.container(gap=None):
+            _carry(key, {"thumbnails": data.thumbnails}, coming)  # megabytes that the map need not wait for
+    return _pin(result.get("pinned"), data.latent_dim)
+
+
+def pinned(key: str, latent_dim: int) -> Pin | None:
+    """What `live_map` of this key will return in this run, known before it is drawn."""
+    value = st.session_state.get(key)
+    return _pin(value.get("pinned") if isinstance(value, Mapping) else None, latent_dim)
+
+
+def _carry(key: str, parts: Mapping[str, Part | Thumbnails | None], coming: Sequence[str]) -> None:
+    for kind, part in parts.items():
+        if part is not None and part.digest in coming:
+            _carrier(key=f"{key}_{kind}", data=part.data)
+
+
+def _coming(key: str, now: Sequence[str], later: str | None) -> list[str]:
+    """Digests of the parts to send in this run; they count as sent from now on.
+
+    now: those that this session's browser needs. They come if it has not been sent them, or has lost them and asks again.
+    later: what comes only if it is asked for.
+    """
+    sent: dict[str, None] = st.session_state.setdefault(SENT, {})
+    value = st.session_state.get(key)
+    missing = value.get("missing") if isinstance(value, Mapping) else None
+    lost = [str(digest) for digest in missing] if isinstance(missing, list) else []
+    coming = [digest for digest in now if digest in lost or digest not in sent]
+    coming += [later] if later is not None and later in lost else []
+    for digest in coming:
+        sent.pop(digest, None)  # the newest stand last
+        sent[digest] = None
+    for old in list(sent)[:-REMEMBERED]:  # a training sends a decoder every few seconds
+        del sent[old]
+    return coming
+
+
+def _ignore() -> None:
+    """Streamlit wants a callback for a value to be there; the result is read instead."""
+
+
+def _units(data: MapData, units: tuple[int, int] | str | None) -> tuple[int, ...] | str:
+    if units is None or data.latent_dim == 2:
+        return tuple(data.units)
+    if units == "pca" and data.codes is not None:
+        return "pca"
+    good = (
+        not isinstance(units, str)
+        and len(set(units)) == len(units) == 2
+        and all(0 <= u < data.latent_dim for u in units)
+    )
+    if not good:
+        raise ValueError(
+            f'units must be two different latent units in 0..{data.latent_dim - 1}, or "pca" where there are codes, got {units!r}.'
+        )
+    return tuple(int(unit) for unit in units)
+
+
+def _vector(values: np.ndarray | Sequence[float], latent_dim: int, name: str) -> tuple[float, ...]:
+    array = np.asarray(values, np.float32)
+    if array.shape != (latent_dim,) or not np.isfinite(array).all():
+        raise ValueError(f"{name} must be {latent_dim} finite numbers, got {array!r}.")
+    return tuple(float(value) for value in array)
+
+
+def _pin(value: Any, latent_dim: int) -> Pin | None:
+    """What the browser sent, checked: anything odd counts as nothing."""
+    if not isinstance(value, dict):
+        return None
+    z, index, serial = value.get("z"), value.get("index"), value.get("serial")
+    if not isinstance(z, list) or len(z) != latent_dim:
+        return None
+    if not all(isinstance(part, int | float) and math.isfinite(part) for part in z):
+        return None
+    return Pin(
+        np.array(z, np.float32),
+        index if isinstance(index, int) and index >= 0 else None,
+        serial if isinstance(serial, int) else 0,
+    )

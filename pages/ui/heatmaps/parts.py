@@ -1,0 +1,84 @@
+"""Small parts of the page Heatmaps: the colour bar with its numbers, a tile's words, the downloads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import streamlit as st
+
+from pages.ui.app.cache import Opened
+from pages.ui.components.mosaic import Tile
+from pages.ui.heatmaps.pictures import (
+    LARGE,
+    SUMMARIES,
+    Answer,
+    Drawn,
+    Look,
+    channel_ids,
+    enlarged,
+    position,
+    tiles,
+)
+from pages.ui.shared import png_sheet as heat_sheet
+from vae_core.analysis import heatmaps
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Three digits that count and a true minus: "0.123", "−11", "1,230"; below a ten-thousandth "1.2e−05"."""
+    rounded = float(f"{float(value):.{digits}g}")
+    if 0 < abs(rounded) < 1e-4:
+        return f"{rounded:.1e}".replace("-", "−")
+    return f"{rounded:,.7f}".rstrip("0").rstrip(".").replace("-", "−")
+
+
+def colour_bar(colormap: str, low: float, high: float) -> None:
+    """The colours from low to high with the raw values at their ends."""
+    stops = ", ".join(
+        f"rgb{tuple(map(int, rgb))}" for rgb in heatmaps.colour(np.linspace(0, 1, 17), colormap)
+    )
+    st.html(
+        f'<div role="img" aria-label="Colours from {number(low)} to {number(high)}" style="max-width: {LARGE}px">'
+        f'<div style="height: 12px; border-radius: 3px; background: linear-gradient(to right, {stops})"></div>'
+        '<div style="display: flex; justify-content: space-between; font-size: 0.85rem; font-variant-numeric: tabular-nums">'
+        f"<span>{number(low)}</span><span>{number((low + high) / 2)}</span><span>{number(high)}</span></div></div>"
+    )
+
+
+def channel_tile(drawn: Drawn, which: int, channel: str) -> Tile:
+    """A channel's words: its number, and its largest raw value for this picture."""
+    raw = drawn.raw[which][..., position(channel)]
+    words = f"{'' if channel in SUMMARIES else 'channel '}{channel}: raw {number(raw.min())} to {number(raw.max())}"
+    return Tile(channel, channel, number(raw.max(), 2), words)
+
+
+def layer_sheet(title: str, answers: Sequence[Answer], drawn: Drawn, look: Look, words: str) -> bytes:
+    """The PNG of one layer: for each picture the enlarged map, its colours, and all the channels."""
+    ids, k = channel_ids(answers, look), position(look.channel)
+    order = look.order if look.order == "number" else f"{look.order} strength"
+    span = {"channel": "each channel's own", "layer": "the whole layer's", "all": "all layers'"}[look.scope]
+    columns: list[list[heat_sheet.Item]] = []
+    for which, one in enumerate(answers):
+        large = enlarged(drawn, which, one.below[look.part], look)
+        sheet = tiles(drawn, which, ids[len(SUMMARIES) :], look.smooth)
+        times = max(1, round(48 / sheet.shape[2]))
+        columns.append([
+            one.name, large, heat_sheet.bar(drawn.colormap, large.shape[1]),
+            f"{words}: colours {number(drawn.low[k])} to {number(drawn.high[k])}", f"all channels by {order}, colours span {span} values",
+            heatmaps.mosaic(sheet, columns=min(8, len(sheet)), scale=times, fill=255),
+        ])  # fmt: skip
+    return heat_sheet.png(title, columns)
+
+
+def downloads(model: Opened, answers: Sequence[Answer], name: str, png: Callable[[], bytes]) -> None:
+    """PNG of what is seen, NPZ of all raw activations; made when they are asked for."""
+    stem = f"{model.checkpoint.name}-{name}"
+    with st.container(horizontal=True):
+        st.download_button(
+            "PNG: what is shown", png, f"{stem}.png", "image/png", key="heat_png", on_click="ignore", icon=":material/image:",
+        )  # fmt: skip
+        st.download_button(
+            "NPZ: raw activations", lambda: heat_sheet.npz(answers), f"{model.checkpoint.name}-activations.npz",
+            "application/octet-stream", key="heat_npz", on_click="ignore", icon=":material/data_array:",
+            help="Every convolution of encoder and decoder, float32 (h, w, channels), named encoder/conv_1 and so on.",
+        )  # fmt: skip

@@ -1,0 +1,101 @@
+"""The front page: the living map of the chosen model, what lies at the chosen place, and the way to the other pages."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from pages.ui import images as figures
+from pages.ui.app import state
+from pages.ui.app.cache import Opened, Source, codes_have_pictures, pictures_for
+from pages.ui.app.subject import Subject, in_words, subject
+from pages.ui.map.view import map_of, take_click
+from pages.ui.shared.picture import picture
+from pages.ui.shared.picture_picker import ask_upload
+from vae_core.analysis import activations, heatmaps
+from vae_core.analysis import evaluation as metrics
+from vae_core.analysis import latent_points as latent
+
+NEIGHBOURS = 15
+INTRODUCTION = (
+    "A variational autoencoder (VAE) has learned to say each picture in a few numbers, called z, and to draw it again from "
+    "them. The map is the space of those numbers: every position is a garment, and every dot is where a test image lies."
+)
+
+
+def main(model: Opened) -> None:
+    """Map, what is chosen."""
+    st.markdown(INTRODUCTION)
+    found = pictures_for(model)
+    take_click(model, found)
+    above, below = st.container(), st.container()
+    with below:  # first, since an upload has its place on the map
+        st.subheader("Try a picture of yours", anchor=False)
+        ask_upload(model)
+        shown = subject(model, found)
+        inside(model, shown)
+    with above:
+        map_of(model, found, shown)
+        garment(model, found, shown)
+
+
+def garment(model: Opened, found: Source | None, shown: Subject) -> None:
+    """Which clothes lie where the chosen one does."""
+    st.markdown(f"**{in_words(shown.z)}** {'' if shown.decoded else f'z_mean of {shown.name}'}")
+    if model.latents is None or len(model.latents.labels) <= NEIGHBOURS:
+        return  # too few to say anything
+    itself = shown.index if codes_have_pictures(model, found) else None
+    nearest, distances = latent.nearest(model.latents.z_mean, shown.z[None], NEIGHBOURS + 1)
+    others = nearest[0] != itself  # a test image is its own nearest
+    nearest, distances = nearest[0][others][:NEIGHBOURS], distances[0][others][:NEIGHBOURS]
+    counts = np.bincount(model.latents.labels[nearest])
+    st.caption(
+        f"Of the {len(nearest)} {'other ' if itself is not None else ''}test codes nearest to it {counts.max()} are "
+        f"{model.classes[int(counts.argmax())]}; the nearest is {distances[0]:.2f} away."
+    )
+
+
+def inside(model: Opened, shown: Subject) -> None:
+    """A picture, its reconstruction, and where the last convolution of the encoder responds."""
+    image = shown.image
+    rebuilt = model.engine.reconstruct(image[None])[0]
+    layer, maps = list(activations.feature_maps(model.engine, image).items())[-1]
+    found = heatmaps.heatmap(activations.over_channels(maps))
+    coloured = heatmaps.overlay(image, heatmaps.resize(found.rgb, image.shape[:2]), 0.6)
+    mse, ssim = metrics.mse(image[None], rebuilt[None])[0], metrics.ssim(image[None], rebuilt[None])[0]
+    height, width, channels = maps.shape
+    slots = st.columns(3)
+    with slots[0]:
+        st.markdown("**What the model sees**")
+        picture(figures.enlarge(image), alt=f"The picture as the model sees it: {shown.name}")
+        steps = (
+            "" if shown.prepared is None else ": " + " → ".join(step.name for step in shown.prepared.steps)
+        )
+        st.caption(f"{shown.name}{steps}")
+        _link("latent_space", "Its place in latent space", "scatter_plot")
+    with slots[1]:
+        st.markdown("**Reconstruction**")
+        picture(figures.enlarge(rebuilt), alt="The model's reconstruction of the picture")
+        if shown.decoded:
+            words = "Encoded and decoded once more. The picture is the decoder's own, so this is no test of the model"
+        else:
+            words = "Decoded from z_mean"
+        st.caption(f"{words}. Of this one picture: MSE {mse:.4f}, SSIM {ssim:.2f}.")
+        _link("reconstruction", "Compare closely", "compare")
+    with slots[2]:
+        st.markdown(f"**Heatmap of {layer}**")
+        picture(figures.enlarge(coloured), alt=f"Where {layer} responds, over the picture")
+        picture(
+            heatmaps.colour_bar(height=10, width=252, horizontal=True),
+            alt="The heatmap's colours, low to high",
+        )
+        st.caption(
+            f"{found.low:.3g} (left) to {found.high:.3g} (right): mean of {channels} channels, natively {height}\u00a0×\u00a0{width}. "
+            "A strong response is not importance."
+        )
+        _link("heatmaps", "Every layer and channel", "blur_on")
+
+
+def _link(page: str, words: str, icon: str) -> None:
+    """To another page, with what is chosen here."""
+    st.page_link(f"pages/{page}.py", label=words, icon=f":material/{icon}:", query_params=state.in_links())

@@ -1,0 +1,221 @@
+"""The parts of the page Latent space: the pinned picture and its z, what lies near, class centres, traversals, the table."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from pages.ui.app import state
+from pages.ui.app.cache import Opened, Source, codes_have_pictures, support, traversed
+from pages.ui.app.subject import Subject, in_words
+from pages.ui.components.latent_rows import Row, latent_rows
+from pages.ui.components.latent_rows import clicked as row_clicked
+from pages.ui.components.mosaic import Tile, clicked, mosaic
+from pages.ui.images import enlarge
+from pages.ui.latent_space.landmarks import QUIET, Landmarks, small, traversal_extent, unit_name
+from pages.ui.shared.picture import picture
+from vae_core.analysis import evaluation as metrics
+from vae_core.analysis import latent_points as latent
+
+NEAR, CENTRES, ROWS, TABLE = (
+    "latent_near",
+    "latent_centres",
+    "latent_rows",
+    "latent_table",
+)  # the widgets' keys
+NEIGHBOURS = 12
+LARGE = 252  # pixels a side of the pinned picture: 28 × 28 ninefold, which fits its column
+FEW = 24  # units that a plain table lists
+FEW, MOST = 16, 64  # rows of traversals shown at first, and at most
+
+
+def take_jump(model: Opened, found: Source | None, facts: Landmarks | None) -> None:
+    """Make a click on a neighbour, a centre, or a traversal the choice. Call it before `subject`."""
+    near, centre = clicked(NEAR), clicked(CENTRES)
+    if near is not None and near.isdecimal():
+        jump(model, found, int(near))
+    if centre is not None and facts is not None and centre in map(str, facts.classes):
+        state.choose_point(facts.centres[[str(label) for label in facts.classes].index(centre)].tolist())
+    z = row_clicked(ROWS, model.engine.latent_dim)
+    if z is not None:
+        state.choose_point(z)
+
+
+def jump(model: Opened, found: Source | None, code: int) -> None:
+    """Choose the picture behind a code, or the code itself where the picture is not here."""
+    if model.latents is None or code >= len(model.latents.labels):
+        return
+    if codes_have_pictures(model, found):
+        state.choose_image(code)
+    else:
+        state.choose_point(model.latents.z_mean[code].tolist())
+
+
+def pinned(model: Opened, shown: Subject) -> None:
+    """The picture, large; beside an encoded one what the decoder makes of its z_mean."""
+    st.subheader("Pinned", anchor=False)
+    st.markdown(f"**{shown.name[0].upper()}{shown.name[1:]}**")
+    picture(enlarge(shown.image, LARGE), alt=f"The pinned picture: {shown.name}")
+    if not shown.decoded:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            rebuilt = model.engine.decode(shown.z[None])[0]
+            picture(enlarge(rebuilt, 84), width=84, alt="The picture decoded from its z_mean")
+            st.caption("What the decoder makes of its z_mean.", width="stretch")
+
+
+def coordinates(model: Opened, shown: Subject) -> None:
+    """z unit by unit, with what the picture's own posterior says of each."""
+    st.subheader("Its z", anchor=False)
+    units = range(model.engine.latent_dim)
+    columns: dict[str, list[float] | list[str]] = {
+        "Unit": [unit_name(unit) for unit in units],
+        "z" if shown.decoded else "z_mean": [float(shown.z[unit]) for unit in units],
+    }
+    words = "A chosen point: it has no posterior of its own."
+    if shown.z_log_var is not None:
+        kl = metrics.kl_per_unit(shown.z[None], shown.z_log_var[None])[0]
+        columns["sigma"] = [float(np.exp(shown.z_log_var[unit] / 2)) for unit in units]
+        columns["KL, nats"] = [float(kl[unit]) for unit in units]
+        words = f"Posterior of {shown.name}: mean and sigma per unit, and its KL from the prior, {kl.sum():.2f} nats in all."
+    if len(units) <= FEW:  # a plain table: the interactive one has Streamlit import pandas
+        lines = [" | ".join(columns), " | ".join(["---", *["---:"] * (len(columns) - 1)])]
+        for row in zip(*columns.values(), strict=True):
+            lines.append(" | ".join(cell if isinstance(cell, str) else _signed(cell, 3) for cell in row))
+        st.markdown("\n".join(lines))
+    else:
+        number = st.column_config.NumberColumn
+        st.dataframe(
+            columns, hide_index=True, height=598, alt=f"z of {shown.name}",
+            column_config={name: number(format="%.3f", width="small") for name in columns if name != "Unit"},
+        )  # fmt: skip
+    st.caption(words)
+
+
+def supported(model: Opened, shown: Subject) -> None:
+    """Whether the decoder has been taught anything here."""
+    level = support(model)
+    if level is None or model.latents is None:
+        return
+    density = float(latent.aggregate_density(model.latents.z_mean, model.latents.z_log_var, shown.z[None])[0])
+    if density < level:
+        st.warning(
+            "**Unsupported.** Next to none of the test images' posteriors reach here: what the decoder draws here was never "
+            "checked against a picture.",
+            icon=":material/wrong_location:",
+        )
+    else:
+        st.markdown(":material/check_circle: **Supported**: posteriors of test images lie here.")
+    st.caption(
+        f"log q(z) = {_signed(density)} nats here; {_signed(level)} or more at 99 % of 2,000 draws from q, the mean of the "
+        f"posteriors of the {_codes(model)}."
+    )
+
+
+def neighbours(model: Opened, found: Source | None, shown: Subject) -> None:
+    """The test images whose codes are nearest, to jump to."""
+    st.subheader("Nearest test images", anchor=False)
+    if model.latents is None or len(model.latents.labels) < 2:
+        st.caption("There are no codes beside this model, so nothing to be near to.")
+        return
+    real, codes = codes_have_pictures(model, found), model.latents.z_mean
+    itself = shown.index if real and shown.index is not None and shown.index < len(codes) else None
+    count = min(NEIGHBOURS + (itself is not None), len(codes))
+    rows, far = (one[0] for one in latent.nearest(codes, shown.z[None], count))
+    kept = rows != itself
+    rows, far = rows[kept][:NEIGHBOURS], far[kept][:NEIGHBOURS]
+    images = found.pixels[rows] if real and found is not None else model.engine.decode(codes[rows])
+    names = [model.classes[int(model.latents.labels[row])] for row in rows]
+    kind = "" if real else ", reconstructed"
+    tiles = [
+        Tile(str(row), name, f"{one:.3f}" if one < 10 else f"{one:.1f}", f"Test image {row}{kind}: {name}, {one:.3f} away")
+        for row, name, one in zip(rows.tolist(), names, far.tolist(), strict=True)
+    ]  # fmt: skip
+    mosaic(small(images), tiles, NEAR, "Nearest test images", chosen="", size=64, least=64)
+    st.caption(
+        f"By the distance of their z_mean from z (below each), among the {len(codes) - (itself is not None):,} {'other ' if itself is not None else ''}test codes. "
+        + ("Click one to go there." if real else "The pictures are not on this machine: these are **reconstructions** from z_mean. Click one to go there.")
+    )  # fmt: skip
+
+
+def centres(model: Opened, shown: Subject, facts: Landmarks) -> None:
+    """The middle of each class, to jump to."""
+    st.subheader("Class centres", anchor=False)
+    far = np.linalg.norm(facts.centres - shown.z, axis=1)
+    nearest = model.classes[int(facts.classes[far.argmin()])]
+    tiles = [
+        Tile(str(label), model.classes[label], f"{one:.2f}", f"Centre of {count} codes of {model.classes[label]}, {one:.2f} away")
+        for label, count, one in zip(facts.classes.tolist(), facts.counts.tolist(), far.tolist(), strict=True)
+    ]  # fmt: skip
+    here = str(facts.classes[far.argmin()]) if shown.decoded and far.min() < 1e-3 else ""
+    mosaic(facts.pictures, tiles, CENTRES, "Class centres", chosen=here, size=64, least=64)
+    st.caption(
+        f"Decoded from the mean z_mean of each class, among the {_codes(model)}; below each its distance from z. The nearest is "
+        f"{nearest}. A mean of codes need not be a place where codes lie. Click one to go there."
+    )
+
+
+def walks(model: Opened, shown: Subject, facts: Landmarks | None) -> None:
+    """A traversal per unit through the pinned z, the highest KL first."""
+    st.subheader("One unit at a time", anchor=False)
+    units, quiet = list(range(model.engine.latent_dim)), 0
+    if facts is not None:
+        units = facts.order.tolist()
+        quiet = int((facts.kl < QUIET).sum())
+    first = min(len(units) - quiet, FEW) or min(len(units), FEW)
+    hidden, last = len(units) - first, min(len(units), MOST)
+    if hidden:
+        why = (
+            f"with a KL below {QUIET} nats"
+            if quiet == hidden
+            else "with less KL"
+            if facts is not None
+            else "more"
+        )
+        more = st.toggle(f"Show the {hidden} unit{'s' if hidden > 1 else ''} {why} too", key="latent_all", persist_state="session")  # fmt: skip
+        first = last if more else first
+    chosen = tuple(int(unit) for unit in units[:first])
+    pictures, values = traversed(model, tuple(shown.z.tolist()), chosen)
+    rows = [
+        Row(unit, unit_name(unit), "" if facts is None else f"KL {facts.kl[unit]:.2f} nats")
+        for unit in chosen
+    ]
+    latent_rows(pictures, rows, values, shown.z, ROWS, "Traversals", size=84 if len(rows) <= 4 else 56)
+    extent = traversal_extent(shown.z)
+    order = f"; KL is the mean over the {_codes(model)}, highest first" if facts is not None else ""
+    cut = f" {first} of the {len(units)} units are shown." if first == last < len(units) else ""
+    st.caption(
+        f"Each row changes one unit from −{extent:g} to {extent:g} and keeps the others as in {in_words(shown.z)}. The mark above "
+        f"is where the unit is now{order}.{cut} Click a picture to go there."
+    )
+
+
+def table(model: Opened, found: Source | None) -> None:
+    """The map in words: every code, a line each; choosing a line chooses its picture."""
+    assert model.latents is not None  # the caller has looked
+
+    def take() -> None:
+        rows = st.session_state[TABLE]["selection"]["rows"]
+        if rows:
+            jump(model, found, int(rows[0]))
+
+    labels, z_mean = model.latents.labels, model.latents.z_mean
+    names = np.array(model.classes, object)[labels.astype(np.int64)]
+    columns = {"Test image": np.arange(len(labels)), "Class": names}
+    columns |= {unit_name(unit): z_mean[:, unit] for unit in range(z_mean.shape[1])}
+    st.dataframe(
+        columns, key=TABLE, hide_index=True, height=420, on_select=take, selection_mode="single-row",
+        alt="Codes of the test images", column_config={
+            unit_name(unit): st.column_config.NumberColumn(format="%.3f") for unit in range(z_mean.shape[1])
+        },
+    )  # fmt: skip
+    st.caption(f"z_mean of the {_codes(model)}. Click a heading to sort; tick a line to go there.")
+
+
+def _codes(model: Opened) -> str:
+    assert model.latents is not None
+    return f"{len(model.latents.labels):,} test codes"
+
+
+def _signed(value: float, places: int = 2) -> str:
+    """With a minus sign, and no minus before what rounds to zero."""
+    return f"{round(value, places) + 0.0:,.{places}f}".replace("-", "−")

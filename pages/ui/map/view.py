@@ -1,0 +1,89 @@
+"""The map on a page: the living one, or the plain one for browsers where the component cannot run. A click is the choice."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from pages.ui import images as figures
+from pages.ui.app import state
+from pages.ui.app.cache import Opened, Source, codes_have_pictures, living, plain_map
+from pages.ui.app.subject import Subject
+from pages.ui.components.live_map import Selected, live_map, pinned
+
+VIEWS = ("Living map", "Plain map")
+
+
+LIVING, PLAIN = "living", "map_chart"  # the widgets' keys
+
+
+def take_click(model: Opened, found: Source | None) -> None:
+    """Make the newest click on a map the choice. Call it before `subject`, so that the whole page shows it at once."""
+    pin = pinned(LIVING, model.engine.latent_dim)
+    if pin is not None and pin.serial != st.session_state.get("last_pin"):
+        st.session_state["last_pin"] = pin.serial
+        if pin.index is not None and codes_have_pictures(model, found):
+            state.choose_image(pin.index)
+        else:
+            state.choose_point(pin.z.tolist())
+    points = st.session_state.get(PLAIN, {}).get("selection", {}).get("points", [])
+    clicked = (points[0]["x"], points[0]["y"]) if points else None
+    # a second click on the same point deselects it: the last one stays chosen
+    if clicked is not None and clicked != st.session_state.get("last_click"):
+        state.choose_point(clicked)
+    st.session_state["last_click"] = clicked
+
+
+def map_of(model: Opened, found: Source | None, shown: Subject, height: int = 620) -> None:
+    """Draw the chosen view with what is selected on it. A model with one latent unit has no map, and the page says so."""
+    if model.engine.latent_dim < 2:
+        st.info(
+            "A map needs two latent units, this model has one. Its traversal is on the page Latent space.",
+            icon=":material/info:",
+        )
+        return
+    view = VIEWS[0]
+    if model.engine.latent_dim == 2 and model.latents is not None:
+        view = st.segmented_control(
+            "Map", VIEWS, default=VIEWS[0], key="view", required=True, bind="query-params",
+            label_visibility="collapsed",
+        )  # fmt: skip
+    if view == VIEWS[0]:
+        _living(model, found, shown, height)
+    else:
+        _plain(model, shown)
+
+
+def _living(model: Opened, found: Source | None, shown: Subject, height: int) -> None:
+    """The decoder runs in the browser, and only a click comes back."""
+    posterior = None if shown.z_log_var is None else Selected(shown.name, shown.z, shown.z_log_var)
+    live_map(living(model, found), LIVING, z=shown.z, selected=posterior, height=height)
+    st.caption(
+        "Move over the map (on a touch screen, drag): each position becomes a garment, decoded in your browser. A click pins "
+        "it; arrow keys move, the wheel zooms."
+        + (
+            ""
+            if posterior is None
+            else f" The ellipses are the posterior of {shown.name} at one and two sigma, to scale."
+        )
+    )
+
+
+def _plain(model: Opened, shown: Subject) -> None:
+    """Codes over decoded garments, and an invisible lattice that takes the clicks."""
+    assert model.latents is not None  # the view is only offered with codes
+    plain, codes, labels = plain_map(model), model.latents.z_mean, model.latents.labels
+    drawn = np.random.default_rng(0).permutation(len(codes))[: figures.POINTS]
+    figure = figures.map_figure(
+        plain.background, plain.extent, codes[drawn], labels[drawn], model.classes, shown.z
+    )
+    with st.container(key="map"):
+        st.plotly_chart(
+            figure, key=PLAIN, on_select="rerun", selection_mode="points", height="stretch",
+            config={"displayModeBar": False}, alt="Garments decoded over the plane of z, with the test codes on top",
+        )  # fmt: skip
+    st.caption(
+        f"{len(drawn):,} of the {len(codes):,} codes (z_mean) of the test images, coloured by class, over {figures.SIDE} × "
+        f"{figures.SIDE} garments decoded where they lie: z₁ to the right, z₂ upwards. Click a class in the legend to hide "
+        "it. The star is what is shown."
+    )

@@ -1,0 +1,121 @@
+"""Two models figure by figure: a difference only where both mean the same, measured on the same pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from pages.ui.models.facts import Facts, Figure, in_digits, plain, sentence
+from vae_core.checkpoints.publish import ROWS
+from vae_core.checkpoints.registry import Entry
+from vae_core.network.layers import Network
+
+LOWER = {"negative_elbo", "reconstruction_loss", "excess", "iwae_nll", "mse"}  # is better
+HIGHER = {"psnr", "ssim", "knn_accuracy"}  # is better; of KL and active units neither
+BY_LIKELIHOOD = {"negative_elbo", "reconstruction_loss", "iwae_nll"}  # a density is no probability
+COUNTS: dict[str, Callable[[Network], int]] = {
+    "parameters": Network.parameters,
+    "multiply-adds to encode one picture": lambda network: network.encoder.multiply_adds(),
+    "multiply-adds to decode one picture": lambda network: network.decoder.multiply_adds(),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a comparison. better: "A", "B", "equal", or "" where there is no better; why: why they do not compare."""
+
+    label: str
+    a: float | None
+    b: float | None
+    difference: float | None
+    better: str
+    why: str
+    measured: str
+
+
+def side_by_side(entry: Entry, entries: dict[str, Entry], good: dict[str, Facts]) -> None:
+    """Two models, figure by figure."""
+    others = [model_id for model_id in good if model_id != entry.id]
+    if not others:
+        st.info("There is only this model. Train another to compare.", icon=":material/info:")
+        return
+    if st.session_state.get("other") not in others:
+        st.session_state["other"] = others[0]
+    other = st.selectbox(
+        "B, to compare with", others, key="other", format_func=lambda name: entries[name].label
+    )
+    rows = compare(good[entry.id], good[other])
+    names = {"A": entry.id, "B": other}
+    st.markdown(f"**A: {plain(entry.id)}**, **B: {plain(other)}**")
+    st.table(
+        {
+            "Figure": [sentence(row.label) for row in rows],
+            "A": [in_digits(row.a) for row in rows],
+            "B": [in_digits(row.b) for row in rows],
+            "B − A": [
+                "" if row.difference is None else in_digits(row.difference, signed=True) for row in rows
+            ],
+            "Better": [
+                f"**{row.better}: {plain(names[row.better])}**" if row.better in names else row.better or "–"
+                for row in rows
+            ],
+            "Measured on": [f"not comparable: {row.why}" if row.why else plain(row.measured) for row in rows],
+        },
+        hide_index=True,
+    )
+    st.caption(
+        "A difference is printed only where both were measured on the same data, split and number of images, in the same way. "
+        "Losses of training with a beta other than 1 are never compared: every −ELBO here is at beta = 1. KL, active units and "
+        "counts have no better. Each model is one training from one seed; small differences may be chance."
+    )
+
+
+def compare(a: Facts, b: Facts) -> list[Row]:
+    """The figures of two models; a difference (B − A) only where both mean the same on the same pictures."""
+    rows = []
+    for name, label in ROWS.items():
+        one, two = a.figures.get(name), b.figures.get(name)
+        if one or two:
+            rows.append(_row(name, label, one, two, _obstacle(name, a, b, one, two)))
+    if a.validation or b.validation:
+        label = "−ELBO on validation at the last epoch, nats"
+        why = "only one of them has it" if not (a.validation and b.validation) else ""
+        if not why and a.checkpoint.dataset.get("checksum") != b.checkpoint.dataset.get("checksum"):
+            why = "trained on different data"
+        elif not why:
+            why = _obstacle("negative_elbo", a, b, a.validation, b.validation, same_data=True)
+        rows.append(_row("negative_elbo", label, a.validation, b.validation, why))
+    for label, count in COUNTS.items():
+        first, second = count(a.checkpoint.network), count(b.checkpoint.network)
+        rows.append(Row(label, first, second, second - first, "", "", "counted from the layers"))
+    return rows
+
+
+def _obstacle(
+    name: str, a: Facts, b: Facts, one: Figure | None, two: Figure | None, same_data: bool = False
+) -> str:
+    """Why two figures must not be subtracted; "" if they may."""
+    if one is None or two is None:
+        return "only one of them has it"
+    if not same_data and (a.measured_data != b.measured_data or not a.measured_data):
+        return "measured on different data"
+    if (one.split, one.n) != (two.split, two.n):
+        return f"A on {one.measured_on}, B on {two.measured_on}"
+    if name in BY_LIKELIHOOD and a.checkpoint.network.likelihood != b.checkpoint.network.likelihood:
+        return "a density (Gaussian) against a probability (Bernoulli)"
+    return "" if one.method == two.method else "measured in different ways"
+
+
+def _row(name: str, label: str, one: Figure | None, two: Figure | None, why: str) -> Row:
+    first, second = (figure.value if figure else None for figure in (one, two))
+    shown = one or two
+    assert shown is not None  # a row is made where one of them is
+    measured = f"{shown.measured_on}; {shown.method}"
+    if why or first is None or second is None:
+        return Row(label, first, second, None, "", why, measured)
+    difference, better = second - first, ""
+    if name in LOWER | HIGHER:
+        better = "equal" if difference == 0 else "B" if (difference < 0) == (name in LOWER) else "A"
+    return Row(label, first, second, difference, better, "", measured)

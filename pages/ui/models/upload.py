@@ -1,0 +1,34 @@
+"""A model that someone has downloaded elsewhere becomes one of this app's."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.ui.app import state
+from vae_core.jobs import finished_runs as trainer_models
+from vae_core.runs.directory import RunError
+
+LARGEST_MB = 200
+
+
+def bring_model() -> None:
+    """A zip of a model's folder becomes a model of this app: checked, never executed."""
+    brought = st.session_state.pop("brought", None)
+    if brought:
+        st.success(f"{brought} is here now: it is the model of every page.", icon=":material/check:")
+    upload = st.file_uploader(
+        "Open a model: the zip that Download on the page Train gives, or a zip of a folder like those in checkpoints/",
+        ["zip"], key="model_zip", max_upload_size=LARGEST_MB,
+        help="It is checked file by file and never executed; one that fits goes into the folder of models.",
+    )  # fmt: skip
+    if upload is None or upload.file_id == st.session_state.get("last_model_zip"):
+        return
+    try:
+        path = trainer_models.take_in(upload.getvalue())
+    except (ValueError, RunError, OSError) as error:
+        st.error(f"{upload.name}: {error}", icon=":material/folder_zip:")
+        return
+    st.session_state["last_model_zip"] = upload.file_id
+    st.session_state["brought"] = path.name
+    state.choose_model(path.name)
+    st.rerun()  # the picker and the table know it from the start

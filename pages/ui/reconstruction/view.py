@@ -1,0 +1,149 @@
+"""Parts of the page Reconstruction: four pictures of a row, the wipe, the distributions, the strip, the downloads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pages.ui.app.cache import Opened, Source, scores_of
+from pages.ui.components.wipe import wipe
+from pages.ui.heatmaps.parts import colour_bar
+from pages.ui.images import enlarge
+from pages.ui.reconstruction import comparison as compare
+from pages.ui.reconstruction.comparison import COLUMNS, FIGURES, Rebuilt
+from pages.ui.shared.picture import picture
+from vae_core.analysis import evaluation as metrics
+from vae_core.analysis import heatmaps
+
+BLOCK = 8  # pictures in each half of a strip
+
+
+def four(one: Rebuilt, name: str) -> None:
+    """Original, reconstruction, signed error, SSIM map, each with what its colours mean; on a phone two by two."""
+    captions = {
+        "original": name,
+        "reconstruction": f"{one.model}, decoded from {one.way}",
+        "signed error": "reconstruction − original: red is too bright, blue too dark",
+        "SSIM map": f"1 is alike, 0 unlike. Without the border its mean is {compare.shown('ssim', float(one.scores.ssim[0]))}",
+    }
+    pairs = [slot for half in st.columns(2) for slot in half.columns(2, wrap=False)]
+    for slot, (what, part) in zip(pairs, compare.parts(one).items(), strict=True):
+        with slot:
+            st.markdown(f"**{what[0].upper()}{what[1:]}**")
+            picture(enlarge(part), alt=f"{what} of {name}, {one.model}", width="stretch")
+            if what == "signed error":
+                colour_bar(heatmaps.DIVERGING, -1, 1)
+            elif what == "SSIM map":
+                colour_bar(compare.SIMILARITY, 0, 1)
+            st.caption(captions[what])
+
+
+def wipes(rebuilt: Sequence[Rebuilt]) -> None:
+    """A slider between two of what there is: original and reconstruction, or the two models' reconstructions."""
+    original = ("original", rebuilt[0].images[0])
+    pictures = [(one.model if len(rebuilt) > 1 else "reconstruction", one.reconstructions[0]) for one in rebuilt]  # fmt: skip
+    pairs = [(original, picture) for picture in pictures]
+    if len(pictures) > 1:
+        pairs.append((pictures[0], pictures[1]))
+    st.markdown(f"**Wipe between {'two pictures' if len(pairs) > 1 else 'original and reconstruction'}**")
+    which = 0
+    if len(pairs) > 1:
+        which = st.selectbox(
+            "Wipe between", range(len(pairs)), key="wipe_pair", label_visibility="collapsed", width=336,
+            format_func=lambda i: " and ".join(name for name, _ in pairs[i]),
+        )  # fmt: skip
+    (left, one), (right, another) = pairs[which]
+    wipe(enlarge(one, 336), enlarge(another, 336), (left, right), "wipe")
+
+
+def comparable(rebuilt: Sequence[Rebuilt]) -> None:
+    """Says so where two models' likelihoods cannot be held against each other."""
+    if len({one.likelihood for one in rebuilt}) > 1:
+        st.caption(
+            "The two models have different likelihoods, a Bernoulli and a Gaussian one: compare their MSE, PSNR and SSIM, not "
+            "their −log p(x|z) and −ELBO."
+        )
+
+
+def standing(models: Sequence[Opened], found: Source, rebuilt: Sequence[Rebuilt]) -> None:
+    """This picture's figure among those of the whole split."""
+    st.subheader("Where this picture stands", anchor=False)
+    name = st.segmented_control(
+        "Figure", list(FIGURES), default="mse", key="standing_by", required=True, persist_state="session",
+        format_func=lambda name: compare.called(name, models[0].engine.likelihood), label_visibility="collapsed",
+    )  # fmt: skip
+    assert name is not None  # required
+    splits = [scores_of(model, found) for model in models]
+    values = [float(getattr(one.scores, name)[0]) for one in rebuilt]
+    limits = compare.limits_of(name, splits, values)
+    if name == "kl_loss":
+        how = "The KL is in closed form, for the split as for this picture"
+    elif name in compare.ONE_SAMPLE:
+        how = "One sample of z per image, for the split as for this picture"
+    else:
+        how = "The split's images are reconstructed from z_mean"
+        how += f", this picture from {rebuilt[0].way}" if rebuilt[0].sampled else ", as is this picture"
+    for column, one, scores, value in zip(st.columns(len(models)), rebuilt, splits, values, strict=True):
+        words = compare.standing_words(value, name, scores, one.likelihood, found.title)
+        label = compare.called(name, one.likelihood)
+        with column:
+            st.plotly_chart(
+                compare.distribution(scores, name, value, one.model, limits, label),
+                key=f"standing_{one.model}", config={"displayModeBar": False}, alt=f"Histogram. {words}, {one.model}",
+            )  # fmt: skip
+            st.caption(f"**{words}** by {one.model}. {how}.")
+
+
+def sixteen(rebuilt: Sequence[Rebuilt], names: Sequence[str], found: Source) -> None:
+    """Rows of originals, reconstructions, errors and SSIM maps, models below one another; in two halves of eight."""
+    if not names:
+        st.info("There is no test image of this class. Choose another class above.", icon=":material/info:")
+        return
+    for first, column in zip(range(0, len(names), BLOCK), st.columns(2), strict=False):
+        with column:
+            for what in COLUMNS:
+                for one in rebuilt[:1] if what == "original" else rebuilt:
+                    of = "" if what == "original" or len(rebuilt) == 1 else f", {one.model}"
+                    last = min(first + BLOCK, len(names)) - 1
+                    st.caption(f"**{what[0].upper()}{what[1:]}**{of}")
+                    picture(
+                        compare.strip(one, what, first, BLOCK), width="stretch",
+                        alt=f"{what}, {one.model}: {', '.join(names[first : last + 1])}",
+                    )  # fmt: skip
+    left, right = st.columns(2)
+    with left:
+        colour_bar(heatmaps.DIVERGING, -1, 1)
+        st.caption("Signed error: reconstruction − original, red is too bright, blue too dark")
+    with right:
+        colour_bar(compare.SIMILARITY, 0, 1)
+        st.caption(f"SSIM map: 1 is alike, 0 unlike. {metrics.SSIM_METHOD.replace(' x ', ' × ')}")
+    columns = {
+        f"{compare.called(key, one.likelihood)}{f', {one.model}' if len(rebuilt) > 1 else ''}": (one, key)
+        for key in FIGURES
+        for one in rebuilt
+    }
+    digits = {name: f"%.{FIGURES[key][2]}f" for name, (_, key) in columns.items()}
+    st.dataframe(
+        {"Picture": list(names)} | {name: getattr(one.scores, key) for name, (one, key) in columns.items()},
+        hide_index=True,
+        column_config={"Picture": st.column_config.TextColumn(pinned=True)}
+        | {name: st.column_config.NumberColumn(format=form) for name, form in digits.items()},
+    )
+    st.caption(f"Of {len(names)} images of {found.title}, decoded from {rebuilt[0].way}: {compare.method(rebuilt[0])}.")  # fmt: skip
+    comparable(rebuilt)
+    downloads(rebuilt, names)
+
+
+def downloads(rebuilt: Sequence[Rebuilt], names: Sequence[str]) -> None:
+    """The comparison as it is seen, and its figures; made when they are asked for."""
+    stem = "-".join(["reconstruction", *(one.model.split(" ")[0] for one in rebuilt)])
+    with st.container(horizontal=True):
+        st.download_button(
+            "PNG: the comparison", lambda: compare.sheet(rebuilt, names), f"{stem}.png", "image/png", key="rebuilt_png",
+            icon=":material/image:", on_click="ignore",
+        )  # fmt: skip
+        st.download_button(
+            "CSV: the figures", lambda: compare.csv_text(rebuilt, names), f"{stem}.csv", "text/csv", key="rebuilt_csv",
+            icon=":material/table:", on_click="ignore",
+        )  # fmt: skip

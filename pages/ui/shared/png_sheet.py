@@ -1,0 +1,80 @@
+"""What the page Heatmaps shows, as files: a PNG with title, colour bar and numbers, and the raw activations. No streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from pages.ui.heatmaps.pictures import Answer
+from vae_core.analysis import heatmaps
+
+MARGIN, LINE, BAR = 16, 22, 12
+Item = np.ndarray | str
+INK, PAPER = "#1d1a26", "#ffffff"
+
+
+def png(title: str, columns: Sequence[Sequence[Item]]) -> bytes:
+    """A title over columns of pictures (h, w, 3) uint8 and lines of words, from top to bottom."""
+    widths = [max([_width(item) for item in column], default=1) for column in columns]
+    heights = [sum(_height(item) for item in column) for column in columns]
+    width = max(sum(widths) + MARGIN * (len(widths) + 1), _width(title) + 2 * MARGIN)
+    sheet = Image.new("RGB", (width, max(heights, default=0) + LINE + 3 * MARGIN), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    pen.text((MARGIN, MARGIN), title, INK, _font())
+    left = MARGIN
+    for column, column_width in zip(columns, widths, strict=True):
+        top = 2 * MARGIN + LINE
+        for item in column:
+            if isinstance(item, str):
+                pen.text((left, top), item, INK, _font())
+            else:
+                sheet.paste(Image.fromarray(item), (left, top))
+            top += _height(item)
+        left += column_width + MARGIN
+    buffer = BytesIO()
+    sheet.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def bar(colormap: str, width: int) -> np.ndarray:
+    """The colours from low to high, (h, width, 3) uint8."""
+    return heatmaps.colour_bar(colormap, height=BAR, width=width, horizontal=True)
+
+
+def npz(answers: Sequence[Answer]) -> bytes:
+    """All raw activations, float32, as "encoder/conv_1" (h, w, channels) and so on, with "picture" and "z".
+
+    Of two pictures the names begin with "1/" and "2/".
+    """
+    arrays: dict[str, Any] = {}
+    for number, one in enumerate(answers, 1):
+        prefix = f"{number}/" if len(answers) > 1 else ""
+        arrays[f"{prefix}picture"] = one.below["encoder"]
+        arrays[f"{prefix}z"] = one.z
+        arrays |= {
+            f"{prefix}{part}/{layer}": maps
+            for part, layers in one.maps.items()
+            for layer, maps in layers.items()
+        }
+    buffer = BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _font() -> ImageFont.FreeTypeFont:
+    """Pillow's own font has no minus."""
+    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", 13)
+
+
+def _width(item: Item) -> int:
+    return int(np.ceil(_font().getlength(item))) if isinstance(item, str) else item.shape[1]
+
+
+def _height(item: Item) -> int:
+    return LINE if isinstance(item, str) else item.shape[0] + MARGIN // 2

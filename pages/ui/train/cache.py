@@ -1,0 +1,97 @@
+"""The cached functions of the page Train: what a run looked like at a snapshot.
+
+    network_of(path), frame_at(path, step), map_at(path, step, extent=3.5, side=12), sheet_at(path, step)
+
+Viewers of one run share them. A snapshot is never written twice; a key of its path and step is enough.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from pages.ui.app.cache import codes_of, source
+from pages.ui.components.live_map import MapData, grid_part, snapshot_map
+from pages.ui.images import class_colour, data_uri
+from pages.ui.models.facts import Curves, curves
+from pages.ui.train import fixed_images as train_pictures
+from vae_core.checkpoints.timeline import Frame, load_frame
+from vae_core.network.engine import Engine
+from vae_core.network.layers import Network
+from vae_core.runs.directory import Run
+
+
+def network_of(path: str) -> Network:
+    """The layers of a run or of a kept model; read once, not with each snapshot. Raises `FileProblem` or `NetworkError`."""
+    return _network(path, _written(path, "network.json"))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _network(path: str, written: int) -> Network:
+    return Run(path).network()
+
+
+def trained_on(path: str) -> dict[str, Any]:
+    """The data set as a run's config.json describes it; read once. Raises `FileProblem` or `RunError`."""
+    return _trained_on(path, _written(path, "config.json"))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _trained_on(path: str, written: int) -> dict[str, Any]:
+    return dict(Run(path).config()["dataset"])
+
+
+def _written(path: str, name: str) -> int:
+    """When a file was last written, in nanoseconds; 0 if it is not there."""
+    try:
+        return (Path(path) / name).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def frame_at(path: str, step: int) -> Frame:
+    """One snapshot of a run or of a kept model's timeline. `FileProblem`, `NetworkError` or `RunError` if it is damaged."""
+    return load_frame(path, network_of(path), step)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _engine_at(path: str, step: int) -> Engine:
+    return frame_at(path, step).engine(network_of(path))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def map_at(path: str, step: int, extent: float, side: int) -> MapData:
+    """The living map at one snapshot: the decoder and the fixed test images' codes as they were then.
+
+    extent: half the side of the view, for all snapshots. side: pictures along it, decoded here if there are two units.
+    """
+    network, frame, dataset = network_of(path), frame_at(path, step), trained_on(path)
+    known = [str(name) for name in dataset.get("classes", ())]
+    count = max(len(known), int(frame.latents.labels.astype(np.int64).max(initial=-1)) + 1)
+    names = known + [f"class {label}" for label in range(len(known), count)]
+    colours = [class_colour(i) for i in range(count)]
+    grid = grid_part(_engine_at(path, step), side, extent) if network.latent_dim == 2 else None
+    return snapshot_map(network, frame, names, colours, codes_of(dataset, fixed=True), grid, extent)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def sheet_at(path: str, step: int) -> tuple[str, tuple[str, ...]]:
+    """Fixed test images, their reconstructions and fixed samples at one snapshot: a data URI, and the rows in words."""
+    fixed = Run(path).fixed()
+    if fixed is None:
+        here = source()
+        fits = here.dataset.checksum == trained_on(path).get("checksum")
+        fixed = here.pixels[: train_pictures.SHOWN] if fits else None
+    codes = frame_at(path, step).latents.z_mean
+    whole, rows = train_pictures.sheet(_engine_at(path, step), codes, fixed)
+    return data_uri(whole), rows
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def kept_curves(path: str) -> Curves:
+    """A kept model's losses over epochs: they do not change any more."""
+    return curves(Path(path))

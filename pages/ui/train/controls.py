@@ -1,0 +1,98 @@
+"""The buttons and dials of a run in progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import streamlit as st
+
+from vae_core.jobs import launcher as trainer
+from vae_core.runs.directory import Run, RunError
+from vae_core.runs.live_reader import View
+
+ANSWER = 0.6  # seconds that a click waits for the trainer's answer
+
+
+def steer(run: Run, view: View) -> None:
+    """Pause, one step, stop, and the two dials."""
+    state = view.health.state
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if state == "paused":
+            _button(run, "Continue", "play_arrow", "go_on", lambda: trainer.go_on(run))
+        else:
+            _button(run, "Pause", "pause", "pause", lambda: trainer.pause(run), disabled=state != "running")
+        _button(
+            run,
+            "One step",
+            "skip_next",
+            "one_step",
+            lambda: trainer.step(run),
+            disabled=state not in ("running", "paused"),
+        )
+        _button(run, "Stop", "stop", "stop", lambda: trainer.stop(run))
+        if state == "waiting":
+            _button(
+                run, "Start now, beside the others", "fast_forward", "at_once", lambda: trainer.go_on(run)
+            )
+        if view.health.hangs:
+            _button(run, "End it by force", "dangerous", "force", lambda: _forced(run))
+        if state in ("running", "paused"):
+            with st.popover("Learning rate and beta", icon=":material/tune:"):
+                st.caption("From the next batch on; the charts mark where.")
+                st.number_input(
+                    "Learning rate (the schedule's peak)", 0.0, 1000.0, _asked(view, "learning_rate"), format="%.5f", key=f"dial_rate_{run.name}"
+                )  # fmt: skip
+                st.number_input("Beta", 0.0, 1e6, _asked(view, "beta"), key=f"dial_beta_{run.name}")
+                _button(run, "Apply", "check", "apply_dials", lambda: _turn(run), answer=False)
+    st.caption(
+        "It goes on when you close this page or stop the server; only Stop, here or in a terminal, ends it."
+    )
+
+
+def _turn(run: Run) -> None:
+    """Asked of the session at the click: a number that was typed just before it counts."""
+    rate, beta = (float(st.session_state[f"dial_{dial}_{run.name}"]) for dial in ("rate", "beta"))
+    trainer.turn_dials(run, learning_rate=rate, beta=beta)
+
+
+def _asked(view: View, name: str) -> float:
+    """What a dial stands at: what was asked for last, else what the run began with."""
+    found = getattr(view.control, name)
+    found = view.said("training", name) if found is None else found
+    return float(found) if isinstance(found, int | float) else 1.0 if name == "beta" else 1e-3
+
+
+def _forced(run: Run) -> None:
+    st.session_state["train_error"] = trainer.end(run)
+
+
+def _button(
+    run: Run,
+    words: str,
+    icon: str,
+    key: str,
+    act: Callable[[], None],
+    disabled: bool = False,
+    answer: bool = True,
+) -> None:
+    st.button(
+        words, icon=f":material/{icon}:", key=key, on_click=_do, args=(run, act, answer), disabled=disabled
+    )
+
+
+def _do(run: Run, act: Callable[[], None], answer: bool) -> None:
+    """Ask, and give the trainer a moment to answer, so that the page shows it at once."""
+    before = run.status()
+    try:
+        act()
+    except (RunError, ValueError) as error:
+        st.toast(str(error), icon=":material/error:")
+        return
+    watched = ("state", "step") if before.get("state") == "paused" else ("state",)
+    end = time.monotonic() + ANSWER
+    while answer and time.monotonic() < end:
+        now = run.status()
+        if any(now.get(key) != before.get(key) for key in watched):
+            return
+        time.sleep(0.02)

@@ -1,0 +1,73 @@
+"""What can be done with a run that has ended: resume, look at it, name it, keep it, take it away."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.ui.app import state
+from vae_core.jobs import finished_runs as trainer_models
+from vae_core.jobs import launcher as trainer
+from vae_core.runs.directory import Run, RunError
+from vae_core.runs.live_reader import View
+
+
+def after_its_end(run: Run, view: View) -> None:
+    """Resume, open, rename, keep, download."""
+    if view.health.resumable:
+        st.button(
+            "Resume",
+            icon=":material/play_arrow:",
+            type="primary",
+            key="resume",
+            on_click=_resume,
+            args=(run,),
+        )
+    if not view.snapshots:
+        return
+    st.subheader("Look at it, keep it", anchor=False)
+    with st.container(horizontal=True):
+        for page, words, icon in (
+            ("latent_space", "Latent space", "scatter_plot"),
+            ("reconstruction", "Reconstruction", "compare"),
+            ("heatmaps", "Heatmaps", "blur_on"),
+        ):
+            if st.button(f"Open on {words}", icon=f":material/{icon}:", key=f"open_{page}"):
+                state.choose_model(f"runs/{run.name}")
+                st.switch_page(f"pages/{page}.py", query_params=state.in_links())
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input("Name", run.name, key=f"name_{run.name}", width=320)
+        st.button("Rename the run", icon=":material/edit:", key="rename", on_click=_rename, args=(run, name))
+        keep = st.button(
+            "Keep as a model",
+            icon=":material/bookmark:",
+            key="keep",
+            help="Measured on the whole test split, and put beside the shipped models.",
+        )
+        st.download_button(
+            "Download (zip)", lambda: trainer_models.download(run.path), f"{run.name}.zip", "application/zip", key="get_run",
+            icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+    if keep:
+        with st.spinner("Measuring it on the whole test split …"):
+            try:
+                path = trainer_models.keep(run, name)
+            except (RunError, ValueError) as error:
+                st.error(str(error), icon=":material/error:")
+                return
+        st.success(f"Kept as {path.name}: it is in the model picker now.", icon=":material/bookmark_added:")
+
+
+def _resume(run: Run) -> None:
+    try:
+        trainer.resume(run)
+    except (RunError, ValueError) as error:
+        st.session_state["train_error"] = str(error)
+
+
+def _rename(run: Run, name: str) -> None:
+    try:
+        renamed = trainer_models.rename(run, name)
+    except (RunError, ValueError) as error:
+        st.session_state["train_error"] = str(error)
+        return
+    state.choose_run(renamed.name)

@@ -1,0 +1,168 @@
+"""The form of the page Train: what to train, on what, for how long; and how long that will take here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from pages.ui.app import state
+from pages.ui.app.cache import source
+from vae_core.config import ConfigError, ModelConfig, TrainingConfig
+from vae_core.jobs import finished_runs as trainer_models
+from vae_core.jobs import launcher as trainer
+from vae_core.jobs.finished_runs import Pictures
+from vae_core.jobs.launcher import Request
+from vae_core.runs.directory import RunError
+
+REAL, DRAWN, OWN = "Fashion-MNIST", "Drawn clothes", "My pictures (a zip)"
+EPOCHS = 6  # about two minutes of two cores on the real images
+ZIP_MB = 200
+
+
+def ask_run() -> None:
+    """Every choice has a good default: the button alone is enough."""
+    ready = trainer.prepare()
+    data, pictures = _ask_data()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        preset = st.segmented_control(
+            "Preset", ["swift", "classic"], default="swift", key="form_preset", required=True, persist_state="session",
+            help="swift: ours, fast. classic: the textbook model, two convolutions and a dense layer of 16.",
+        )  # fmt: skip
+        latent_dim = st.number_input(
+            "Latent units", 1, 256, 2, key="form_units", persist_state="session", width=140,
+            help="Two can be seen as a map; sixteen rebuild better.",
+        )  # fmt: skip
+        epochs = st.number_input(
+            "Epochs", 1, 1000, EPOCHS, key="form_epochs", persist_state="session", width=140
+        )
+        images = st.number_input(
+            "Images, 0 for all", 0, 60_000, 0, 1000, key="form_images", persist_state="session", width=160
+        )
+    with st.expander("More: batch size, learning rate, beta, warm-up, likelihood, seed"):
+        more = _ask_more(str(preset))
+    name = st.text_input("Name", "my-run", max_chars=40, key="form_name", persist_state="session", width=300)
+    try:
+        shape = pictures.shape if pictures is not None else (28, 28, 1)
+        model = ModelConfig(str(preset), int(latent_dim), shape, more.pop("likelihood"))
+        request = Request(
+            name or "run", model, TrainingConfig(epochs=int(epochs), images=int(images), **more),
+            data, None if pictures is None else pictures.sizes,
+        )  # fmt: skip
+    except ConfigError as error:
+        st.error(str(error), icon=":material/tune:")
+        return
+    if ready.state == "unavailable":
+        st.markdown(f":material/block: **Nothing can be trained here:** {ready.note}")
+        return
+    unknown = trainer.estimated(request) is None
+    st.fragment(_estimate, run_every=2 if unknown else None)(request, unknown)
+    busy = trainer.active()
+    beside = False
+    if busy:
+        st.info(
+            f"{busy[0].name} is in progress. A new run waits for its end, unless you let it run beside it; then both are slower.",
+            icon=":material/hourglass:",
+        )
+        beside = st.toggle("Run beside it", key="form_beside")
+    waiting_for_pictures = data == ""
+    st.button(
+        "Train", type="primary", icon=":material/play_arrow:", key="start", on_click=_start, args=(request, beside),
+        disabled=waiting_for_pictures,
+    )  # fmt: skip
+    st.caption(
+        "A run is a process of its own: it goes on when you close this page or stop the server. Stop it here, or with "
+        "`python -m vae_core runs --stop NAME`."
+    )
+
+
+def _start(request: Request, beside: bool) -> None:
+    try:
+        run = trainer.start(request, beside=beside)
+    except RunError as error:
+        st.session_state["train_error"] = str(error)
+        return
+    state.choose_run(run.name)
+
+
+def _ask_data() -> tuple[str, Pictures | None]:
+    """What --data will name ("" while a zip is awaited), and the user's pictures if it is those."""
+    real = source().real
+    kinds = [REAL, DRAWN, OWN] if real else [DRAWN, OWN]
+    kind = st.segmented_control(
+        "Train on", kinds, default=kinds[0], key="form_data", required=True, persist_state="session",
+        help=None if real else "Fashion-MNIST is not on this machine: the sidebar can fetch it.",
+    )  # fmt: skip
+    if kind != OWN:
+        return "fashion" if kind == REAL else "drawn", None
+    upload = st.file_uploader(
+        "A zip of pictures; its folders are the classes", ["zip"], key="form_zip", max_upload_size=ZIP_MB
+    )
+    if upload is None:
+        return "", None
+    try:
+        pictures = trainer_models.take_pictures(upload.name, upload.getvalue())
+    except (ValueError, RunError) as error:
+        st.error(f"{upload.name}: {error}", icon=":material/folder_zip:")
+        return "", None
+    height, width, channels = pictures.shape
+    st.caption(
+        f"{pictures.n:,} pictures in {len(pictures.classes)} class{'' if len(pictures.classes) == 1 else 'es'}; the model "
+        f"will see them as {height} × {width} in {'colour' if channels == 3 else 'grey'}. A tenth is kept for validation, a tenth for the test."
+    )
+    return pictures.data, pictures
+
+
+def _ask_more(preset: str) -> dict[str, Any]:
+    rate = 3e-3 if preset == "swift" else 1e-3
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        batch = st.number_input(
+            "Batch size", 1, 8192, 64, key="form_batch", persist_state="session", width=140
+        )
+        learning_rate = st.number_input(
+            "Learning rate", 0.0, 1000.0, rate, format="%.5f", key=f"form_rate_{preset}", persist_state="session", width=160
+        )  # fmt: skip
+        beta = st.number_input("Beta", 0.0, 1e6, 1.0, key="form_beta", persist_state="session", width=140)
+        warm = st.number_input(
+            "KL warm-up, share of the run",
+            0.0,
+            1.0,
+            0.0,
+            0.05,
+            key="form_warm",
+            persist_state="session",
+            width=220,
+        )
+        likelihood = st.selectbox(
+            "Likelihood", ["bernoulli", "gaussian"], key="form_likelihood", persist_state="session", width=160
+        )
+        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="form_seed", persist_state="session", width=140)
+    return {
+        "batch_size": int(batch), "learning_rate": float(learning_rate), "beta": float(beta), "kl_warmup": float(warm),
+        "likelihood": str(likelihood), "seed": int(seed),
+    }  # fmt: skip
+
+
+def _estimate(request: Request, unknown: bool) -> None:
+    """How long it will take. Looked for again until it is known: the process that stands ready measures in the meantime."""
+    found = trainer.estimated(request)
+    if found is not None and unknown:
+        st.rerun(scope="app")  # once: the looking ends
+    if found is None:
+        st.caption(
+            ":material/timer: How long it will take is being measured; the run itself will tell after its first batches."
+        )
+        return
+    st.caption(
+        f":material/timer: About **{duration(found.seconds)}** on this machine, {found.images_per_second:,.0f} images a second ({found.method})."
+    )
+
+
+def duration(seconds: float) -> str:
+    """ "45 s", "2 min 10 s", "1 h 20 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60 // 5 * 5} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

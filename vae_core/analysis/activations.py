@@ -1,0 +1,132 @@
+"""What each convolution answers to one picture: its feature maps, by layer name, and which channels answer most.
+
+A strong response is no measure of importance for the latent units.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from vae_core.analysis.latent_points import Coder
+
+PARTS = ("encoder", "decoder")
+STRENGTHS = ("mean", "max", "variance")
+
+
+def feature_maps(
+    engine: Coder, image: np.ndarray | None = None, part: str = "encoder", z: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Every convolution's output for one picture, in the order of the layers: {layer: (h, w, channels) float32}.
+
+    image: (h, w, c) float32 in [0, 1]. part: "encoder", or "decoder", which starts from `z` (latent_dim,) or, without
+    it, from the image's z_mean. Values are taken after the layer's activation; the decoder's last are logits.
+    """
+    _check_part(part)
+    if part == "encoder":
+        if image is None or z is not None:
+            raise ValueError(
+                "the encoder's feature maps need an image and no z; for a z choose part='decoder'."
+            )
+        found = engine.encoder_activations(_image(image, engine))
+    else:
+        if (image is None) == (z is None):
+            raise ValueError("the decoder's feature maps need either an image or a z, and not both.")
+        start = _z(z, engine) if z is not None else engine.encode(_image(image, engine))[0]
+        found = engine.decoder_activations(start)
+    kept = {name: array[0] for name, array in found.items() if _is_convolution(engine, part, name, array)}
+    for name, array in kept.items():
+        if not np.isfinite(array).all():
+            raise ValueError(
+                f"layer {name} gives NaN or infinite values for this input. Was the model's training broken off?"
+            )
+    return kept
+
+
+def layer_names(engine: Coder, part: str = "encoder") -> tuple[str, ...]:
+    """Names of the convolution layers of one part, in order."""
+    _check_part(part)
+    if part == "encoder":
+        return tuple(feature_maps(engine, np.zeros(engine.image_shape, np.float32)))
+    return tuple(feature_maps(engine, part="decoder", z=np.zeros(engine.latent_dim, np.float32)))
+
+
+def channel_strength(feature_map: np.ndarray, by: str = "mean") -> np.ndarray:
+    """How much each channel answers: (h, w, channels) -> (channels,) float64, 0 or more.
+
+    by: "mean" or "max" of the absolute value over the places, or "variance" over the places, which leaves out a
+    channel's constant share.
+    """
+    maps = _map(feature_map).astype(np.float64)
+    if by == "mean":
+        return np.abs(maps).mean(axis=(0, 1))
+    if by == "max":
+        return np.abs(maps).max(axis=(0, 1))
+    if by == "variance":
+        return maps.var(axis=(0, 1))
+    raise ValueError(f"by must be one of {', '.join(STRENGTHS)}, got {by!r}.")
+
+
+def channel_order(feature_map: np.ndarray, by: str = "mean") -> np.ndarray:
+    """Channel numbers, strongest first, equal ones in their own order: (h, w, channels) -> (channels,) int64."""
+    return np.argsort(-channel_strength(feature_map, by), kind="stable")
+
+
+def over_channels(feature_map: np.ndarray, by: str = "mean") -> np.ndarray:
+    """One map for the whole layer, the "mean" or "max" over its channels at each place: (h, w, channels) -> (h, w)."""
+    maps = _map(feature_map)
+    if by not in ("mean", "max"):
+        raise ValueError(f'by must be "mean" or "max", got {by!r}.')
+    return maps.mean(axis=2) if by == "mean" else maps.max(axis=2)
+
+
+def with_summaries(feature_map: np.ndarray) -> np.ndarray:
+    """The mean and the maximum over the channels, then the channels: (h, w, channels) -> (h, w, 2 + channels).
+
+    Both lie between the least and the largest value of the channels, so a scale taken over the result is the layer's own.
+    """
+    maps = _map(feature_map)
+    both = [over_channels(maps, by)[..., None] for by in ("mean", "max")]
+    return np.concatenate([*both, maps], axis=2)
+
+
+def _is_convolution(engine: Coder, part: str, name: str, array: np.ndarray) -> bool:
+    """A reshape's output has the shape of a feature map too; the engine's layer list tells them apart."""
+    network: Any = getattr(engine, "network", None)
+    if array.ndim != 4 or network is None:
+        return array.ndim == 4
+    kinds = {layer.name: layer.kind for layer, *_ in getattr(network, part).walk()}
+    return kinds[name].startswith("conv")
+
+
+def _check_part(part: str) -> None:
+    if part not in PARTS:
+        raise ValueError(f"part must be one of {', '.join(PARTS)}, got {part!r}.")
+
+
+def _image(image: np.ndarray | None, engine: Coder) -> np.ndarray:
+    batch = np.asarray(image, np.float32)[None]
+    if batch.shape[1:] != tuple(engine.image_shape):
+        raise ValueError(
+            f"image must have shape {tuple(engine.image_shape)}, got {batch.shape[1:]}. Take one of a batch: x[0]."
+        )
+    if not (batch.min() >= 0 and batch.max() <= 1):  # NaN fails it too
+        raise ValueError(
+            f"image must lie in [0, 1] and hold no NaN, got {batch.min()} to {batch.max()}. Divide uint8 pixels by 255."
+        )
+    return batch
+
+
+def _z(z: np.ndarray, engine: Coder) -> np.ndarray:
+    batch = np.asarray(z, np.float32)[None]
+    if batch.shape != (1, engine.latent_dim) or not np.isfinite(batch).all():
+        raise ValueError(f"z must have shape ({engine.latent_dim},) and hold no NaN, got {batch[0]}.")
+    return batch
+
+
+def _map(feature_map: np.ndarray) -> np.ndarray:
+    maps = np.asarray(feature_map)
+    if maps.ndim != 3 or maps.size == 0:
+        raise ValueError(f"a feature map must have shape (h, w, channels), got {maps.shape}.")
+    return maps

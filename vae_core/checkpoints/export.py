@@ -1,0 +1,96 @@
+"""A model, or its codes, for other programs. Our own loader never reads these back."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae_core.checkpoints.store import Checkpoint
+from vae_core.datasets.dataset import Dataset
+from vae_core.network.layers import Network, Weights
+from vae_core.storage.files import write_bytes, write_json
+
+SPRITE_IMAGES = 10_000  # a sprite of 100 × 100 thumbnails
+
+
+def onnx_files(checkpoint: Checkpoint, folder: Path) -> list[Path]:
+    """encoder.onnx ("input" -> z_mean, z_log_var) and decoder.onnx ("input" -> logits, image), channels last, checked."""
+    import onnx
+
+    from vae_core.network.engine import onnx_model
+
+    written = []
+    for part in (checkpoint.network.encoder, checkpoint.network.decoder):
+        model = onnx_model(part, checkpoint.weights)
+        onnx.checker.check_model(model, full_check=True)
+        written.append(folder / f"{part.name}.onnx")
+        write_bytes(written[-1], model.SerializeToString())
+    return written
+
+
+def keras_files(checkpoint: Checkpoint, folder: Path) -> list[Path]:
+    """encoder.keras and decoder.keras: stock layers only, so `keras.saving.load_model` opens them without this package."""
+    from vae_core.training.train import to_keras
+
+    written = []
+    for model in to_keras(checkpoint.network, checkpoint.weights):
+        written.append(folder / f"{model.name}.keras")
+        model.save(written[-1])
+    return written
+
+
+def packed_decoder(network: Network, weights: Weights) -> tuple[dict[str, Any], bytes]:
+    """The decoder for a browser: its layer list with each weight's shape and its offset, counted in float32 values,
+    in the bytes beside it (float32, little-endian, Keras' layouts)."""
+    names = list(network.decoder.weight_shapes())
+    arrays = [np.ascontiguousarray(weights[name], "<f4") for name in names]
+    ends = np.cumsum([array.size for array in arrays]).tolist()
+    places = {
+        name: {"offset": end - array.size, "shape": list(array.shape)}
+        for name, array, end in zip(names, arrays, ends, strict=True)
+    }
+    description = {"decoder": network.to_dict()["decoder"], "weights": places}
+    return description, b"".join(array.tobytes() for array in arrays)
+
+
+def browser(checkpoint: Checkpoint, folder: Path) -> list[Path]:
+    """decoder.json (the layer list, and where each weight lies) and decoder.bin (float32, little-endian)."""
+    description, weights = packed_decoder(checkpoint.network, checkpoint.weights)
+    write_json(folder / "decoder.json", description)
+    write_bytes(folder / "decoder.bin", weights)
+    return [folder / "decoder.json", folder / "decoder.bin"]
+
+
+def projector(checkpoint: Checkpoint, dataset: Dataset, folder: Path) -> list[Path]:
+    """codes.tsv (z_mean of the test split), metadata.tsv, sprite.png, and the config the Embedding Projector reads."""
+    from PIL import Image
+
+    from vae_core.analysis.heatmaps import mosaic
+
+    images, labels = dataset.images("test", SPRITE_IMAGES), dataset.labels("test")[:SPRITE_IMAGES]
+    z_mean, _ = checkpoint.engine().encode(images)
+    codes = "".join("\t".join(f"{value:.6f}" for value in row) + "\n" for row in z_mean)
+    rows = "".join(f"{i}\t{dataset.classes[label]}\n" for i, label in enumerate(labels))
+    side = int(np.ceil(np.sqrt(len(images))))
+    sprite = BytesIO()
+    Image.fromarray(mosaic(images, columns=side, gap=0)).save(sprite, "PNG")
+    embedding = {
+        "tensorName": f"{checkpoint.name}, {dataset.title('test')}",
+        "tensorShape": list(z_mean.shape),
+        "tensorPath": "codes.tsv",
+        "metadataPath": "metadata.tsv",
+        "sprite": {"imagePath": "sprite.png", "singleImageDim": list(images.shape[2:0:-1])},
+    }
+    files = {
+        "codes.tsv": codes.encode(),
+        "metadata.tsv": ("index\tclass\n" + rows).encode(),
+        "sprite.png": sprite.getvalue(),
+        "projector_config.json": json.dumps({"embeddings": [embedding]}, indent=1).encode(),
+    }
+    for name, data in files.items():
+        write_bytes(folder / name, data)
+    return [folder / name for name in files]

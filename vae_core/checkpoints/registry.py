@@ -1,0 +1,93 @@
+"""Which models there are to look at: shipped ones, and runs with a snapshot. No streamlit here; reads small files only."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vae_core.runs.directory import Run, list_runs
+
+ROOT = Path(__file__).parents[2]
+CHECKPOINTS = "VAE_EXPLORER_CHECKPOINTS"  # another folder with models; runs are then left out too
+RUNS = "VAE_EXPLORER_RUNS"  # another folder with runs
+DEFAULT = "fashion-2d"
+PARTS = ("config.json", "network.json", "model.safetensors", "latents.npz")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model that can be chosen. id: its name in the URL. state: of a run ("running", "finished" …), "" for a checkpoint.
+
+    latent_dim: None if its config.json cannot be read; opening it then says why.
+    """
+
+    id: str
+    path: Path
+    state: str
+    latent_dim: int | None
+
+    @property
+    def label(self) -> str:
+        """For the picker: "fashion-2d", or "my-run · run, running"."""
+        return f"{self.path.name} · run, {self.state}" if self.state else self.id
+
+    @property
+    def changed(self) -> int:
+        """Nanoseconds of the newest change: part of every cache's key, so that a folder written anew is opened anew."""
+        parts = [self.path / name for name in (*PARTS, "snapshots")]
+        return max((part.stat().st_mtime_ns for part in parts if part.exists()), default=0)
+
+
+def checkpoints_folder() -> Path:
+    """Where the shipped models lie."""
+    named = os.environ.get(CHECKPOINTS)
+    return Path(named) if named else ROOT / "checkpoints"
+
+
+def runs_folder() -> Path | None:
+    """Where runs lie; None if another folder of models was named and no folder of runs."""
+    named = os.environ.get(RUNS)
+    if named:
+        return Path(named)
+    return None if os.environ.get(CHECKPOINTS) else ROOT / "runs"
+
+
+def list_models() -> list[Entry]:
+    """Shipped models by name (damaged ones too: opening one says what is wrong), then runs that have a snapshot, newest first."""
+    folder, runs = checkpoints_folder(), runs_folder()
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    kept = [path for path in found if any((path / part).exists() for part in PARTS)]
+    entries = [Entry(path.name, path, _state(path), _latent_dim(path)) for path in kept]
+    for run in list_runs(runs) if runs else []:
+        if run.snapshots():
+            entries.append(Entry(f"runs/{run.name}", run.path, _state(run.path), _latent_dim(run.path)))
+    return entries
+
+
+def default_model(entries: list[Entry]) -> Entry | None:
+    """The shipped `fashion-2d`, else the first model with two latent units, else the first; None without any."""
+    for good in (lambda entry: entry.id == DEFAULT, lambda entry: entry.latent_dim == 2):
+        chosen = next((entry for entry in entries if good(entry)), None)
+        if chosen:
+            return chosen
+    return entries[0] if entries else None
+
+
+def _state(path: Path) -> str:
+    if not (path / "control.json").exists():  # a checkpoint has none
+        return ""
+    try:
+        return Run(path).state()[0]
+    except (OSError, ValueError):
+        return "unreadable"
+
+
+def _latent_dim(path: Path) -> int | None:
+    try:
+        config: dict[str, Any] = json.loads((path / "config.json").read_bytes())
+        return int(config["model"]["latent_dim"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

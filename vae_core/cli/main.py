@@ -1,0 +1,236 @@
+"""The command line: `python -m vae_core <command> --help`.
+
+Only words and flags here; what a command does is in `commands`, imported when it runs, so help is instant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from vae_core.config import LIKELIHOODS, PRESETS, SCHEDULES
+
+DATA_HELP = (
+    "auto (Fashion-MNIST, else drawn clothes), fashion, drawn, or a folder, zip or .npz of your own pictures"
+)
+MODEL_HELP = "a checkpoint folder (checkpoints/fashion-2d) or a run directory (runs/demo)"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with every command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m vae_core",
+        description="Train, measure and use convolutional variational autoencoders.",
+        epilog="Start with:  python -m vae_core train --epochs 2 --run-dir runs/demo",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def add(name: str, text: str, example: str) -> Callable[..., Any]:
+        sub = commands.add_parser(
+            name, help=text, description=text, epilog=f"Example:  python -m vae_core {example}"
+        )
+        return sub.add_argument
+
+    arg = add(
+        "train",
+        "Train a new model into a run directory.",
+        "train --preset swift --latent-dim 2 --epochs 10 --run-dir runs/demo",
+    )
+    arg("--preset", choices=PRESETS, default="swift", help="the architecture (swift)")
+    arg("--latent-dim", type=int, default=2, help="size of z (2)")
+    arg("--likelihood", choices=LIKELIHOODS, default="bernoulli", help="of the pixels (bernoulli)")
+    arg(
+        "--image-shape",
+        type=_shape,
+        help="HxWxC for your own pictures, for example 64x64x3 (as the data are)",
+    )
+    arg("--epochs", type=int, help="passes over the training images (10)")
+    arg("--batch-size", type=int, help="images per step (64; classic 128)")
+    arg("--learning-rate", type=float, help="Adam's peak learning rate (0.003; classic 0.001)")
+    arg("--schedule", choices=SCHEDULES, help="of the learning rate (cosine; classic constant)")
+    arg("--warmup", type=float, help="share of the run over which the cosine's rate rises from 0 (0.08)")
+    arg("--beta", type=float, help="weight of the KL term (1)")
+    arg(
+        "--kl-warmup",
+        type=float,
+        help="share of the run over which that weight rises from 0 (0; above 4 units 0.25)",
+    )
+    arg("--free-bits", type=float, help="nats per unit below which the KL term does not push (0)")
+    arg("--ema", type=float, help="decay of the moving average of the weights (0.999; classic 0, off)")
+    arg("--seed", type=int, help="of weights, order and noise (0)")
+    arg("--images", type=int, help="train on the first so many images only (all)")
+    arg("--dropout", type=float, help="in the encoder's dense layers, swift above 4 units (0.2)")
+    arg(
+        "--start-from",
+        metavar="MODEL",
+        help="begin with the weights of this checkpoint folder or run directory",
+    )
+    arg("--run-dir", required=True, help="where to write; must not hold a run yet")
+    arg("--data", default="auto", help=DATA_HELP)
+    _training_flags(arg)
+
+    arg = add("resume", "Continue a run that was stopped or killed.", "resume runs/demo")
+    arg("run", help="the run directory")
+    arg("--data", help=DATA_HELP + " (what it began with)")
+    _training_flags(arg)
+
+    arg = add(
+        "standby",
+        "Import TensorFlow and wait for one command on standard input; the app keeps one ready.",
+        "standby --root runs",
+    )
+    arg(
+        "--root",
+        default="runs",
+        help="the folder with the runs; how fast this machine trains is noted there (runs)",
+    )
+    arg("--cold", action="store_true", help="import TensorFlow only when it is needed")
+
+    arg = add("runs", "List runs, follow one, or ask one to pause, continue or stop.", "runs --stop demo")
+    arg("--root", default="runs", help="the folder with the runs (runs)")
+    arg("--follow", metavar="RUN", help="print a run's progress until it ends")
+    for verb in ("pause", "continue", "stop"):
+        arg(f"--{verb}", metavar="RUN", help=f"ask a run to {verb}")
+    arg(
+        "--kill",
+        metavar="RUN",
+        help="end a trainer that does not listen; resume goes on from its last checkpoint",
+    )
+
+    arg = add(
+        "evaluate",
+        "Measure a model on a split; every figure with n and method.",
+        "evaluate checkpoints/fashion-2d",
+    )
+    arg("model", help=MODEL_HELP)
+    arg("--data", default="auto", help=DATA_HELP)
+    arg("--split", choices=("train", "validation", "test"), default="test")
+    arg("-n", type=int, help="use the first n images (all)")
+    arg("--iwae", type=int, default=0, metavar="K", help="also the importance-weighted bound with K samples")
+    arg("--seed", type=int, default=0, help="of the sample of z (0)")
+    arg(
+        "--write",
+        action="store_true",
+        help="write metrics.json and MODEL_CARD.md into the folder (test split, all images)",
+    )
+
+    arg = add(
+        "models", "List the models in a folder with their measured figures.", "models --root checkpoints"
+    )
+    arg("--root", default="checkpoints", help="the folder (checkpoints)")
+
+    arg = add(
+        "sample",
+        "Draw synthetic pictures from the prior.",
+        "sample checkpoints/fashion-2d -n 256 --output samples.png",
+    )
+    arg("model", help=MODEL_HELP)
+    arg("-n", type=int, default=256, help="how many (256)")
+    arg("--seed", type=int, default=0)
+    arg("--output", default="samples.png", help="PNG to write (samples.png)")
+
+    arg = add(
+        "reconstruct",
+        "Original beside reconstruction, error and SSIM map.",
+        "reconstruct checkpoints/fashion-16d --index 0 1 2 --output reconstructions.png",
+    )
+    _picture_flags(arg, "reconstructions.png")
+
+    arg = add(
+        "heatmap",
+        "What each channel of a convolution layer responds to, over the picture.",
+        "heatmap checkpoints/fashion-2d --picture shoe.jpg --layer conv_2 --output heatmap.png",
+    )
+    _picture_flags(arg, "heatmap.png")
+    arg("--part", choices=("encoder", "decoder"), default="encoder")
+    arg("--layer", help="a convolution layer's name (the last one)")
+    arg("--channel", type=int, help="one channel (all, as a mosaic)")
+    arg("--alpha", type=float, default=0.6, help="weight of the heatmap over the picture, 0..1 (0.6)")
+    arg("--colormap", default="viridis", help="a matplotlib colour map (viridis)")
+
+    arg = add(
+        "export",
+        "Write a model or its codes for other programs.",
+        "export checkpoints/fashion-2d --format onnx --output exported",
+    )
+    arg("model", help=MODEL_HELP)
+    arg(
+        "--format",
+        choices=("onnx", "keras", "projector", "browser"),
+        required=True,
+        help="onnx and keras: the networks; projector: codes as TSV with a sprite for the Embedding Projector; browser: the decoder for JavaScript",
+    )
+    arg("--output", required=True, help="folder to write into")
+    arg("--data", default="auto", help=DATA_HELP)
+
+    arg = add(
+        "keep",
+        "Turn a finished run into a checkpoint folder with figures and a card.",
+        "keep runs/demo checkpoints/mine",
+    )
+    arg("run", help="the run directory")
+    arg("folder", help="the checkpoint folder to make")
+    arg("--data", default="auto", help=DATA_HELP)
+    arg("--snapshots", type=int, default=0, help="keep so many small frames of the timeline (0)")
+    arg("--half", action="store_true", help="store the weights as 16-bit floats: half the size")
+    return parser
+
+
+def _training_flags(arg: Callable[..., Any]) -> None:
+    arg("--queue", action="store_true", help="begin when no other run of the same folder is in progress")
+    arg(
+        "--strategy",
+        choices=("default", "mirrored"),
+        default="default",
+        help="mirrored: all GPUs of this machine",
+    )
+    arg("--tensorboard", action="store_true", help="also write TensorBoard logs into the run directory")
+    arg(
+        "--deterministic",
+        action="store_true",
+        help="the same seed gives the same weights, to the bit, on one machine; slower",
+    )
+    arg("--checkpoint-seconds", type=float, default=10.0, help="how often the resumable state is kept (10)")
+
+
+def _picture_flags(arg: Callable[..., Any], output: str) -> None:
+    arg("model", help=MODEL_HELP)
+    arg("--picture", nargs="+", metavar="FILE", help="pictures of your own")
+    arg("--index", nargs="+", type=int, metavar="I", help="images of the test split (0)")
+    arg("--data", default="auto", help=DATA_HELP)
+    arg("--output", default=output, help=f"PNG to write ({output})")
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        height, width, channels = (int(side) for side in text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected HxWxC such as 64x64x3, got {text!r}") from None
+    return height, width, channels
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 a training run failed, 2 misuse or unusable input."""
+    options = vars(build_parser().parse_args(arguments))
+    from vae_core.cli import model_commands as commands
+
+    command = options.pop("command")
+    try:
+        return int(getattr(commands, command)(**options) or 0)
+    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        print(f"error: {error.name} is not installed. Run: pip install -r requirements.txt", file=sys.stderr)
+        return 2
+    except commands.TrainingFailed as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,187 @@
+"""What each command of `python -m vae_core` does. TensorFlow is imported by train, resume, standby and `export --format keras` only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vae_core.cli.train_commands import TrainingFailed, data_named, note, resume, runs, standby, train
+from vae_core.runs.directory import Run
+
+if TYPE_CHECKING:
+    from vae_core.checkpoints.store import Checkpoint
+
+__all__ = [
+    "TrainingFailed", "evaluate", "export", "heatmap", "keep", "models", "reconstruct", "resume", "runs", "sample",
+    "standby", "train",
+]  # fmt: skip
+
+
+def evaluate(model: str, data: str, split: str, n: int | None, iwae: int, seed: int, write: bool) -> None:
+    """Measure, print, and with `write` keep."""
+    from vae_core.analysis.evaluation import evaluate as measure
+    from vae_core.checkpoints import publish as cards
+    from vae_core.checkpoints import store as checkpoints
+
+    checkpoint = checkpoints.load(model)
+    dataset = data_named(data, checkpoint.model.image_shape)
+    if write and (split != "test" or n is not None):
+        raise ValueError("--write keeps the figures of the whole test split; leave out --split and -n.")
+    figures = measure(checkpoint.engine(), dataset, split, n=n, seed=seed, iwae_k=iwae, progress=None)
+    print(cards.figures_table(figures))
+    if write:
+        cards.write_into(checkpoint, figures)
+
+
+def models(root: str) -> None:
+    """A table of the models in a folder, with their measured figures."""
+    from vae_core.checkpoints import publish as cards
+    from vae_core.checkpoints import store as checkpoints
+
+    found = [checkpoints.load(path) for path in checkpoints.list_checkpoints(root)]
+    print(cards.comparison_table(found) if found else f"no models in {root}. `keep` makes one of a run.")
+
+
+def sample(model: str, n: int, seed: int, output: str) -> None:
+    """Decode draws from the prior into one PNG."""
+    from vae_core.analysis import latent_points as latent
+    from vae_core.analysis.heatmaps import mosaic
+
+    if not 1 <= n <= 10_000:
+        raise ValueError(f"-n must be in 1..10,000, got {n}.")
+    checkpoint = _load(model)
+    z = latent.sample_prior(n, checkpoint.network.latent_dim, seed)
+    images = checkpoint.engine().decode(z)
+    _save_png(output, mosaic(images, columns=int(np.ceil(np.sqrt(n))), scale=2))
+    print(f"{output}: {n} samples of z ~ N(0, 1) decoded by {checkpoint.name}, seed {seed}")
+
+
+def reconstruct(
+    model: str, picture: list[str] | None, index: list[int] | None, data: str, output: str
+) -> None:
+    """One row a picture: original, reconstruction, signed error, SSIM map."""
+    from vae_core.analysis import evaluation as metrics
+    from vae_core.analysis.heatmaps import mosaic, signed_error, ssim_colours
+
+    checkpoint = _load(model)
+    images, names = _pictures(checkpoint, picture, index, data)
+    engine = checkpoint.engine()
+    rebuilt = engine.reconstruct(images)
+    mse, psnr, ssim = (
+        metrics.mse(images, rebuilt),
+        metrics.psnr(images, rebuilt),
+        metrics.ssim(images, rebuilt),
+    )
+    rows = []
+    for image, again in zip(images, rebuilt, strict=True):
+        rows += [_rgb(image), _rgb(again), signed_error(image, again), ssim_colours(image, again)]
+    _save_png(output, mosaic(np.stack(rows), columns=4, scale=4))
+    print(
+        "picture  MSE  PSNR dB  SSIM   (reconstruction from z_mean; columns: original, reconstruction, error, SSIM map)"
+    )
+    for row in zip(names, mse, psnr, ssim, strict=True):
+        print("{}  {:.4f}  {:.1f}  {:.3f}".format(*row))
+    print(output)
+
+
+def heatmap(
+    model: str, picture: list[str] | None, index: list[int] | None, data: str, part: str, layer: str | None,
+    channel: int | None, alpha: float, colormap: str, output: str,
+) -> None:  # fmt: skip
+    """A layer's channels, coloured and laid over the picture."""
+    from vae_core.analysis import activations, heatmaps
+
+    checkpoint = _load(model)
+    images, names = _pictures(checkpoint, picture, index, data)
+    maps = activations.feature_maps(checkpoint.engine(), images[0], part)
+    layer = layer or [name for name in maps if name != "logits"][-1]
+    if layer not in maps:
+        raise ValueError(
+            f"--layer must be a convolution layer of the {part}: {', '.join(maps)}; got {layer!r}."
+        )
+    found = maps[layer]
+    if channel is not None:
+        if not 0 <= channel < found.shape[-1]:
+            raise ValueError(f"--channel must be in 0..{found.shape[-1] - 1} for {layer}, got {channel}.")
+        found = found[..., channel : channel + 1]
+    low, high = float(found.min()), float(found.max())
+    tiles = heatmaps.overlay_channels(images[0], found, alpha=alpha, colormap=colormap)
+    _save_png(output, heatmaps.mosaic(tiles, scale=3))
+    height, width, channels = found.shape
+    print(
+        f"{output}: {names[0]}, {part}/{layer}, {channels} channel(s) of {height}×{width}, raw {low:.3f} to {high:.3f}, each channel normalised by itself"
+    )
+
+
+def export(model: str, format: str, output: str, data: str) -> None:
+    """Write for other programs."""
+    from vae_core.checkpoints import export as exports
+
+    checkpoint = _load(model)
+    folder = Path(output)
+    folder.mkdir(parents=True, exist_ok=True)
+    if format == "projector":
+        written = exports.projector(checkpoint, data_named(data, checkpoint.model.image_shape), folder)
+    else:
+        written = {"onnx": exports.onnx_files, "keras": exports.keras_files, "browser": exports.browser}[
+            format
+        ](checkpoint, folder)
+    print("\n".join(f"{path}  {path.stat().st_size:,} bytes" for path in written))
+
+
+def keep(run: str, folder: str, data: str, snapshots: int, half: bool) -> None:
+    """Run directory -> checkpoint folder, measured on the whole test split."""
+    from vae_core.checkpoints import publish as cards
+
+    opened = Run(run)
+    dataset = data_named(data, tuple(opened.config()["model"]["image_shape"]))
+    path, figures = cards.keep(opened, folder, dataset, snapshots, half, note)
+    print(cards.figures_table(figures))
+    print(path)
+
+
+def _load(model: str) -> Checkpoint:
+    from vae_core.checkpoints import store as checkpoints
+
+    return checkpoints.load(model)
+
+
+def _pictures(
+    checkpoint: Checkpoint, picture: list[str] | None, index: list[int] | None, data: str
+) -> tuple[np.ndarray, list[str]]:
+    """The pictures that were named, as model input, and what to call them."""
+    if picture:
+        from vae_core.datasets.preprocessing import prepare
+
+        prepared = []
+        for name in picture:
+            try:
+                prepared.append(prepare(Path(name), checkpoint.model.image_shape).image)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
+        return np.stack(prepared), [Path(name).name for name in picture]
+    dataset = data_named(data, checkpoint.model.image_shape)
+    size, chosen = dataset.sizes["test"], index or [0]
+    if not all(0 <= i < size for i in chosen):
+        raise ValueError(f"--index must be in 0..{size - 1} for {dataset.title('test')}, got {chosen}.")
+    images = dataset.images("test", max(chosen) + 1)[chosen]
+    return images, [f"{dataset.name} test {i}" for i in chosen]
+
+
+def _rgb(image: np.ndarray) -> np.ndarray:
+    """(h, w, 1 or 3) float in [0, 1] -> (h, w, 3) uint8."""
+    return np.broadcast_to(np.round(255 * image).astype(np.uint8), (*image.shape[:2], 3))
+
+
+def _save_png(path: str, image: np.ndarray) -> None:
+    from io import BytesIO
+
+    from PIL import Image
+
+    from vae_core.storage.files import write_bytes
+
+    buffer = BytesIO()
+    Image.fromarray(image.squeeze()).save(buffer, "PNG")
+    write_bytes(Path(path), buffer.getvalue())

@@ -1,0 +1,223 @@
+"""The commands that train, and those that look after what is being trained: train, resume, standby, runs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vae_core.config import ModelConfig, recommended
+from vae_core.datasets import dataset as datasets
+from vae_core.datasets import fashion_mnist as fashion
+from vae_core.jobs.duration import machine
+from vae_core.runs.directory import ENDED, Run, RunError, list_runs
+from vae_core.runs.health import end, health
+
+Go = Callable[[Any, Any], str]  # (the module `training`, `show`) -> the run's last state
+
+
+class TrainingFailed(Exception):
+    """A run that began and could not go on."""
+
+
+def train(run_dir: str, queue: bool, **wanted: Any) -> None:
+    """Train a new model; queue: when no other run of the folder is in progress."""
+    run = Run(run_dir)
+    if (run.path / "config.json").exists():
+        raise RunError(
+            f"{run.path} holds a run already. Choose another --run-dir, or continue it with resume."
+        )
+    if queue:
+        _in_turn(run, lambda: _new(run, **wanted))
+    else:
+        _watched(run, _new(run, **wanted))
+
+
+def _new(
+    run: Run, preset: str, latent_dim: int, likelihood: str, image_shape: tuple[int, int, int] | None, data: str,
+    dropout: float | None, start_from: str | None, strategy: str, tensorboard: bool, deterministic: bool,
+    checkpoint_seconds: float, **recipe: Any,
+) -> Go:  # fmt: skip
+    """What `train` is to do, checked and with its data at hand."""
+    from vae_core.checkpoints import store as checkpoints
+
+    dataset = data_named(data, image_shape)
+    if image_shape and dataset.image_shape != image_shape:
+        raise ValueError(
+            f"--image-shape is for pictures of your own; {dataset.name} has {dataset.image_shape}."
+        )
+    model = ModelConfig(preset, latent_dim, dataset.image_shape, likelihood)
+    if dropout is not None:
+        model = replace(model, dropout=dropout)
+    start = checkpoints.load(start_from) if start_from else None
+    given = {name: value for name, value in recipe.items() if value is not None}
+    if start:
+        given = {"kl_warmup": 0.0, **given}  # its units are awake already
+    training = recommended(model, **given)
+    print(f"{dataset.title('train')} · {preset}, {latent_dim} latent units · {run.path}", file=sys.stderr)
+
+    def go(training_module: Any, show: Any) -> str:
+        def begun(row: dict[str, Any]) -> None:
+            if row.get("step") == 1:  # not before the run is one: the place may be taken
+                run.write_request(**{**run.request(), "data": _again(data, dataset), "machine": machine()})
+            show(row)
+
+        return training_module.train(
+            model, training, dataset, run, start=start, show=begun, strategy=strategy, tensorboard=tensorboard,
+            deterministic=deterministic, checkpoint_seconds=checkpoint_seconds,
+        )  # fmt: skip
+
+    return go
+
+
+def _again(data: str, dataset: datasets.Dataset) -> str:
+    """What --data has to name so that the same pictures are found again, wherever the command is given."""
+    named = {fashion.CHECKSUM: "fashion"}.get(dataset.checksum)
+    if data in ("auto", "fashion", "drawn"):
+        return named or "drawn"
+    return str(Path(data).expanduser().resolve())
+
+
+def resume(run: str, data: str | None, queue: bool, **flags: Any) -> None:
+    """Continue a run, with the data that it began with unless others are named."""
+    opened = Run(run)
+    shape = tuple(opened.config()["model"]["image_shape"])
+
+    def again() -> Go:
+        dataset = data_named(data or str(opened.request().get("data", "auto")), shape)
+        return lambda training, show: training.resume(opened, dataset, show=show, forget=not queue, **flags)
+
+    if queue:
+        _in_turn(opened, again)
+    else:
+        _watched(opened, again())
+
+
+def standby(root: str, cold: bool) -> int:
+    """Import TensorFlow, then wait for a command on standard input."""
+    from vae_core.jobs.worker import serve
+
+    return serve(Path(root), cold)
+
+
+def _in_turn(run: Run, job: Callable[[], Go]) -> None:
+    """Wait for the run's turn, train; what goes wrong before the trainer itself can say so is said in the directory."""
+    from vae_core.jobs.queue import turn
+
+    asked = run.request().get("asked")
+    try:
+        if not (run.path / "control.json").exists():
+            run.path.mkdir(parents=True, exist_ok=True)
+            run.ask(command="wait")
+        go = job()
+        with turn(run, asked if isinstance(asked, float) else None) as mine:
+            if mine:
+                _watched(run, go)
+            else:
+                print(f"stopped before its turn: {run.path}")
+    except (Exception, KeyboardInterrupt) as error:
+        if run.status().get("state") not in ENDED:
+            reason = str(error) or type(error).__name__
+            if isinstance(error, ModuleNotFoundError):
+                reason = f"{error.name} is not installed. Run: pip install -r requirements.txt"
+            with suppress(OSError):
+                run.write_status("failed", error=reason)
+        raise
+
+
+def _watched(run: Run, go: Go) -> None:
+    """Train with a progress bar, and say how it ended."""
+    from vae_core.cli.progress_bar import progress_bar, without_notes
+
+    with without_notes():
+        from vae_core.training import train as training
+
+    try:
+        with progress_bar() as show:
+            state = go(training, show)
+    except training.RunFailed as error:
+        raise TrainingFailed(str(error)) from error
+    hint = f"Look at it:  python -m vae_core evaluate {run.path}"
+    print(
+        f"{state}: {run.path}. "
+        + (hint if state == "finished" else f"Go on:  python -m vae_core resume {run.path}")
+    )
+
+
+def runs(
+    root: str, follow: str | None, pause: str | None, stop: str | None, kill: str | None, **others: Any
+) -> None:
+    """List, follow, pause, continue, stop, kill."""
+    if kill:
+        run = _find(root, kill)
+        print(f"{run.path}: {end(run)}")
+        return
+    verbs = {"pause": pause, "run": others["continue"], "stop": stop}
+    for command, name in verbs.items():
+        if name:
+            _ask(_find(root, name), command)
+            return
+    if follow:
+        _follow(_find(root, follow))
+        return
+    found = list_runs(root)
+    if not found:
+        print(f"no runs in {root}. Start one:  python -m vae_core train --run-dir {root}/demo")
+    for run in found:
+        status = run.status()
+        how = health(run, status)
+        state, note = how.state, how.note
+        step = f"step {status['step']:,}/{status.get('total_steps', 0):,}" if "step" in status else ""
+        loss = f"loss {status['loss']:.2f}" if "loss" in status else ""
+        print(f"{run.name:24} {state:9} {step:20} {loss:12} {note}".rstrip())
+
+
+def _find(root: str, name: str) -> Run:
+    run = Run(name if Path(name).is_dir() else Path(root) / name)
+    if not (run.path / "status.json").exists():  # one that waits for its turn has this and no config.json yet
+        run.config()
+    return run
+
+
+def _ask(run: Run, command: str) -> None:
+    """Ask, then wait a little for the answer, so that what is printed is what happened."""
+    state, _ = run.state()
+    if state in ENDED:
+        raise RunError(
+            f"{run.path} is {state}; only a run in progress can be asked. Continue it with resume."
+        )
+    run.ask(command=command)
+    wanted = {"pause": ("paused",), "run": ("running",), "stop": ENDED}[command]
+    for _ in range(100):
+        state, note = run.state()
+        if state in wanted or state == "failed":
+            break
+        time.sleep(0.1)
+    print(f"{run.path}: {state} {note}".rstrip())
+
+
+def _follow(run: Run) -> None:
+    from vae_core.cli.progress_bar import progress_bar
+
+    with progress_bar() as show:
+        while True:
+            state, note = run.state()
+            show({**run.status(), "state": state})
+            if state in ENDED or note:
+                break
+            time.sleep(0.5)
+    print(f"{run.path}: {state} {note}".rstrip())
+
+
+def data_named(name: str, image_shape: Any = None) -> datasets.Dataset:
+    """The data set that --data names; image_shape: of the user's own pictures, where it is settled already."""
+    return datasets.load(name, notify=note, image_shape=tuple(image_shape) if image_shape else None)
+
+
+def note(text: str) -> None:
+    """A line for the user that is no result."""
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,133 @@
+"""How long a training will take on this machine, from what was measured on it. No TensorFlow.
+
+A note in the folder of the runs (`.pace.json`) says how fast this machine trained each preset for a moment; better is a
+past run of the same model. Once a run is on, its own pace counts (see `live`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae_core.config import ConfigError, ModelConfig, TrainingConfig
+from vae_core.network.presets import build
+from vae_core.runs.directory import Run, list_runs
+from vae_core.storage.files import FileProblem, read_json, write_json
+
+NOTE = ".pace.json"
+VALIDATION = 0.3  # an image that is only looked at takes so much of one that is learned from
+START_SECONDS = 2.0  # building the network and the first step
+LOOK_AT = 20  # past runs
+TAIL_BYTES = 65_536
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """seconds of the whole run, images_per_second while it trains, and how that is known."""
+
+    seconds: float
+    images_per_second: float
+    method: str
+
+
+def estimate(
+    model: ModelConfig, training: TrainingConfig, sizes: dict[str, int], root: Path
+) -> Estimate | None:
+    """How long it will take to train on `sizes` (images per split); None before anything was measured here."""
+    step, method = _past(model, training, root)
+    if step is None:
+        step, method = _scaled(model, training.batch_size, root)
+    if step is None:
+        return None
+    images = min(training.images or sizes["train"], sizes["train"])
+    steps = -(-images // training.batch_size)
+    look = VALIDATION * sizes["validation"] * step / training.batch_size
+    seconds = training.epochs * (steps * step + look) + START_SECONDS
+    return Estimate(seconds, training.batch_size / step, method)
+
+
+def note_pace(root: Path, model: ModelConfig, step_seconds: float, image_seconds: float) -> None:
+    """Keep what `training.pace` measured for a model of this preset."""
+    notes = _notes(root)
+    found = {"step": step_seconds, "image": image_seconds, "multiply_adds": _work(model)}
+    here = notes.get(machine())
+    notes[machine()] = {**(here if isinstance(here, dict) else {}), model.preset: found}
+    root.mkdir(parents=True, exist_ok=True)
+    write_json(root / NOTE, notes)
+
+
+def known_presets(root: Path) -> set[str]:
+    """The presets that were measured on this machine."""
+    here = _notes(root).get(machine())
+    return set(here) if isinstance(here, dict) else set()
+
+
+def machine() -> str:
+    """A name for the machine and what it has, so that another one's figures are not taken for its own."""
+    return f"{platform.node()}, {os.cpu_count()} processors"
+
+
+def _past(model: ModelConfig, training: TrainingConfig, root: Path) -> tuple[float | None, str]:
+    """Seconds a step of the newest run here of such a model and batch size."""
+    for run in list_runs(root)[:LOOK_AT]:
+        try:
+            if run.request().get("machine") != machine():
+                continue
+            config = run.config()
+            same = ModelConfig.from_dict(config["model"]) == model
+            if same and TrainingConfig.from_dict(config["training"]).batch_size == training.batch_size:
+                times = _batch_times(run)
+                if len(times) >= 4:
+                    return float(np.median(times)) / 1000, f"measured on this machine in the run {run.name}"
+        except (FileProblem, ConfigError, ValueError, KeyError, TypeError):
+            continue
+    return None, ""
+
+
+def _batch_times(run: Run) -> list[float]:
+    """Milliseconds a batch from the last rows."""
+    try:
+        with open(run.path / "metrics.jsonl", "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
+            lines = file.read().split(b"\n")[-200:]
+    except OSError:
+        return []
+    times = []
+    for line in lines:
+        try:
+            value = json.loads(line).get("batch_time")
+        except (ValueError, AttributeError):
+            continue
+        if isinstance(value, (int, float)) and value > 0:
+            times.append(float(value))
+    return times
+
+
+def _scaled(model: ModelConfig, batch_size: int, root: Path) -> tuple[float | None, str]:
+    """Seconds a step from the note, in proportion to the multiply-adds of an image."""
+    here = _notes(root).get(machine())
+    try:
+        found: dict[str, Any] = here[model.preset]  # type: ignore[index]
+        share = _work(model) / float(found["multiply_adds"])
+        step = float(found["step"]) + batch_size * float(found["image"]) * share
+        return step, f"scaled from some steps of {model.preset} that were timed on this machine"
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None, ""
+
+
+def _notes(root: Path) -> dict[str, Any]:
+    try:
+        return read_json(root / NOTE)
+    except FileProblem:
+        return {}
+
+
+def _work(model: ModelConfig) -> int:
+    network = build(model)
+    return network.encoder.multiply_adds() + network.decoder.multiply_adds()

@@ -1,0 +1,142 @@
+"""What becomes of a run that has ended: renamed, kept as a model, carried away as a zip; and what is brought along. No streamlit."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from vae_core.checkpoints import bundle as imports
+from vae_core.checkpoints import packing
+from vae_core.checkpoints.registry import ROOT, checkpoints_folder
+from vae_core.datasets import image_folders as owndata
+from vae_core.jobs import launcher as trainer
+from vae_core.runs.directory import ENDED, Run, RunError
+from vae_core.storage.files import read_json, write_bytes, write_json
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+FRAMES = 7  # of the timeline that a kept model shows
+MOST_BYTES = 512 << 20  # of a zip that is brought along
+LARGEST_SIDE = 64  # of the shape that is suggested for pictures of the user's own
+_KEEPING = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """A zip of the user's pictures that was taken in. data: for `Request`. shape: suggested for the model.
+
+    sizes: images per split, for `Request` as well.
+    """
+
+    data: str
+    n: int
+    classes: tuple[str, ...]
+    size: tuple[int, int]
+    shape: tuple[int, int, int]
+    sizes: dict[str, int]
+
+
+def rename(run: Run, name: str) -> Run:
+    """The run under another name; its folder moves. Raises `RunError` for a run in progress, an odd name or a taken one."""
+    _ended(run)
+    target = run.path.with_name(_name(name))
+    if target == run.path:
+        return run
+    if target.exists():
+        raise RunError(f"{name!r} is taken. Choose another name.")
+    try:
+        write_json(run.path / "config.json", {**read_json(run.path / "config.json"), "name": name})
+        run.path.rename(target)
+    except OSError as error:
+        raise RunError(f"{run.name} cannot be renamed: {error.strerror}.") from error
+    return Run(target)
+
+
+def keep(run: Run, name: str) -> Path:
+    """A model's folder beside the shipped ones, measured on the whole test split in a process of its own; returns its path.
+
+    Takes some seconds up to a minute. Raises `RunError` for a run in progress, a name that is odd or taken, or with what the
+    command has said.
+    """
+    _ended(run)
+    target = checkpoints_folder().resolve() / _name(name)
+    if target.exists():
+        raise RunError(f"there is a model called {name!r} already. Choose another name.")
+    words = ["keep", str(run.path.resolve()), str(target), "--half", "--snapshots", str(FRAMES)]
+    words += ["--data", str(run.request().get("data", "auto"))]
+    done = subprocess.run(
+        [sys.executable, "-m", "vae_core", *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        raise RunError(said[-1].removeprefix("error: ") if said else f"exit code {done.returncode}")
+    return target
+
+
+def download(path: Path) -> bytes:
+    """A zip of a model's folder or of a run that has ended. `ImportProblem` (a ValueError) if it is in progress or too large."""
+    return packing.packed(path)
+
+
+def take_in(data: bytes) -> Path:
+    """The model of an uploaded zip as a new folder beside the shipped ones. `ImportProblem` says why not."""
+    if len(data) > MOST_BYTES:
+        raise imports.ImportProblem(
+            f"the zip has {len(data) >> 20} MiB, at most {MOST_BYTES >> 20} are taken."
+        )
+    return imports.take_in(data, checkpoints_folder().resolve())
+
+
+def take_pictures(name: str, data: bytes) -> Pictures:
+    """Keep an uploaded zip of pictures for trainings, under its digest, and look at what it holds.
+
+    Raises `DataError` (a ValueError) for no zip, no pictures, or too few; then nothing is kept.
+    """
+    digest = hashlib.blake2b(data, digest_size=8).hexdigest()
+    folder = trainer.folder() / "uploads" / digest
+    path = folder / f"{imports.safe_name(Path(name).stem)}.zip"
+    with _KEEPING:  # two may bring the same one along
+        try:
+            if not path.exists():
+                folder.mkdir(parents=True, exist_ok=True)
+                write_bytes(path, data)
+        except OSError as error:
+            raise RunError(f"the zip cannot be kept in {folder.parent}: {error.strerror}.") from error
+    try:
+        found = owndata.look_at_zip(path)
+        if found.n < 3:
+            raise owndata.DataError(
+                f"{name} holds {found.n} pictures, at least 3 are needed: one each for train, validation and test."
+            )
+    except ValueError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise owndata.DataError(str(error).replace(str(path), name)) from error
+    held = max(1, round(found.n / 10))
+    sizes = {"train": found.n - 2 * held, "validation": held, "test": held}
+    return Pictures(str(path), found.n, found.classes, found.size, suggested(found.size, found.colour), sizes)
+
+
+def suggested(size: tuple[int, int], colour: bool) -> tuple[int, int, int]:
+    """(height, width, channels) of a model for such pictures: multiples of 4, 64 at most, in about their proportions."""
+    scale = min(1.0, LARGEST_SIDE / max(size))
+    height, width = (min(LARGEST_SIDE, max(8, 4 * round(side * scale / 4))) for side in size)
+    return height, width, 3 if colour else 1
+
+
+def _ended(run: Run) -> None:
+    state, note = run.state()
+    if state not in ENDED:
+        raise RunError(f"{run.name} is {state}; stop it or wait for its end. {note}".rstrip())
+
+
+def _name(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise RunError(
+            f"a name is 1 to 60 letters, digits, dots, dashes or underscores and begins with a letter or digit; got {name!r}."
+        )
+    return name

@@ -1,0 +1,234 @@
+"""Start, steer and end trainings from the app; the trainers are processes that outlive it. No streamlit here.
+
+    ready = prepare()                    # on each visit of the page: keeps a warm process
+    run = start(Request("shoes", ModelConfig(), TrainingConfig(epochs=5)))
+    view = live(run).view()              # vae_core.runs.live_reader
+
+Everything about a run is in its directory, so a server that starts anew finds all of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from vae_core.checkpoints.bundle import safe_name
+from vae_core.checkpoints.registry import RUNS, runs_folder
+from vae_core.config import ModelConfig, TrainingConfig
+from vae_core.datasets import dataset as datasets
+from vae_core.jobs import duration as estimate
+from vae_core.jobs import queue as turns
+from vae_core.jobs.duration import Estimate
+from vae_core.jobs.worker_pool import Ready, Trainers
+from vae_core.runs import health
+from vae_core.runs.directory import ENDED, Control, Run, RunError, list_runs
+
+_TRAINERS = Trainers()  # one for all sessions of the server
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be trained. data: "auto" (the real pictures if they are here), "fashion", "drawn", or a zip's path.
+
+    sizes: images per split of the zip, for the estimate.
+    """
+
+    name: str
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    data: str = "auto"
+    sizes: dict[str, int] | None = None
+
+    def settled(self) -> str:
+        """What --data will name: a trainer in the background asks no network."""
+        if self.data != "auto":
+            return self.data
+        return "fashion" if datasets.find_fashion() else "drawn"
+
+    def images(self) -> dict[str, int]:
+        """Images per split."""
+        if self.sizes is not None:
+            return self.sizes
+        if self.settled() == "drawn":
+            return dict(datasets.DRAWN)
+        return {
+            "train": 60_000 - datasets.HELD_OUT,
+            "validation": datasets.HELD_OUT,
+            "test": 10_000,
+        }
+
+    def arguments(self, run: Run) -> list[str]:
+        """The words of the command that trains it."""
+        words: dict[str, Any] = {
+            "preset": self.model.preset,
+            "latent-dim": self.model.latent_dim,
+            "likelihood": self.model.likelihood,
+            "dropout": self.model.dropout,
+            "data": self.settled(),
+            "run-dir": run.path,
+        }
+        if self.settled() not in ("fashion", "drawn"):
+            words["image-shape"] = "x".join(map(str, self.model.image_shape))
+        words |= {name.replace("_", "-"): value for name, value in self.training.to_dict().items()}
+        flags = [part for name, value in words.items() for part in (f"--{name}", str(value))]
+        return ["train", "--queue", *flags]
+
+
+def folder() -> Path:
+    """Where runs lie, absolute; `RunError` where none was named."""
+    found = runs_folder()
+    if found is None:
+        raise RunError(f"There is no folder for runs. Set {RUNS} to one, and start the app again.")
+    return found.resolve()
+
+
+def prepare() -> Ready:
+    """Keep a process ready that has imported TensorFlow, unless one is at work; says how that stands. Returns at once."""
+    try:
+        root = folder()
+        root.mkdir(parents=True, exist_ok=True)
+    except RunError as error:
+        return Ready("unavailable", str(error))
+    except OSError as error:
+        return Ready("unavailable", f"{root} cannot be written to ({error.strerror}). Make it writable.")
+    return _TRAINERS.prepare(root, busy=bool(active()))
+
+
+def runs() -> list[Run]:
+    """All runs, newest first."""
+    found = runs_folder()
+    return list_runs(found) if found else []
+
+
+def active() -> list[Run]:
+    """The runs that a process is at work on, or that wait for their turn; newest first."""
+    return [run for run in runs() if run.state()[0] not in ENDED]
+
+
+def estimated(request: Request) -> Estimate | None:
+    """How long it will take here, as far as that was measured; None before."""
+    return estimate.estimate(request.model, request.training, request.images(), folder())
+
+
+def start(request: Request, *, beside: bool = False) -> Run:
+    """Begin a run, or queue it behind the one in progress unless `beside`; returns at once.
+
+    `health(run).note` of a queued one says which it waits for. Raises `RunError` where nothing can be written.
+    """
+    root = folder()
+    with _TRAINERS.lock:
+        run = _new_directory(root, request.name)
+        asked = time.time()
+        try:
+            run.write_control(Control("run" if beside else "wait"))
+            arguments = request.arguments(run)
+            run.write_request(
+                arguments=arguments, data=request.settled(), asked=asked, machine=estimate.machine()
+            )
+            waits = not beside and bool(turns.before(run, asked))
+            _TRAINERS.launch(root, run, arguments, asked, cold=waits)
+        except OSError as error:
+            raise _unwritable(run.path, error) from error
+    return run
+
+
+def resume(run: Run, *, beside: bool = False) -> None:
+    """Continue a run that was stopped, killed or has failed, from its last checkpoint; queued like `start`.
+
+    One that never began begins. Raises `RunError` for a run that is in progress, finished or unreadable.
+    """
+    root = folder()
+    with _TRAINERS.lock:
+        how = health.health(run)
+        if not how.resumable:
+            raise RunError(f"{run.name} is {how.state}; there is nothing to resume. {how.note}".rstrip())
+        asked = time.time()
+        request = run.request()
+        if (run.path / "config.json").exists():
+            arguments = ["resume", "--queue", str(run.path)]
+        else:
+            arguments = [str(word) for word in request.get("arguments", [])]
+            if not arguments:
+                raise RunError(f"{run.name} ended before it began and cannot be resumed. Start it anew.")
+        try:
+            run.write_request(**{**request, "asked": asked})
+            run.ask(command="run" if beside else "wait")
+            waits = not beside and bool(turns.before(run, asked))
+            _TRAINERS.launch(root, run, arguments, asked, cold=waits)
+        except OSError as error:
+            raise _unwritable(run.path, error) from error
+
+
+# --- a run in progress ------------------------------------------------------------------------------------------------
+
+
+def pause(run: Run) -> None:
+    """Stand still after the batch in hand."""
+    _ask(run, command="pause")
+
+
+def go_on(run: Run) -> None:
+    """Continue a paused run; a queued one begins at once, beside the others."""
+    _ask(run, command="run")
+
+
+def step(run: Run) -> None:
+    """One batch more, then stand still."""
+    _ask(run, command="pause", steps=run.control().steps + 1)
+
+
+def stop(run: Run) -> None:
+    """Save and end; `resume` goes on. A trainer that hangs does not hear it: `end` it."""
+    _ask(run, command="stop")
+
+
+def turn_dials(run: Run, *, learning_rate: float | None = None, beta: float | None = None) -> None:
+    """Another learning rate (the schedule's peak) or beta from the next batch on; None leaves it. `RunError` if out of range."""
+    changes = {"learning_rate": learning_rate, "beta": beta}
+    _ask(run, **{name: value for name, value in changes.items() if value is not None})
+
+
+def end(run: Run) -> str:
+    """End a trainer that does not listen, by force if it must be; a sentence about what happened. Takes up to 6 s."""
+    return health.end(run)
+
+
+def _ask(run: Run, **changes: Any) -> None:
+    state, _ = run.state()
+    if state in ENDED:
+        raise RunError(f"{run.name} is {state}; only a run in progress can be asked. Resume it.")
+    try:
+        with _TRAINERS.lock:  # two sessions may ask at once
+            run.ask(**changes)
+    except OSError as error:
+        raise _unwritable(run.path, error) from error
+
+
+# --- directories ------------------------------------------------------------------------------------------------------
+
+
+def _new_directory(root: Path, name: str, now: Callable[[], datetime] = datetime.now) -> Run:
+    """A directory of its own for a run: the name and the time, and a number where that is taken."""
+    base = f"{safe_name(name)[:40].lower()}-{now():%m%d-%H%M%S}"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        for number in range(1, 1000):
+            path = root / (base if number == 1 else f"{base}-{number}")
+            try:
+                path.mkdir()
+                return Run(path)
+            except FileExistsError:
+                continue
+    except OSError as error:
+        raise _unwritable(root, error) from error
+    raise RunError(f"{root} holds a thousand runs called {base}. Choose another name.")
+
+
+def _unwritable(path: Path, error: OSError) -> RunError:
+    return RunError(
+        f"cannot write to {path}: {error.strerror}. Free some space or make it writable, or set {RUNS} to another folder."
+    )

@@ -1,0 +1,273 @@
+"""The trained network run by ONNX Runtime: encode, decode, and every layer's activations. No TensorFlow.
+
+The graph is built from the layer list each time (tens of milliseconds), so a snapshot needs weights only.
+Pictures go in and come out channels last, as everywhere in this package; inside the graph they are channels first.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import TensorProto, helper, numpy_helper
+
+from vae_core.network.layers import Layer, Network, Part, Weights, check_weights
+
+OPSET, IR_VERSION = 17, 8  # old enough for any ONNX Runtime of the last years
+SLICE_VALUES = 400_000  # float32 values of the largest layer held at once: 1.6 MB, which a core's cache holds
+
+
+class Engine:
+    """One network with its weights, ready to run; thread-safe, never changed after it is made.
+
+    network: the layer list. weights: arrays by full name (see `network`), taken as float32. threads: CPU threads
+    of one call, 0 for all. Raises `NetworkError` if the weights do not belong to the network or are not finite.
+    """
+
+    def __init__(self, network: Network, weights: Weights, threads: int = 0, only: str | None = None) -> None:
+        check_weights(network, weights, only=only)
+        self.network, self._only = network, only
+        self.weights = {name: np.asarray(array, np.float32) for name, array in weights.items()}
+        self.latent_dim = network.latent_dim
+        self.image_shape = network.image_shape
+        self.likelihood = network.likelihood
+        self.log_sigma = float(self.weights.get(Network.sigma_name, np.float32(0)))
+        self._threads = threads or os.cpu_count() or 1
+        self._sessions: dict[tuple[str, bool], ort.InferenceSession] = {}
+        self._lock = threading.Lock()
+        # Worked out once: walking the layers would cost as much as running them on one image.
+        walks = {part.name: part.walk() for part in (network.encoder, network.decoder)}
+        self._names = {name: [layer.name for layer, *_ in walk] for name, walk in walks.items()}
+        self._slice = {
+            name: max(1, SLICE_VALUES // max(math.prod(after) for *_, after in walk))
+            for name, walk in walks.items()
+        }
+
+    def encode(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Posterior parameters: images (n, h, w, c) float32 in [0, 1] -> z_mean, z_log_var, each (n, latent_dim) float32."""
+        z_mean, z_log_var = self._run(self.network.encoder, _as_batch(images, self.image_shape, "images"))
+        return z_mean, z_log_var
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        """z (n, latent_dim) float32 -> pictures (n, h, w, c) float32 in [0, 1]: the mean of p(x | z)."""
+        return self._run(self.network.decoder, _as_batch(z, (self.latent_dim,), "z"))[1]
+
+    def decode_logits(self, z: np.ndarray) -> np.ndarray:
+        """z (n, latent_dim) float32 -> logits (n, h, w, c) float32; `decode` is their sigmoid."""
+        return self._run(self.network.decoder, _as_batch(z, (self.latent_dim,), "z"))[0]
+
+    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+        """images (n, h, w, c) float32 in [0, 1] -> decode(z_mean), same shape and range."""
+        return self.decode(self.encode(images)[0])
+
+    def encoder_activations(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Every encoder layer's output by name: (n, h, w, channels) or (n, units) float32, after its activation."""
+        return self._activations(self.network.encoder, _as_batch(images, self.image_shape, "images"))
+
+    def decoder_activations(self, z: np.ndarray) -> dict[str, np.ndarray]:
+        """Every decoder layer's output by name, as `encoder_activations`; z (n, latent_dim) float32."""
+        return self._activations(self.network.decoder, _as_batch(z, (self.latent_dim,), "z"))
+
+    def _activations(self, part: Part, batch: np.ndarray) -> dict[str, np.ndarray]:
+        return dict(zip(self._names[part.name], self._run(part, batch, every=True), strict=True))
+
+    def _run(self, part: Part, batch: np.ndarray, every: bool = False) -> list[np.ndarray]:
+        session = self._session(part, every)
+        if len(batch) == 0:
+            shapes = [after for _, _, _, after in part.walk()]
+            shown = shapes if every else shapes[len(part.layers) :] * (2 if part.name == "decoder" else 1)
+            return [np.zeros((0, *shape), np.float32) for shape in shown]
+        step = self._slice[part.name]  # small enough that memory does not grow with the batch
+        pieces = self._in_slices(
+            session, [batch[start : start + step] for start in range(0, len(batch), step)]
+        )
+        return (
+            pieces[0]
+            if len(pieces) == 1
+            else [np.concatenate(outputs) for outputs in zip(*pieces, strict=True)]
+        )
+
+    def _in_slices(self, session: ort.InferenceSession, slices: list[np.ndarray]) -> list[list[np.ndarray]]:
+        """Each slice on one thread, several at a time: quicker than several threads on one slice, and than their waking."""
+
+        def run(piece: np.ndarray) -> list[np.ndarray]:
+            return list(session.run(None, {"input": piece}))
+
+        if len(slices) == 1 or self._threads == 1:
+            return [run(piece) for piece in slices]
+        with ThreadPoolExecutor(self._threads) as pool:
+            return list(pool.map(run, slices))
+
+    def _session(self, part: Part, every: bool) -> ort.InferenceSession:
+        key = (part.name, every)
+        if self._only not in (None, part.name):
+            raise ValueError(
+                f"this engine holds the {self._only} alone; it has no {part.name}. Open the whole model for that."
+            )
+        with self._lock:
+            if key not in self._sessions:
+                model = onnx_model(part, self.weights, every=every)
+                self._sessions[key] = start_session(model.SerializeToString())
+            return self._sessions[key]
+
+
+def start_session(model: bytes) -> ort.InferenceSession:
+    """An ONNX Runtime session on one CPU thread, the caller's: no thread of its own spins beside a trainer."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3  # errors only
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def onnx_model(part: Part, weights: Weights, every: bool = False) -> onnx.ModelProto:
+    """The ONNX graph of one part. Input "input"; outputs the heads by name (the decoder's: "logits", "image").
+
+    every: give every layer's output instead, in the order of `part.walk()`.
+    """
+    graph = _Graph()
+    tensors: dict[str, str] = {}  # layer name -> tensor, channels last; made when first asked for
+    ends: dict[str, tuple[str, bool]] = {
+        "input": ("input", False)
+    }  # (tensor as computed, is it channels first)
+
+    def channels_last(name: str) -> str:
+        if name not in tensors:
+            tensor, first = ends[name]
+            tensors[name] = graph.node("Transpose", [tensor], perm=[0, 2, 3, 1]) if first else tensor
+        return tensors[name]
+
+    for layer, before, shape, after in part.walk():
+        source, channels_first = ends.get(before, ends["input"])
+        convolution = layer.kind.startswith("conv")
+        if convolution and not channels_first:
+            source = graph.node("Transpose", [source], perm=[0, 3, 1, 2])
+        elif channels_first and not convolution:
+            source = channels_last(before)
+        kernel, bias = (weights.get(f"{part.name}/{layer.name}/{key}") for key in ("kernel", "bias"))
+        result = _layer(graph, layer, source, shape, after, kernel, bias)
+        ends[layer.name] = (graph.activation(layer.activation, result), convolution)
+    heads = [head.name for head in part.heads]
+    shown = [name for name in ends if name != "input"] if every else heads
+    graph.name_outputs({name: channels_last(name) for name in shown})
+    if part.name == "decoder" and not every:
+        graph.node("Sigmoid", ["logits"], output="image")
+        shown = [*shown, "image"]
+    return graph.model(part, shown)
+
+
+def _layer(
+    graph: _Graph,
+    layer: Layer,
+    source: str,
+    shape: tuple[int, ...],
+    after: tuple[int, ...],
+    kernel: np.ndarray | None,
+    bias: np.ndarray | None,
+) -> str:
+    if layer.kind in ("flatten", "reshape"):
+        return graph.node("Reshape", [source, graph.constant(np.array([-1, *after], np.int64))])
+    if layer.kind == "dropout":
+        return source
+    if layer.kind == "fourier":
+        # z, then sin and cos of z * 2^i / 2 octave by octave: the order that Keras' layer and the browser use.
+        pieces = [source]
+        for octave in range(layer.size):
+            scaled = graph.node("Mul", [source, graph.constant(np.float32(2.0**octave / 2))])
+            pieces += [graph.node("Sin", [scaled]), graph.node("Cos", [scaled])]
+        return graph.node("Concat", pieces, axis=-1)
+    assert kernel is not None and bias is not None  # `check_weights` has seen to it
+    if layer.kind == "dense":
+        return graph.node("Gemm", [source, graph.constant(kernel), graph.constant(bias)])
+    order = (
+        3,
+        2,
+        0,
+        1,
+    )  # Keras' (k, k, in, out) and (k, k, out, in) -> ONNX' (out, in, k, k) and (in, out, k, k)
+    weight = graph.constant(np.ascontiguousarray(kernel.transpose(order)))
+    wide, narrow = (shape, after) if layer.kind == "conv2d" else (after, shape)
+    pads = [same_padding(wide[axis], narrow[axis], layer) for axis in (0, 1)]
+    attributes: dict[str, Any] = {
+        "strides": [layer.strides] * 2,
+        "pads": [pads[0][0], pads[1][0], pads[0][1], pads[1][1]],
+    }
+    if layer.kind == "conv2d_transpose":
+        return graph.node(
+            "ConvTranspose",
+            [source, weight, graph.constant(bias)],
+            output_padding=[max(0, layer.strides - layer.kernel)] * 2,
+            **attributes,
+        )
+    return graph.node("Conv", [source, weight, graph.constant(bias)], **attributes)
+
+
+def same_padding(wide: int, narrow: int, layer: Layer) -> tuple[int, int]:
+    """Keras' "same" padding written out: (before, after) pixels on the wide side, the smaller half first."""
+    total = max((narrow - 1) * layer.strides + layer.kernel - wide, 0)
+    return total // 2, total - total // 2
+
+
+class _Graph:
+    """Nodes and constants as they are added, each tensor named once."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def node(self, kind: str, inputs: list[str], output: str | None = None, **attributes: Any) -> str:
+        name = output or f"t/{len(self.nodes)}"  # a layer name holds no slash
+        self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
+        return name
+
+    def name_outputs(self, outputs: dict[str, str]) -> None:
+        """Give tensors the names they go out by; one that has a name already (dropout changes nothing) is copied."""
+        names: dict[str, str] = {}
+        for name, tensor in outputs.items():
+            if tensor == "input" or tensor in names:
+                self.node("Identity", [tensor], output=name)
+            else:
+                names[tensor] = name
+        for node in self.nodes:
+            for tensors in (node.input, node.output):
+                tensors[:] = [names.get(tensor, tensor) for tensor in tensors]
+
+    def constant(self, value: np.ndarray | np.generic) -> str:
+        name = f"c/{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    def activation(self, name: str, source: str) -> str:
+        if name == "relu":
+            return self.node("Relu", [source])
+        if name == "silu":
+            return self.node("Mul", [source, self.node("Sigmoid", [source])])
+        return source
+
+    def model(self, part: Part, outputs: list[str]) -> onnx.ModelProto:
+        shapes = {layer.name: after for layer, _, _, after in part.walk()}
+        shapes["image"] = shapes.get("logits", ())
+        values = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shapes[name]]) for name in outputs
+        ]
+        source = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", *part.input_shape])
+        graph = helper.make_graph(self.nodes, part.name, [source], values, self.constants)
+        opset = helper.make_opsetid("", OPSET)
+        return helper.make_model(
+            graph, opset_imports=[opset], ir_version=IR_VERSION, producer_name="vae-explorer"
+        )
+
+
+def _as_batch(values: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
+    batch = np.ascontiguousarray(values, dtype=np.float32)
+    if batch.ndim != len(shape) + 1 or batch.shape[1:] != shape:
+        wanted = ", ".join(map(str, shape))
+        raise ValueError(
+            f"{name} must have shape (n, {wanted}), got {batch.shape}. One alone needs a first axis: x[None]."
+        )
+    return batch

@@ -1,0 +1,5 @@
+"""The run directory: what a trainer writes and anyone may read."""
+
+from vae_core.runs.directory import Run, RunError, list_runs
+
+__all__ = ["Run", "RunError", "list_runs"]

@@ -1,0 +1,327 @@
+"""The run directory: what a trainer writes and anyone may read, at any moment, from any process.
+
+Every file is whole or absent; `metrics.jsonl` grows by whole lines, and a torn one is skipped. So `kill -9` costs
+at most the steps since the last checkpoint, and a page needs nothing but these files.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from filelock import FileLock, Timeout
+from safetensors.numpy import save as safetensors_bytes
+
+from vae_core.storage.files import FileProblem, new_folder, read_arrays, read_json, read_npz, read_weights, write_bytes, write_json, write_weights
+from vae_core.network.layers import Network, Weights, network_from_dict
+
+FORMAT_VERSION = 1
+STATES = ("waiting", "running", "paused", "stopped", "finished", "failed")
+ENDED = ("stopped", "finished", "failed")
+STALE_SECONDS = (
+    30.0  # a trainer beats at every batch; starting TensorFlow and tracing the graph take the longest
+)
+
+
+CLOCK_SECONDS = 60.0  # a machine's clock may be set by so much between a process's start and a look at it
+
+
+class RunError(ValueError):
+    """A run directory that cannot be used as asked: what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """What the trainer is asked for. `steps` counts single batches asked for while paused, and only grows.
+
+    command: "wait" is "run" when the run's turn has come (see `turns`).
+    """
+
+    command: str = "run"
+    steps: int = 0
+    learning_rate: float | None = None
+    beta: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.command not in ("run", "wait", "pause", "stop"):
+            raise RunError(f"control command must be run, wait, pause or stop, got {self.command!r}.")
+        if type(self.steps) is not int:
+            raise RunError(f"control steps must be a whole number, got {self.steps!r}.")
+        for name, high in (("learning_rate", 1000.0), ("beta", 1e9)):
+            value = getattr(self, name)
+            if value is not None and not (type(value) in (int, float) and 0 <= value <= high):
+                raise RunError(f"{name} must be a number in 0..{high:g}, got {value!r}.")
+
+
+class Run:
+    """One run directory. Creating the object touches no file."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @property
+    def name(self) -> str:
+        """The run's id: its folder's name."""
+        return self.path.name
+
+    # --- set-up -----------------------------------------------------------------------------------------------
+
+    def create(self, config: Mapping[str, Any], network: Network) -> None:
+        """Make the directory with its config; `RunError` if a run is there already or the place is not writable."""
+        if (self.path / "config.json").exists():
+            raise RunError(
+                f"{self.path} holds a run already. Choose another --run-dir, or continue it with resume."
+            )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_json(self.path / "network.json", network.to_dict())
+            if not (
+                self.path / "control.json"
+            ).exists():  # a run that waited may have been asked for something
+                write_json(self.path / "control.json", asdict(Control()))
+            write_json(self.path / "config.json", {"format_version": FORMAT_VERSION, **config})
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def config(self) -> dict[str, Any]:
+        """config.json; `RunError` for no run at all or one of a newer format."""
+        if not (self.path / "config.json").exists():
+            raise RunError(
+                f"{self.path} is no run directory: it has no config.json. `python -m vae_core runs` lists runs."
+            )
+        config = read_json(self.path / "config.json")
+        if config.get("format_version") != FORMAT_VERSION:
+            raise RunError(
+                f"{self.path} is in format {config.get('format_version')!r}, this program reads {FORMAT_VERSION}. Update VAE Explorer."
+            )
+        return config
+
+    def write_request(self, **values: Any) -> None:
+        """Keep how the run was asked for, so that it can be continued in the same way: see `request`."""
+        write_json(self.path / "request.json", values)
+
+    def request(self) -> dict[str, Any]:
+        """data: what --data named. machine: where it was trained. arguments: of the command, asked: its time, from the app.
+
+        Empty for a run of an older program.
+        """
+        try:
+            return read_json(self.path / "request.json")
+        except FileProblem:
+            return {}
+
+    def save_fixed(self, pixels: np.ndarray) -> None:
+        """Keep a few fixed test images, uint8 (n, h, w, c), so that whoever watches can show them beside their reconstructions."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, pixels=pixels)
+        write_bytes(self.path / "fixed.npz", buffer.getvalue())
+
+    def fixed(self) -> np.ndarray | None:
+        """What `save_fixed` kept: the first of the images whose codes the snapshots hold; None without them."""
+        try:
+            pixels = read_npz(self.path / "fixed.npz", ("pixels",))["pixels"]
+        except FileProblem:
+            return None
+        return pixels if pixels.ndim == 4 and pixels.dtype == np.uint8 else None
+
+    def network(self) -> Network:
+        """The layer list."""
+        return network_from_dict(read_json(self.path / "network.json"))
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold this while training: the system frees it however the trainer ends. `RunError` if somebody has it."""
+        lock = FileLock(self.path / ".lock")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise RunError(
+                f"{self.path} is being trained by another process (pid {self.status().get('pid')}). Stop that one first, or choose another --run-dir."
+            ) from error
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _unwritable(self, error: OSError) -> RunError:
+        return RunError(f"cannot write to {self.path}: {error.strerror}. Choose a folder you may write to.")
+
+    # --- status and control -----------------------------------------------------------------------------------
+
+    def write_status(self, state: str, **values: Any) -> None:
+        """state is one of STATES; pid, the process's start and a heartbeat (both in seconds since 1970) are added."""
+        me = {"pid": os.getpid(), "started": _STARTED}
+        values = {"state": state, **me, "heartbeat": time.time(), **values}
+        # Not flushed to the disk: it is written twice a second, and a stale one after a power cut does no harm.
+        write_json(self.path / "status.json", values, durable=False)
+
+    def status(self) -> dict[str, Any]:
+        """status.json as it is; {"state": "waiting"} before the trainer has written one."""
+        try:
+            return read_json(self.path / "status.json")
+        except FileProblem:
+            return {"state": "waiting"}
+
+    def state(self, status: Mapping[str, Any] | None = None) -> tuple[str, str]:
+        """(state, explanation) as a reader should see it: a trainer that has died or hangs is not "running".
+
+        status: what `status` has read just now, so that one look reads the file once.
+        """
+        status = self.status() if status is None else status
+        state = str(status.get("state", "waiting"))
+        if state in ENDED:
+            return state, str(status.get("error") or "")
+        if "pid" in status and self.process(status) is None:
+            return (
+                "failed",
+                "The trainer's process has ended without a word (killed, or out of memory). Resume continues from the last checkpoint.",
+            )
+        age = time.time() - float(status.get("heartbeat", time.time()))
+        if age > STALE_SECONDS:
+            return (
+                state,
+                f"The trainer has not been heard of for {age:.0f} s; it may hang. Stop it, then resume.",
+            )
+        return state, ""
+
+    def process(self, status: Mapping[str, Any] | None = None) -> psutil.Process | None:
+        """The process that wrote the status, if it lives: a number that the system has given to another is not it."""
+        status = self.status() if status is None else status
+        pid, started = status.get("pid"), status.get("started")
+        try:
+            found = psutil.Process(pid) if isinstance(pid, int) and pid > 0 else None
+            # A zombie has ended; only its parent has not looked. The clock may have been set since.
+            if found is None or found.status() == psutil.STATUS_ZOMBIE:
+                return None
+            if isinstance(started, (int, float)) and abs(found.create_time() - started) > CLOCK_SECONDS:
+                return None
+            return found
+        except psutil.Error:
+            return None
+
+    def write_control(self, control: Control) -> None:
+        """Ask the trainer for something; it looks after each batch."""
+        write_json(self.path / "control.json", asdict(control))
+
+    def control(self) -> Control:
+        """What is being asked for; the default where the file is missing or damaged."""
+        try:
+            values = read_json(self.path / "control.json")
+            return Control(**{key: values[key] for key in Control.__dataclass_fields__ if key in values})
+        except (FileProblem, RunError, TypeError):
+            return Control()
+
+    def ask(self, **changes: Any) -> Control:
+        """Change some of the control values and keep the others, for example `run.ask(command="pause")`."""
+        control = Control(**{**asdict(self.control()), **changes})
+        self.write_control(control)
+        return control
+
+    # --- metrics ----------------------------------------------------------------------------------------------
+
+    def append_metrics(self, row: Mapping[str, Any]) -> None:
+        """One line, in one write; a torn line left by a killed trainer is closed first."""
+        line = json.dumps(row) + "\n"
+        path = self.path / "metrics.jsonl"
+        with open(path, "ab+") as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    line = "\n" + line
+            file.write(line.encode())
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Every row in order. Rows of steps that a killed trainer lost and a resumed one did again appear once."""
+        try:
+            lines = (self.path / "metrics.jsonl").read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return []
+        rows: list[dict[str, Any]] = []
+        for line in lines:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if row.get("event") == "resumed":
+                rows = [old for old in rows if old.get("step", 0) <= row["step"]]
+            rows.append(row)
+        return rows
+
+    # --- snapshots and the resumable state --------------------------------------------------------------------
+
+    def save_snapshot(self, step: int, weights: Weights, latents: Mapping[str, np.ndarray]) -> None:
+        """One frame of the timeline: weights, and the codes of a fixed set of test images."""
+        with new_folder(self.path / "snapshots" / f"{step:08d}") as folder:
+            write_weights(folder / "weights.safetensors", weights)
+            np.savez(folder / "latents.npz", **latents)  # type: ignore[arg-type]
+
+    def snapshots(self) -> list[int]:
+        """Steps of the snapshots, oldest first."""
+        return sorted(
+            int(path.name) for path in (self.path / "snapshots").glob("[0-9]*") if path.name.isdigit()
+        )
+
+    def snapshot_weights(self, step: int | None = None, network: Network | None = None) -> Weights:
+        """Weights of one snapshot, the newest unless `step` says otherwise. network: as `network()` has read it, if it has."""
+        steps = self.snapshots()
+        if not steps:
+            raise RunError(f"{self.path} has no snapshot yet. Wait for the trainer's first seconds.")
+        step = steps[-1] if step is None else step
+        return read_weights(
+            self.path / "snapshots" / f"{step:08d}" / "weights.safetensors", network or self.network()
+        )
+
+    def snapshot_latents(self, step: int) -> dict[str, np.ndarray]:
+        """z_mean, z_log_var (n, latent_dim) float32 and labels (n,) of the fixed test images at one snapshot."""
+        names = ("z_mean", "z_log_var", "labels")
+        return read_npz(self.path / "snapshots" / f"{step:08d}" / "latents.npz", names)
+
+    def save_state(self, arrays: Mapping[str, np.ndarray], values: Mapping[str, Any]) -> None:
+        """The newest resumable state, in one file, replaced in one move."""
+        folder = self.path / "checkpoint"
+        folder.mkdir(exist_ok=True)
+        data = safetensors_bytes({**arrays}, metadata={"values": json.dumps(values)})
+        write_bytes(folder / "state.safetensors", data)
+
+    def forget_after(self, step: int) -> None:
+        """Remove the snapshots of steps that will be done again, and what a killed trainer left half-written."""
+        lost = [self.path / "snapshots" / f"{later:08d}" for later in self.snapshots() if later > step]
+        for path in (*lost, *self.path.glob("snapshots/.*"), *self.path.glob("checkpoint/.*")):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+    def load_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+        """What `save_state` wrote, or None if the run never got that far."""
+        path = self.path / "checkpoint" / "state.safetensors"
+        if not path.exists():
+            return None
+        arrays, strings = read_arrays(path)
+        return arrays, json.loads(strings["values"])
+
+
+def list_runs(root: str | Path = "runs") -> list[Run]:
+    """The runs in a folder, newest first; those too that wait for their turn and have no config.json yet."""
+    found: dict[Path, float] = {}
+    for name in ("status.json", "config.json"):
+        for path in Path(root).glob(f"[!.]*/{name}"):
+            with suppress(OSError):  # deleted in this moment
+                found[path.parent] = path.stat().st_mtime
+    return [Run(path) for path in sorted(found, key=lambda path: found[path], reverse=True)]
+
+
+_STARTED = psutil.Process().create_time()

@@ -1,0 +1,290 @@
+"""A run as its charts show it, read bit by bit while it goes on: one reader for all who watch, and bounded memory.
+
+    reader = live(run)
+    view = reader.view()    # reads the files once a second at most, however many ask
+
+`metrics.jsonl` is read from where the last look ended. Of a long run every second row is dropped time and again, so that a
+week of training takes no more room than an hour.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from scipy.signal import lfilter
+
+from vae_core.storage.files import FileProblem
+from vae_core.runs.health import Health, health
+from vae_core.runs.directory import Control, Run, RunError
+
+LOOK_SECONDS = 1.0
+KEPT_ROWS = 4096  # more are thinned to half
+POINTS = 250  # of a chart
+MARKS = 200
+READERS = 32
+COLUMNS = ("step", "seconds", "loss", "reconstruction_loss", "kl_loss", "batch_time", "beta", "learning_rate")
+VALIDATION = ("step", "val_loss", "val_reconstruction_loss", "val_kl_loss")
+WORDS = {"learning_rate": "learning rate", "beta": "beta"}
+EVENTS = ("paused", "continued", "resumed", "stopped", "failed", "finished")
+
+
+@dataclass(frozen=True)
+class Series:
+    """One quantity over the steps of `View.steps`: raw as reported, and smoothed. Both (n,) float64; NaN where unknown."""
+
+    raw: np.ndarray
+    smooth: np.ndarray
+
+
+@dataclass(frozen=True)
+class View:
+    """What is to be shown of a run at one moment. Shared by all who look: nobody writes to the arrays.
+
+    steps: (n,) int64 of the reports, n <= `POINTS`. series: by name, the columns of `COLUMNS` without step and seconds.
+    validation: step and val_* (m,). kl_per_unit: (latent_dim,) nats of the newest report, None before it. marks: (step,
+    words) of events. snapshots: steps, oldest first. progress: 0..1. eta_seconds: None where unknown. images_per_second: of
+    the last moments, by the clock, None where unknown. config: config.json, {} before there is one. control: what was asked
+    of the trainer last. version: rises whenever anything has changed.
+    """
+
+    health: Health
+    version: int = 0
+    step: int = 0
+    total_steps: int = 0
+    epoch: float = 0.0
+    epochs: int = 0
+    progress: float = 0.0
+    eta_seconds: float | None = None
+    images_per_second: float | None = None
+    beta: float | None = None
+    learning_rate: float | None = None
+    steps: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    series: dict[str, Series] = field(default_factory=dict)
+    validation: dict[str, np.ndarray] = field(default_factory=dict)
+    kl_per_unit: np.ndarray | None = None
+    marks: tuple[tuple[int, str], ...] = ()
+    snapshots: tuple[int, ...] = ()
+    config: dict[str, Any] = field(default_factory=dict)
+    control: Control = field(default_factory=Control)
+
+    def said(self, part: str, name: str) -> Any:
+        """A value of config.json, or None: a damaged file is no reason to show nothing."""
+        found = self.config.get(part)
+        return found.get(name) if isinstance(found, dict) else None
+
+    @property
+    def latent_dim(self) -> int:
+        """Of the model; 0 before it is known."""
+        return _whole(self.said("model", "latent_dim"))
+
+
+class LiveRun:
+    """The reader of one run. Thread-safe; `reads` counts how often it has looked at the files."""
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.reads = run, 0
+        self._lock = threading.Lock()
+        self._view = View(Health("waiting"))
+        self._looked = -LOOK_SECONDS
+        self._forget()
+
+    def view(self, fresh: bool = False) -> View:
+        """How things stand; at most a second old. fresh: look now, as after a click of one's own."""
+        with self._lock:
+            if fresh or time.monotonic() - self._looked >= LOOK_SECONDS:
+                self._view = self._look()
+                self._looked = time.monotonic()
+                self.reads += 1
+            return self._view
+
+    def _forget(self) -> None:
+        self._offset, self._inode = 0, 0
+        self._rows: list[tuple[float, ...]] = []
+        self._validation: list[tuple[float, ...]] = []
+        self._marks: deque[tuple[int, str]] = deque(maxlen=MARKS)
+        self._units: np.ndarray | None = None
+        self._every, self._skipped = 1, 0  # of the rows that come, every so many-th is kept
+        self._clock: deque[tuple[float, int]] = deque(maxlen=12)  # (heartbeat, step) of the last looks
+        self._newest: tuple[float, ...] | None = None
+        self._config: dict[str, Any] = {}
+
+    def _look(self) -> View:
+        status = self.run.status()
+        how = health(self.run, status)
+        if how.state == "unreadable":
+            return View(how, version=self._view.version + (self._view.health != how))
+        self._read_rows()
+        self._config = self._config or self._read_config()  # written once, before the first step
+        recipe = self._config.get("training")
+        recipe = recipe if isinstance(recipe, dict) else {}
+        step, total = _whole(status.get("step")), _whole(status.get("total_steps"))
+        rate = self._rate(how.state, status, step)
+        eta = status.get("eta_seconds")
+        if how.state == "running" and rate:
+            eta = (total - step) / rate
+        elif how.state != "running":
+            eta = None
+        found = View(
+            health=how,
+            step=step,
+            total_steps=total,
+            epoch=float(status.get("epoch") or 0.0),
+            epochs=_whole(recipe.get("epochs")),
+            progress=min(1.0, step / total) if total else 0.0,
+            eta_seconds=float(eta) if isinstance(eta, (int, float)) else None,
+            images_per_second=rate * _whole(recipe.get("batch_size")) if rate else None,
+            **self._figures(),
+            snapshots=tuple(self.run.snapshots()),
+            config=self._config,
+            control=self.run.control(),
+        )
+        before = self._view
+        same = (before.health, before.step, before.snapshots, before.marks, len(before.steps), before.control) == (
+            found.health, found.step, found.snapshots, found.marks, len(found.steps), found.control,
+        )  # fmt: skip
+        return replace(found, version=before.version + (not same))
+
+    # --- the rows ---------------------------------------------------------------------------------------------
+
+    def _read_rows(self) -> None:
+        """The whole lines that are new; all of them, if the file is another or shorter than it was."""
+        try:
+            with open(self.run.path / "metrics.jsonl", "rb") as file:
+                found = os.fstat(file.fileno())
+                if found.st_size < self._offset or found.st_ino != self._inode:
+                    self._forget()
+                    self._inode = found.st_ino
+                file.seek(self._offset)
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        break  # still being written; or torn by a kill, and closed when the run goes on
+                    self._offset += len(line)
+                    self._take(line)
+        except OSError:
+            return
+
+    def _take(self, line: bytes) -> None:
+        try:
+            row = json.loads(line)
+            kind, step = row.get("kind"), int(row["step"])
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return
+        if kind == "step":
+            values = tuple(_number(row.get(name)) for name in COLUMNS)
+            self._newest = values
+            units = row.get("kl_per_unit")
+            if isinstance(units, list):
+                self._units = np.array([_number(value) for value in units])
+            self._skipped += 1
+            if self._skipped >= self._every or step == 1:
+                self._skipped = 0
+                self._rows.append(values)
+            if len(self._rows) > KEPT_ROWS:
+                self._rows = self._rows[::2]
+                self._every *= 2
+        elif kind == "validation":
+            self._validation.append(tuple(_number(row.get(name)) for name in VALIDATION))
+            if len(self._validation) > KEPT_ROWS:
+                self._validation = self._validation[::2]
+        elif kind == "event":
+            self._event(str(row.get("event")), step, row)
+
+    def _event(self, event: str, step: int, row: dict[str, Any]) -> None:
+        if event == "resumed":  # what a killed trainer did after its last checkpoint is done again
+            self._rows = [old for old in self._rows if old[0] <= step]
+            self._validation = [old for old in self._validation if old[0] <= step]
+            kept = [mark for mark in self._marks if mark[0] <= step]
+            self._marks = deque(kept, maxlen=MARKS)
+        if event in WORDS:
+            self._marks.append((step, f"{WORDS[event]} {_number(row.get('new')):g}"))
+        elif event in EVENTS:
+            self._marks.append((step, event))
+
+    # --- what is shown ----------------------------------------------------------------------------------------
+
+    def _figures(self) -> dict[str, Any]:
+        rows = self._rows
+        if self._newest is not None and (not rows or rows[-1][0] < self._newest[0]):
+            rows = [*rows, self._newest]
+        if not rows:
+            return {"marks": tuple(self._marks)}
+        table = np.array(rows)  # (n, columns)
+        chosen = np.unique(np.linspace(0, len(table) - 1, min(POINTS, len(table))).round().astype(int))
+        series = {
+            name: Series(table[chosen, i], smoothed(table[:, i])[chosen])
+            for i, name in enumerate(COLUMNS)
+            if name not in ("step", "seconds")
+        }
+        seen = np.array(self._validation).reshape(-1, len(VALIDATION))
+        last = self._newest or rows[-1]
+        return {
+            "steps": table[chosen, 0].astype(np.int64),
+            "series": series,
+            "validation": {name: seen[-POINTS:, i] for i, name in enumerate(VALIDATION)},
+            "kl_per_unit": self._units,
+            "beta": last[COLUMNS.index("beta")],
+            "learning_rate": last[COLUMNS.index("learning_rate")],
+            "marks": tuple(self._marks),
+        }
+
+    def _rate(self, state: str, status: dict[str, Any], step: int) -> float | None:
+        """Steps a second by the clock, over the last looks; None until there are two of them."""
+        beat = _number(status.get("heartbeat"))
+        if state != "running":
+            self._clock.clear()
+            return None
+        if self._clock and (step < self._clock[-1][1] or beat < self._clock[-1][0]):
+            self._clock.clear()
+        if np.isfinite(beat) and step and (not self._clock or beat > self._clock[-1][0]):
+            self._clock.append((beat, step))
+        if len(self._clock) < 2:
+            return None
+        (first, low), (last, high) = self._clock[0], self._clock[-1]
+        return (high - low) / (last - first) if high > low else None
+
+    def _read_config(self) -> dict[str, Any]:
+        try:
+            return self.run.config()
+        except (RunError, FileProblem):
+            return {}
+
+
+def smoothed(values: np.ndarray) -> np.ndarray:
+    """Exponential moving average over about a twentieth of the values, 4 to 50 of them, unbiased at the start; (n,)."""
+    known = np.isfinite(values)
+    if not known.any():
+        return np.full(len(values), np.nan)
+    share = 2 / (1 + min(max(len(values) / 20, 4), 50))
+    weights = lfilter([share], [1, share - 1], known.astype(float))
+    sums = lfilter([share], [1, share - 1], np.where(known, values, 0.0))
+    return np.divide(sums, weights, out=np.full(len(values), np.nan), where=weights > 0)
+
+
+_readers: OrderedDict[str, LiveRun] = OrderedDict()
+_readers_lock = threading.Lock()
+
+
+def live(run: Run) -> LiveRun:
+    """The one reader of a run in this process. The least used are forgotten beyond `READERS`."""
+    key = str(run.path.resolve())
+    with _readers_lock:
+        reader = _readers.setdefault(key, LiveRun(run))
+        _readers.move_to_end(key)
+        while len(_readers) > READERS:
+            _readers.popitem(last=False)
+        return reader
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) else float("nan")
+
+
+def _whole(value: Any) -> int:
+    return int(value) if isinstance(value, (int, float)) and np.isfinite(value) else 0
