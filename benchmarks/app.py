@@ -65,8 +65,7 @@ def cold(browser: Any) -> bool:
     good = True
     for path in PAGES:
         painted, settled = min(
-            (first_paint(browser, "streamlit_app.py", path) for _ in range(COLD_STARTS)),
-            key=lambda pair: pair[1],
+            (first_paint(browser, "streamlit_app.py", path) for _ in range(COLD_STARTS)), key=lambda pair: pair[1]
         )
         name = path or "front page"
         print(f"{name}: first paint {painted:.2f} s, whole and answering {settled:.2f} s")
@@ -106,8 +105,7 @@ def upload(page: Any, url: str, count: int = 5) -> list[float]:
         before = page.evaluate(MOSAIC)
         began = time.perf_counter()
         page.set_input_files(
-            "input[type=file]",
-            {"name": f"{number}.jpg", "mimeType": "image/jpeg", "buffer": buffer.getvalue()},
+            "input[type=file]", {"name": f"{number}.jpg", "mimeType": "image/jpeg", "buffer": buffer.getvalue()}
         )
         page.wait_for_function(
             f"old => {{ const sheet = {MOSAIC}; return sheet && sheet !== old }}", arg=before, polling=20
@@ -146,9 +144,7 @@ def within(server: Any, browser: Any, parts: list[str]) -> bool:
         for name in PAGES:
             page.goto(f"{server.url}/{name}")
             settle(page)
-        good &= verdict(
-            "server's memory after every page", resident(server.process), 500, "MB", at_least=False
-        )
+        good &= verdict("server's memory after every page", resident(server.process), 500, "MB", at_least=False)
     page.context.close()
     return good
 
@@ -159,9 +155,7 @@ def main() -> int:
     from playwright.sync_api import sync_playwright
     from server import FLAGS, serving
 
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--visitors", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--only", default=",".join(PARTS), help=f"some of {','.join(PARTS)}")

@@ -66,9 +66,7 @@ def compare(checkpoint: str, repeat: int) -> bool:
     lattice = latent.grid(engine.latent_dim, 20)[0].astype(np.float32)
     names = [layer.name for layer in loaded.network.encoder.layers]
     layers = keras.Model(encoder.input, [encoder.get_layer(name).output for name in names] + encoder.outputs)
-    decode, encode, every = (
-        tf.function(model, reduce_retracing=True) for model in (decoder, encoder, layers)
-    )
+    decode, encode, every = (tf.function(model, reduce_retracing=True) for model in (decoder, encoder, layers))
 
     def slices(function: Any) -> Any:
         return [[part.numpy() for part in function(many[i : i + 500])] for i in range(0, len(many), 500)]
@@ -84,10 +82,7 @@ def compare(checkpoint: str, repeat: int) -> bool:
         ),
         "20×20 grid": (
             max(5, repeat // 10),
-            {
-                "engine": lambda: engine.decode(lattice),
-                "tf.function": lambda: tf.sigmoid(decode(lattice)).numpy(),
-            },
+            {"engine": lambda: engine.decode(lattice), "tf.function": lambda: tf.sigmoid(decode(lattice)).numpy()},
         ),
         "all activations of one image": (
             repeat,
@@ -116,20 +111,14 @@ def compare(checkpoint: str, repeat: int) -> bool:
     }
     builds = in_turns({"build": lambda: loaded.engine().reconstruct(image)}, 20)["build"]
     good = verdict(
-        "engine from a snapshot's weights, with its first encode and decode",
-        p(builds, 0.5),
-        100,
-        "ms",
-        at_least=False,
+        "engine from a snapshot's weights, with its first encode and decode", p(builds, 0.5), 100, "ms", at_least=False
     )
     for what, (times_each, calls) in tables.items():
         found = in_turns(calls, times_each)
         print(
             what
             + ": "
-            + ", ".join(
-                f"{name} p50 {p(t, 0.5):.3f} ms, p95 {p(t, 0.95):.3f} ms" for name, t in found.items()
-            )
+            + ", ".join(f"{name} p50 {p(t, 0.5):.3f} ms, p95 {p(t, 0.95):.3f} ms" for name, t in found.items())
         )
         for other in found:
             if (what, other) in bars:
@@ -188,10 +177,7 @@ def beside_training(checkpoint: str, repeat: int) -> bool:
             str(run.path),
         ]
         trainer = subprocess.Popen(
-            ["nice", "-n", str(NICE), *command],
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            ["nice", "-n", str(NICE), *command], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
             while run.status().get("step", 0) < 20 and trainer.poll() is None:
@@ -209,9 +195,7 @@ def beside_training(checkpoint: str, repeat: int) -> bool:
 
 def main() -> int:
     """All of it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", default="checkpoints/fashion-2d")
     parser.add_argument("--repeat", type=int, default=200)
     parser.add_argument("--cold", choices=("engine", "tensorflow"), help=argparse.SUPPRESS)
@@ -220,9 +204,7 @@ def main() -> int:
         print(json.dumps({"seconds": cold(options.checkpoint, options.cold)}))
         return 0
     starts = {
-        which: min(
-            child(__file__, "--checkpoint", options.checkpoint, "--cold", which)["seconds"] for _ in range(3)
-        )
+        which: min(child(__file__, "--checkpoint", options.checkpoint, "--cold", which)["seconds"] for _ in range(3))
         for which in ("engine", "tensorflow")
     }
     print(

@@ -46,11 +46,7 @@ TURNS = (
     "watched",
     "alone",
 )  # a machine that drifts serves both alike
-FROM, EARLY, WHOLE = (
-    100,
-    700,
-    2300,
-)  # of the comparison: from this step on, so many; snapshots are densest at first
+FROM, EARLY, WHOLE = (100, 700, 2300)  # of the comparison: from this step on, so many; snapshots are densest at first
 PINS, PACE = 60, 0.35  # clicks of a visitor, and seconds between them
 VIEWERS, LOOK = 10, 20  # so many pages open on one run, for so many seconds
 
@@ -65,15 +61,11 @@ def start(machine: Machine) -> bool:
             ready = time.monotonic() - opened
             times.append(
                 _train(
-                    machine,
-                    page,
-                    f"start {number + 1}: a process stood idle {ready:.1f} s after the page was opened",
+                    machine, page, f"start {number + 1}: a process stood idle {ready:.1f} s after the page was opened"
                 )
             )
         machine.stop(_newest(machine))
-    return verdict(
-        f"click on Train to the first loss point, slowest of {STARTS}", max(times), 4, "s", at_least=False
-    )
+    return verdict(f"click on Train to the first loss point, slowest of {STARTS}", max(times), 4, "s", at_least=False)
 
 
 def speed(machine: Machine) -> bool:
@@ -97,9 +89,7 @@ def speed(machine: Machine) -> bool:
                 assert int(shown.split()[1].replace(",", "")) > FROM, shown
             early, whole = ((high - low) * batch_size(run) / (last - first) for last, high in parts)
             found[how].append((early, whole))
-        print(
-            f"{how}: {early:,.0f} images a second over {EARLY} steps, {whole:,.0f} over {WHOLE}", flush=True
-        )
+        print(f"{how}: {early:,.0f} images a second over {EARLY} steps, {whole:,.0f} over {WHOLE}", flush=True)
     early, whole = np.mean(found["watched"], axis=0) / np.mean(found["alone"], axis=0)
     name = "images per second, watched by one Chromium against unwatched"
     print(f"      {name}, the first {EARLY} steps: {early:.3g} ×")
@@ -145,9 +135,7 @@ def latency(machine: Machine) -> bool:
         name = f"{state}, slowest of {len(times)}"
         good &= verdict(f"{name}: from control.json to status.json", written, 0.5, "s", at_least=False)
         print(f"      {name}: from the click to the disk {click:.2f} s, to the page {page_time:.2f} s")
-        print(
-            "      each, from control.json to status.json: " + ", ".join(f"{each[0]:.2f}" for each in times)
-        )
+        print("      each, from control.json to status.json: " + ", ".join(f"{each[0]:.2f}" for each in times))
     return good
 
 
@@ -194,8 +182,12 @@ def viewers(machine: Machine) -> bool:
     each = ", ".join(f"{name} {count / seconds:.2f}" for name, count in counts.most_common())
     print(f"      files of the run opened by the server, times a second: {each}")
     return verdict(
-        f"reads of metrics.jsonl a second with {VIEWERS} viewers", counts["metrics.jsonl"] / seconds, 1, "", at_least=False
-    )  # fmt: skip
+        f"reads of metrics.jsonl a second with {VIEWERS} viewers",
+        counts["metrics.jsonl"] / seconds,
+        1,
+        "",
+        at_least=False,
+    )
 
 
 # --- how it is measured ---------------------------------------------------------------------------------------
@@ -290,8 +282,13 @@ def _quantiles(times: list[float]) -> str:
 
 
 PARTS: dict[str, Callable[[Machine], bool]] = {
-    "start": start, "speed": speed, "clicks": clicks, "latency": latency, "memory": memory, "viewers": viewers,
-}  # fmt: skip
+    "start": start,
+    "speed": speed,
+    "clicks": clicks,
+    "latency": latency,
+    "memory": memory,
+    "viewers": viewers,
+}
 
 
 def main() -> int:
@@ -300,9 +297,7 @@ def main() -> int:
     from playwright.sync_api import sync_playwright
     from server import FLAGS, serving
 
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default=",".join(PARTS), help=f"some of {','.join(PARTS)}")
     parts = parser.parse_args().only.split(",")
     if unknown := set(parts) - set(PARTS):
@@ -328,10 +323,7 @@ def main() -> int:
                 finally:
                     machine.end()
                     share = 100 * (others() - foreign) / (time.monotonic() - at)
-                print(
-                    f"({name}: programs that are not ours took {share:.0f} % of a core meanwhile)\n",
-                    flush=True,
-                )
+                print(f"({name}: programs that are not ours took {share:.0f} % of a core meanwhile)\n", flush=True)
                 for line in server.complaints():
                     print(f"the server's log complains: {line}")
                     good = False

@@ -77,9 +77,7 @@ def example(epochs: int) -> float:
     class Example(keras.Model):
         def __init__(self) -> None:
             super().__init__()
-            self.trackers = [
-                keras.metrics.Mean(name=name) for name in ("loss", "reconstruction_loss", "kl_loss")
-            ]
+            self.trackers = [keras.metrics.Mean(name=name) for name in ("loss", "reconstruction_loss", "kl_loss")]
             self.weights_of_both = encoder.trainable_weights + decoder.trainable_weights
 
         def terms(self, data: Any) -> tuple[Any, Any]:
@@ -87,9 +85,7 @@ def example(epochs: int) -> float:
             z = z_mean + tf.exp(0.5 * z_log_var) * tf.random.normal(tf.shape(z_mean))
             cross = keras.losses.binary_crossentropy(data, decoder(z))
             kl = -0.5 * (1 + z_log_var - tf.square(z_mean) - tf.exp(z_log_var))
-            return tf.reduce_mean(tf.reduce_sum(cross, axis=(1, 2))), tf.reduce_mean(
-                tf.reduce_sum(kl, axis=1)
-            )
+            return tf.reduce_mean(tf.reduce_sum(cross, axis=(1, 2))), tf.reduce_mean(tf.reduce_sum(kl, axis=1))
 
         def train_step(self, data: Any) -> dict[str, Any]:
             with tf.GradientTape() as tape:
@@ -110,15 +106,20 @@ def example(epochs: int) -> float:
     few = Few()
     model = Example()
     model.compile(optimizer=keras.optimizers.Adam(1e-3))
-    model.fit(few.images("train", IMAGES), epochs=epochs, batch_size=BATCH, validation_data=(few.images("validation"),), verbose=0, callbacks=[ticks])  # fmt: skip
+    model.fit(
+        few.images("train", IMAGES),
+        epochs=epochs,
+        batch_size=BATCH,
+        validation_data=(few.images("validation"),),
+        verbose=0,
+        callbacks=[ticks],
+    )
     return clock[-1] - clock[0]
 
 
 def main() -> int:
     """Interleave, print, compare."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--one", choices=("ours", "example"), help=argparse.SUPPRESS)
@@ -133,9 +134,7 @@ def main() -> int:
             found.append(IMAGES * (options.epochs - 1) / seconds)
             print(f"{name:8} {found[-1]:.0f} images per CPU-second", flush=True)
     return (
-        0
-        if verdict("images per CPU-second, ours / example", max(rates["ours"]) / max(rates["example"]), 0.98)
-        else 1
+        0 if verdict("images per CPU-second, ours / example", max(rates["ours"]) / max(rates["example"]), 0.98) else 1
     )
 
 

@@ -70,9 +70,7 @@ def train_one(which: str, seed: int, epochs: int, images: int, split: str) -> di
 
 def main() -> int:
     """Interleave the seeds, print every run, then the ratio."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true", help="a smoke test: small budget, no bar")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--swift-images", type=int, default=SWIFT_IMAGES)
@@ -94,9 +92,7 @@ def main() -> int:
     for seed in range(1 if options.small else options.seeds):
         for which, (epochs, images) in budgets.items():
             if options.only in (None, which):
-                found = child(
-                    __file__, "--split", options.split, "--one", which, str(seed), str(epochs), str(images)
-                )
+                found = child(__file__, "--split", options.split, "--one", which, str(seed), str(epochs), str(images))
                 rows[which].append(found)
                 print(
                     f"{which:8} seed {seed}: {found['cpu']:.1f} CPU-s, {found['wall']:.1f} s, −ELBO {found['value']:.2f} on {found['data']}",
@@ -113,9 +109,7 @@ def main() -> int:
     behind = mean["swift"]["value"] - mean["classic"]["value"]
     good = verdict("−ELBO of swift − classic, means over the seeds", behind, 0, "nats", at_least=False)
     worst = max(r["value"] for r in rows["swift"]) - min(r["value"] for r in rows["classic"])
-    print(
-        f"worst seed of swift − best seed of classic: {worst:+.2f} nats (a stricter reading, without a bar)"
-    )
+    print(f"worst seed of swift − best seed of classic: {worst:+.2f} nats (a stricter reading, without a bar)")
     good &= verdict("CPU-seconds of classic / swift", ratio, 12)
     return 0 if good or options.small else 1
 

@@ -90,7 +90,7 @@ class Machine:
         with open(run.path / "trainer.log", "wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "vae_core", *words], cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL
-            )  # fmt: skip
+            )
         trainer = psutil.Process(process.pid)
         trainer.nice(trainer.nice() + NICE)
         # A page that is open before the first step finds it, and keeps no other process ready beside it.

@@ -34,9 +34,7 @@ class Visitor:
         self.cached: set[str] = set()  # hashes of large messages that a browser would keep
         self.shown: list[str] = []  # texts of the last run
         self.trouble: list[str] = []
-        self.ticks: dict[
-            str, float
-        ] = {}  # fragments that run again by themselves, and every how many seconds
+        self.ticks: dict[str, float] = {}  # fragments that run again by themselves, and every how many seconds
 
     async def run(self, trigger: dict[str, Any] | None = None, fragment: str = "") -> float:
         """Ask for a run of the script, or of one fragment, and read to its end; seconds until then."""

@@ -31,9 +31,7 @@ def speed(paint: Callable[[int], object], n: int, rounds: int) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=4000, help="garments per round")
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()

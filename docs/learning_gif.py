@@ -61,10 +61,7 @@ def draw(
         pen.text((left + 18, y), name, INK, small)
     if side > 126 + 21 * len(names) + 34:
         pen.text(
-            (left, side - 34),
-            f"{len(codes)} test images;\nz within 3 of 0",
-            FAINT,
-            ImageFont.load_default(size=11),
+            (left, side - 34), f"{len(codes)} test images;\nz within 3 of 0", FAINT, ImageFont.load_default(size=11)
         )
     return image
 
@@ -72,14 +69,7 @@ def draw(
 def palette(names: list[str]) -> Image.Image:
     """Greys for the garments, the classes' colours, those of the panel: so that nothing flickers."""
     greys = [value for level in np.linspace(0, 255, GREYS).round().astype(int) for value in (level,) * 3]
-    others = [class_colour(label) for label in range(len(names))] + [
-        PAPER,
-        INK,
-        FAINT,
-        "#3a3348",
-        "#b79cff",
-        "#625b70",
-    ]
+    others = [class_colour(label) for label in range(len(names))] + [PAPER, INK, FAINT, "#3a3348", "#b79cff", "#625b70"]
     colours = [int(text[i : i + 2], 16) for text in others for i in (1, 3, 5)]
     found = Image.new("P", (1, 1))
     found.putpalette((greys + colours + [0] * 768)[:768])
@@ -122,9 +112,7 @@ def make(model: Path, out: Path, tiles: int, between: int) -> tuple[int, int]:
 
 def main() -> None:
     """From the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=ROOT / "checkpoints" / "fashion-2d")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "learning.gif")
     parser.add_argument("--tiles", type=int, default=14, help="garments along a side of the plane")

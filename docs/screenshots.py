@@ -32,9 +32,7 @@ def shoot(browser: Any, url: str, target: Path, width: int, scheme: str, whole: 
     """One picture: the whole page, or (whole off) what fits the window."""
     from server import settle
 
-    page = browser.new_context(
-        viewport={"width": width, "height": SIZES[width]}, color_scheme=scheme
-    ).new_page()
+    page = browser.new_context(viewport={"width": width, "height": SIZES[width]}, color_scheme=scheme).new_page()
     page.goto(url)
     settle(page)
     page.wait_for_timeout(2500)  # the map decodes its tiles, plotly draws
@@ -54,9 +52,7 @@ def main() -> None:
     from playwright.sync_api import sync_playwright
     from server import FLAGS, serving
 
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "docs" / "screenshots")
     parser.add_argument("--readme", action="store_true")
     parser.add_argument("--only", choices=sorted(PAGES), help="one page")

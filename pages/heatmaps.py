@@ -83,12 +83,14 @@ def one_layer(model: Opened, pictures: Sequence[Subject], answers: Sequence[Answ
             which_ones = f"all {channels} channels" if channels > 1 else "its only channel"
             st.markdown(f"**{look.layer}: {which_ones}**, natively {height}\u00a0×\u00a0{width}")
             mosaic(
-                tiles(drawn, which, ids, look.smooth), [channel_tile(drawn, which, channel) for channel in ids], MOSAICS[which],
-                label=f"Channels of {look.layer} for {pictures[which].name}", chosen=look.channel, size=84 if channels <= 16 else 70 if channels <= 32 else 56,
-            )  # fmt: skip
-            st.caption(
-                "Click a tile to enlarge it. The number below it is its largest raw value for this picture."
+                tiles(drawn, which, ids, look.smooth),
+                [channel_tile(drawn, which, channel) for channel in ids],
+                MOSAICS[which],
+                label=f"Channels of {look.layer} for {pictures[which].name}",
+                chosen=look.channel,
+                size=84 if channels <= 16 else 70 if channels <= 32 else 56,
             )
+            st.caption("Click a tile to enlarge it. The number below it is its largest raw value for this picture.")
     st.caption(MEANING)
     downloads(
         model,
@@ -128,11 +130,13 @@ def all_layers(model: Opened, pictures: Sequence[Subject], answers: Sequence[Ans
         st.markdown(f"**{one.name[0].upper()}{one.name[1:]}**: mean over the channels of every layer")
         entries = [
             Tile(
-                f"{part}/{layer}", layer, f"{number(low)} to {number(high)}",
+                f"{part}/{layer}",
+                layer,
+                f"{number(low)} to {number(high)}",
                 f"{part} {layer}, mean of {one.maps[part][layer].shape[2]} channels, colours from {number(low)} to {number(high)}",
             )
             for (part, layer), (_, low, high) in maps.items()
-        ]  # fmt: skip
+        ]
         images = np.stack([image for image, *_ in maps.values()])
         mosaic(images, entries, GLANCES[which], f"Layers for {one.name}", chosen="", size=112, least=96)
         sheet += [
@@ -147,12 +151,7 @@ def all_layers(model: Opened, pictures: Sequence[Subject], answers: Sequence[Ans
     )
     st.caption(MEANING)
     title = f"{model.checkpoint.name}: mean over the channels of every layer"
-    downloads(
-        model,
-        answers,
-        "layers",
-        lambda: heat_sheet.png(title, [sheet]),
-    )
+    downloads(model, answers, "layers", lambda: heat_sheet.png(title, [sheet]))
 
 
 frame("Heatmaps", main)

@@ -33,9 +33,7 @@ def main(model: Opened) -> None:
             latent_view.centres(model, shown, facts)
     latent_view.walks(model, shown, facts)
     files(model, shown, facts)
-    if model.latents is not None and st.toggle(
-        "Table of the codes", key="latent_codes", persist_state="session"
-    ):
+    if model.latents is not None and st.toggle("Table of the codes", key="latent_codes", persist_state="session"):
         latent_view.table(model, found)
     with support:
         latent_view.supported(model, shown)
@@ -47,24 +45,43 @@ def files(model: Opened, shown: Subject, facts: Landmarks | None) -> None:
     name, latents = latent_files.stem(model, shown), model.latents
     with st.container(horizontal=True):
         st.download_button(
-            "z (JSON)", lambda: latent_files.z_json(model, shown), f"{name}-z.json", "application/json", key="latent_json",
-            on_click="ignore", icon=":material/data_object:",
-        )  # fmt: skip
+            "z (JSON)",
+            lambda: latent_files.z_json(model, shown),
+            f"{name}-z.json",
+            "application/json",
+            key="latent_json",
+            on_click="ignore",
+            icon=":material/data_object:",
+        )
         st.download_button(
-            "Picture (PNG)", lambda: latent_files.picture_png(shown.image), f"{name}.png", "image/png", key="latent_png",
-            on_click="ignore", icon=":material/image:",
-        )  # fmt: skip
+            "Picture (PNG)",
+            lambda: latent_files.picture_png(shown.image),
+            f"{name}.png",
+            "image/png",
+            key="latent_png",
+            on_click="ignore",
+            icon=":material/image:",
+        )
         if model.engine.latent_dim > 1:
             st.download_button(
-                "Grid (PNG)", lambda: latent_files.grid_png(model, shown, facts), f"{model.checkpoint.name}-grid.png",
-                "image/png", key="latent_grid", on_click="ignore", icon=":material/grid_on:",
-            )  # fmt: skip
+                "Grid (PNG)",
+                lambda: latent_files.grid_png(model, shown, facts),
+                f"{model.checkpoint.name}-grid.png",
+                "image/png",
+                key="latent_grid",
+                on_click="ignore",
+                icon=":material/grid_on:",
+            )
         if latents is not None:
             st.download_button(
-                "Codes (TSV)", lambda: latent.codes_tsv(latents.z_mean, latents.labels, model.classes),
-                f"{model.checkpoint.name}-codes.tsv", "text/tab-separated-values", key="latent_tsv", on_click="ignore",
+                "Codes (TSV)",
+                lambda: latent.codes_tsv(latents.z_mean, latents.labels, model.classes),
+                f"{model.checkpoint.name}-codes.tsv",
+                "text/tab-separated-values",
+                key="latent_tsv",
+                on_click="ignore",
                 icon=":material/table:",
-            )  # fmt: skip
+            )
     if latents is not None:
         load = (
             ", which the Embedding Projector (projector.tensorflow.org) loads as it is"

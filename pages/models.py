@@ -49,16 +49,19 @@ def models() -> None:
     table(entries, good)
     for model_id, problem in found.items():
         if isinstance(problem, str):
-            st.warning(
-                f"{plain(model_id)} cannot be opened: {plain(problem)}", icon=":material/broken_image:"
-            )
+            st.warning(f"{plain(model_id)} cannot be opened: {plain(problem)}", icon=":material/broken_image:")
     if not good:
         return
     entry, facts = choose(entries, good)
     view = st.segmented_control(
-        "What of it", VIEWS, default=VIEWS[0], key="model_view", required=True, persist_state="session",
+        "What of it",
+        VIEWS,
+        default=VIEWS[0],
+        key="model_view",
+        required=True,
+        persist_state="session",
         label_visibility="collapsed",
-    )  # fmt: skip
+    )
     if view == "Figures":
         figures_of(facts)
     elif view == "Training":
@@ -77,14 +80,17 @@ def table(entries: dict[str, Entry], good: dict[str, Facts]) -> None:
     number = st.column_config.NumberColumn
     st.dataframe(
         {name: [row.get(name) for row in rows] for name in max(rows, key=len)},
-        hide_index=True, placeholder="–", alt="The models and their figures",
-        column_config={heading: number(format=shape) for heading, shape in COLUMNS.values()} | {
+        hide_index=True,
+        placeholder="–",
+        alt="The models and their figures",
+        column_config={heading: number(format=shape) for heading, shape in COLUMNS.values()}
+        | {
             "Model": st.column_config.TextColumn(pinned=True),
             "Validation −ELBO": number(format="%.2f"),
             "Parameters": number(format="localized"),
             "Size, MB": number(format="%.1f"),
         },
-    )  # fmt: skip
+    )
     st.caption(
         "Measured: on the split and number of images named; −ELBO is reconstruction + KL at beta = 1 with one sample of z per "
         "image, in nats per image; SSIM and MSE of reconstructions from z_mean; nearest neighbours: the share of images whose "
@@ -131,10 +137,14 @@ def choose(entries: dict[str, Entry], good: dict[str, Facts]) -> tuple[Entry, Fa
         shown = st.selectbox("Which", list(good), key="detail", format_func=lambda name: entries[name].label)
     with right:
         st.button(
-            "Look at this model", key="look", icon=":material/visibility:", width="stretch", disabled=shown == chosen,
+            "Look at this model",
+            key="look",
+            icon=":material/visibility:",
+            width="stretch",
+            disabled=shown == chosen,
             help="Make it the model of every page" if shown != chosen else "It is the model of every page",
             on_click=lambda: state.choose_model(st.session_state["detail"]),
-        )  # fmt: skip
+        )
     facts = good[shown]
     network = facts.checkpoint.network
     st.caption(
@@ -185,12 +195,18 @@ def training(entry: Entry, facts: Facts) -> None:
     }
     drawn = [history_figure(curves, loss, *charts[loss]) for loss in LOSSES]
     if not any(drawn):
-        st.info("The folder has no history.csv with losses: how it was trained is not known here.", icon=":material/info:")  # fmt: skip
+        st.info(
+            "The folder has no history.csv with losses: how it was trained is not known here.", icon=":material/info:"
+        )
         return
     for slot, loss, figure in zip(st.columns(len(LOSSES)), LOSSES, drawn, strict=True):
         if figure is not None:
-            slot.plotly_chart(figure, key=f"history_{loss}", config={"displayModeBar": False},
-                              alt=f"{charts[loss][0]} over the epochs, train and validation")  # fmt: skip
+            slot.plotly_chart(
+                figure,
+                key=f"history_{loss}",
+                config={"displayModeBar": False},
+                alt=f"{charts[loss][0]} over the epochs, train and validation",
+            )
     sizes = facts.checkpoint.dataset.get("sizes", {})
     st.caption(
         f"Train ({sizes.get('train', 0):,} images): the mean over an epoch, while the weights still moved. Validation "
@@ -224,9 +240,11 @@ def layer_table(part: Part, rows: list[LayerRow]) -> None:
             "Parameters": [row.parameters for row in rows],
             "Multiply-adds": [row.multiply_adds for row in rows],
         },
-        hide_index=True, height="content", column_config={"Parameters": number, "Multiply-adds": number},
+        hide_index=True,
+        height="content",
+        column_config={"Parameters": number, "Multiply-adds": number},
         alt=f"The {part.name}'s layers",
-    )  # fmt: skip
+    )
     st.caption(
         f"{sum(row.parameters for row in rows):,} parameters, {sum(row.multiply_adds for row in rows):,} multiply-adds for one "
         f"picture. Input {' × '.join(map(str, part.input_shape))}."
@@ -237,7 +255,10 @@ def card(entry: Entry) -> None:
     """MODEL_CARD.md."""
     text = card_of(entry.path)
     if text is None:
-        st.info("It has no MODEL_CARD.md. One is written when a run is kept: `python -m vae_core keep RUN FOLDER`.", icon=":material/info:")  # fmt: skip
+        st.info(
+            "It has no MODEL_CARD.md. One is written when a run is kept: `python -m vae_core keep RUN FOLDER`.",
+            icon=":material/info:",
+        )
         return
     st.html("<style>.st-key-card table { display: block; overflow-x: auto; }</style>")  # wider than a phone
     with st.container(border=True, key="card"):

@@ -54,18 +54,23 @@ def ask_rank(model: Opened, found: Source) -> None:
     """Buttons to the best and the worst of the split, or of the chosen class, by one figure."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
-            "Best and worst by", SORTS, key="rank_by", persist_state="session", width=190,
+            "Best and worst by",
+            SORTS,
+            key="rank_by",
+            persist_state="session",
+            width=190,
             format_func=lambda name: compare.called(name, model.engine.likelihood),
             help="Of the chosen class, or of all test images. BCE and −ELBO are of one sample of z per image.",
-        )  # fmt: skip
+        )
         for words, place, by, icon in (
-            ("Best", 0, 0, "vertical_align_top"), ("One better", None, -1, "arrow_upward"),
-            ("One worse", None, 1, "arrow_downward"), ("Worst", -1, 0, "vertical_align_bottom"),
-        ):  # fmt: skip
+            ("Best", 0, 0, "vertical_align_top"),
+            ("One better", None, -1, "arrow_upward"),
+            ("One worse", None, 1, "arrow_downward"),
+            ("Worst", -1, 0, "vertical_align_bottom"),
+        ):
             st.button(
-                words, key=f"rank_{words}", on_click=_ranked, args=(model, found, place, by),
-                icon=f":material/{icon}:",
-            )  # fmt: skip
+                words, key=f"rank_{words}", on_click=_ranked, args=(model, found, place, by), icon=f":material/{icon}:"
+            )
 
 
 def order(model: Opened, found: Source) -> np.ndarray:
@@ -92,12 +97,7 @@ def ask_look(model: Opened, found: Source | None) -> tuple[bool, bool, Opened | 
         if found is not None:  # a strip is of test images
             many = (
                 st.segmented_control(
-                    "Show",
-                    (ONE, MANY),
-                    default=ONE,
-                    key="rebuilt_view",
-                    required=True,
-                    persist_state="session",
+                    "Show", (ONE, MANY), default=ONE, key="rebuilt_view", required=True, persist_state="session"
                 )
                 == MANY
             )
@@ -105,12 +105,16 @@ def ask_look(model: Opened, found: Source | None) -> tuple[bool, bool, Opened | 
             "Reconstruct", WAYS, default=WAYS[0], key="rebuilt_way", required=True, persist_state="session"
         )
         if sampled:
-            st.button("Resample", icon=":material/casino:", key="resample", on_click=_count, args=("sample_seed",))  # fmt: skip
+            st.button("Resample", icon=":material/casino:", key="resample", on_click=_count, args=("sample_seed",))
         chosen = st.selectbox(
-            "Beside another model", [NONE, *others], key="rebuilt_other", persist_state="session", width=260,
+            "Beside another model",
+            [NONE, *others],
+            key="rebuilt_other",
+            persist_state="session",
+            width=260,
             format_func=lambda name: others[name].label if name in others else "None",
             help="Models for pictures of the same shape.",
-        )  # fmt: skip
+        )
     if chosen not in others:
         return many, sampled, None
     try:
@@ -124,9 +128,7 @@ def _count(key: str) -> None:
     st.session_state[key] = st.session_state.get(key, 0) + 1
 
 
-def one_picture(
-    models: Sequence[Opened], found: Source | None, shown: Subject, rebuilt: Sequence[Rebuilt]
-) -> None:
+def one_picture(models: Sequence[Opened], found: Source | None, shown: Subject, rebuilt: Sequence[Rebuilt]) -> None:
     """Four pictures a model, the wipe, the figures, and where this picture stands in the split."""
     st.subheader(f"{shown.name[0].upper()}{shown.name[1:]}", anchor=False)
     if shown.decoded:
@@ -154,11 +156,17 @@ def which_sixteen(model: Opened, found: Source) -> np.ndarray:
     """Numbers of up to sixteen test images of the chosen class: from the chosen one on, by chance, the best or the worst."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         which = st.segmented_control(
-            "Which sixteen", (NEXT, CHANCE, BEST, WORST), default=NEXT, key="strip_of", required=True,
+            "Which sixteen",
+            (NEXT, CHANCE, BEST, WORST),
+            default=NEXT,
+            key="strip_of",
+            required=True,
             persist_state="session",
-        )  # fmt: skip
+        )
         if which == CHANCE:
-            st.button("Draw others", icon=":material/shuffle:", key="strip_again", on_click=_count, args=("strip_seed",))  # fmt: skip
+            st.button(
+                "Draw others", icon=":material/shuffle:", key="strip_again", on_click=_count, args=("strip_seed",)
+            )
     numbers = among(found)
     if which == CHANCE:
         rng = np.random.default_rng(st.session_state.get("strip_seed", 0))

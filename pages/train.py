@@ -55,12 +55,7 @@ def pick_run() -> Run | None:
     labels = {name: _words(name, over.get(name), name != NEW and name not in runs) for name in [NEW, *shown]}
     tell("run_picker", wanted or NEW, labels[wanted or NEW])
     st.selectbox(
-        "Run",
-        list(labels),
-        key="run_picker",
-        on_change=_picked,
-        width=420,
-        format_func=lambda name: labels[name],
+        "Run", list(labels), key="run_picker", on_change=_picked, width=420, format_func=lambda name: labels[name]
     )
     return shown.get(wanted)
 

@@ -20,10 +20,7 @@ class Fake:
 
     def encoder_activations(self, images):
         half = images[:, ::2, ::2]
-        return {
-            "conv_1": np.concatenate([half, 2 * half], axis=3),
-            "dense_1": np.ones((len(images), 5), np.float32),
-        }
+        return {"conv_1": np.concatenate([half, 2 * half], axis=3), "dense_1": np.ones((len(images), 5), np.float32)}
 
     def decoder_activations(self, z):
         flat = np.ones((len(z), 4, 4, 1), np.float32) * z[:, :1, None, None]
@@ -53,9 +50,7 @@ def test_the_engines_reshape_is_no_convolution():
 
     network = build(ModelConfig("classic"))
     rng = np.random.default_rng(0)
-    weights = {
-        name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in network.weight_shapes().items()
-    }
+    weights = {name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in network.weight_shapes().items()}
     engine = Engine(network, weights, threads=1)
     assert activations.layer_names(engine) == ("conv_1", "conv_2")
     assert activations.layer_names(engine, "decoder") == ("deconv_1", "deconv_2", "logits")
@@ -66,9 +61,7 @@ def test_the_engines_reshape_is_no_convolution():
 
 def test_channels_are_ordered_by_strength():
     rng = np.random.default_rng(0)
-    maps = np.stack(
-        [np.full((5, 5), -3.0), rng.normal(0, 1, (5, 5)), np.zeros((5, 5)), np.eye(5) * 9], axis=2
-    )
+    maps = np.stack([np.full((5, 5), -3.0), rng.normal(0, 1, (5, 5)), np.zeros((5, 5)), np.eye(5) * 9], axis=2)
     np.testing.assert_allclose(activations.channel_strength(maps, "mean")[[0, 2, 3]], [3, 0, 9 / 5])
     np.testing.assert_allclose(activations.channel_strength(maps, "max")[[0, 2, 3]], [3, 0, 9])
     np.testing.assert_allclose(activations.channel_strength(maps, "variance"), maps.var(axis=(0, 1)))
@@ -99,10 +92,7 @@ class Broken(Fake):
         (lambda: activations.feature_maps(Fake(), IMAGE[None]), r"shape \(4, 4, 1\), got \(1, 4, 4, 1\)"),
         (lambda: activations.feature_maps(Fake(), IMAGE * 255), "Divide uint8"),
         (lambda: activations.feature_maps(Fake(), IMAGE * np.nan), "no NaN"),
-        (
-            lambda: activations.feature_maps(Fake(), part="decoder", z=np.zeros(3)),
-            r"z must have shape \(2,\)",
-        ),
+        (lambda: activations.feature_maps(Fake(), part="decoder", z=np.zeros(3)), r"z must have shape \(2,\)"),
         (lambda: activations.feature_maps(Broken(), IMAGE), "layer conv_1 gives NaN"),
         (lambda: activations.channel_strength(np.zeros((2, 2))), r"\(h, w, channels\), got \(2, 2\)"),
         (lambda: activations.channel_order(np.zeros((2, 2, 1)), "median"), "by must be one of"),

@@ -87,13 +87,8 @@ def chosen(at: AppTest) -> Selection:
 def test_cold(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
     at = app(tiny_checkpoint.parent)
     shown = words(at)
-    assert (
-        problems(at)[:0] == []
-        and "Model **fashion-2d**: classic, 134,165 parameters, 2 latent units" in shown
-    )
-    assert (
-        "trained on **drawn clothes**. Pictures: **drawn clothes test, 60 images**." in shown
-    )  # always there
+    assert problems(at)[:0] == [] and "Model **fashion-2d**: classic, 134,165 parameters, 2 latent units" in shown
+    assert "trained on **drawn clothes**. Pictures: **drawn clothes test, 60 images**." in shown  # always there
     assert "Move over the map (on a touch screen, drag): each position becomes a garment" in shown
     assert "The ellipses are the posterior of test image 0 (" in shown and "z_mean of test image 0 (" in shown
     for title in ("**What the model sees**", "**Reconstruction**", "**Heatmap of conv_2**"):
@@ -101,9 +96,7 @@ def test_cold(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
     assert "200 of the 200 codes" in words(plain(at))
 
 
-def test_a_decoded_picture_is_no_test_of_the_model(
-    app: Callable[[Path], AppTest], tiny_checkpoint: Path
-) -> None:
+def test_a_decoded_picture_is_no_test_of_the_model(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
     assert "the decoder's own" not in words(app(tiny_checkpoint.parent))
     at = app(tiny_checkpoint.parent)
     at.session_state["living"] = {"pinned": {"z": [0.5, -1.0], "index": None, "serial": 1}}
@@ -115,15 +108,11 @@ def test_what_is_nearest_is_said(app: Callable[[Path], AppTest], tiny_checkpoint
     assert "Of the 15 test codes nearest to it " in words(app(tiny_checkpoint.parent))
 
 
-def test_a_click_on_the_living_map_is_the_choice(
-    app: Callable[[Path], AppTest], tiny_checkpoint: Path
-) -> None:
+def test_a_click_on_the_living_map_is_the_choice(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
     at = app(tiny_checkpoint.parent)
     shown = words(pin(at, [1.25, -0.5], None, 1))
     assert "**z = (1.25, −0.50)**" in shown and chosen(at) == Selection(z=(1.25, -0.5))
-    assert (
-        "decoded from z = (1.25, −0.50)" in shown and "The ellipse" not in shown
-    )  # a point has no posterior
+    assert "decoded from z = (1.25, −0.50)" in shown and "The ellipse" not in shown  # a point has no posterior
     assert at.query_params["latent"] == "1.25,-0.5"
     assert "**z = (1.25, −0.50)**" in words(plain(at))  # the other map shows the same point
 
@@ -143,12 +132,7 @@ def test_the_newest_choice_wins(app: Callable[[Path], AppTest], tiny_checkpoint:
 
 @pytest.mark.parametrize(
     "sent",
-    [
-        "text",
-        {"pinned": None},
-        {"pinned": {"z": ["a", "b"], "index": None, "serial": 1}},
-        {"pinned": {"z": [1.0]}},
-    ],
+    ["text", {"pinned": None}, {"pinned": {"z": ["a", "b"], "index": None, "serial": 1}}, {"pinned": {"z": [1.0]}}],
 )
 def test_odd_news_from_the_browser_is_no_choice(
     app: Callable[[Path], AppTest], tiny_checkpoint: Path, sent: Any
@@ -164,9 +148,7 @@ def test_another_2d_model_stands_in(app: Callable[[Path], AppTest], tmp_path: Pa
     assert "Model **mine**" in words(app(tmp_path))
 
 
-def test_a_model_of_three_units_has_the_living_map_only(
-    app: Callable[[Path], AppTest], tmp_path: Path
-) -> None:
+def test_a_model_of_three_units_has_the_living_map_only(app: Callable[[Path], AppTest], tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "a-large-one", ModelConfig("classic", 3))
     at = app(tmp_path)
     assert "Model **a-large-one**" in words(at) and "Move over the map" in words(at)
@@ -184,11 +166,7 @@ def test_a_run_can_be_looked_at_while_it_trains(
     app: Callable[[Path], AppTest], tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
     kept, run = checkpoints.load(tiny_checkpoint), Run(tmp_path / "fashion-2d")
-    config = {
-        "model": kept.model.to_dict(),
-        "training": kept.training.to_dict(),
-        "dataset": dict(kept.dataset),
-    }
+    config = {"model": kept.model.to_dict(), "training": kept.training.to_dict(), "dataset": dict(kept.dataset)}
     run.create(config, kept.network)
     codes = {"z_mean": np.zeros((40, 2), np.float32), "z_log_var": np.zeros((40, 2), np.float32)}
     run.save_snapshot(7, kept.weights, {**codes, "labels": np.zeros(40, np.uint8)})
@@ -202,9 +180,7 @@ def test_large_and_coloured_pictures(app: Callable[[Path], AppTest], tmp_path: P
     at = app(tmp_path)
     assert "The pictures of 128 × 64 × 3 it was trained on are not here" in words(at)
     assert "decoded from z = (" in words(at)
-    assert "natively 32 × 16" in words(
-        upload(at, "red.png", png(np.full((50, 50, 3), [200, 30, 30], np.uint8)))
-    )
+    assert "natively 32 × 16" in words(upload(at, "red.png", png(np.full((50, 50, 3), [200, 30, 30], np.uint8))))
 
 
 def test_a_model_written_anew_is_opened_anew(app: Callable[[Path], AppTest], tmp_path: Path) -> None:
@@ -218,9 +194,7 @@ def test_a_model_written_anew_is_opened_anew(app: Callable[[Path], AppTest], tmp
     assert "30 of the 30 codes" in words(at.run())
 
 
-def test_a_click_decodes_and_deselecting_keeps_it(
-    app: Callable[[Path], AppTest], tiny_checkpoint: Path
-) -> None:
+def test_a_click_decodes_and_deselecting_keeps_it(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
     at = plain(app(tiny_checkpoint.parent))
     before = at.image[0].value
     assert "**z = (1.50, −0.75)**" in words(click(at, (1.5, -0.75)))
@@ -239,9 +213,7 @@ def test_an_upload_is_rebuilt(app: Callable[[Path], AppTest], tiny_checkpoint: P
         assert expected in shown
     assert "mean of 64 channels, natively 7 × 7" in shown and problems(at) == []
     assert len(at.image) == 4  # seen, rebuilt, heatmap, its colours
-    assert (
-        "image" not in at.query_params and "latent" not in at.query_params
-    )  # a picture does not fit into a URL
+    assert "image" not in at.query_params and "latent" not in at.query_params  # a picture does not fit into a URL
 
 
 @pytest.mark.parametrize("data", [b"no picture at all", b"", TORN], ids=["text", "empty", "torn"])
@@ -299,9 +271,7 @@ def test_the_map_holds_its_codes(spread: float, n: int) -> None:
 
 def map_of(labels: list[int], **more: Any) -> Any:
     codes = np.arange(2 * len(labels), dtype=np.float32).reshape(-1, 2)
-    return figures.map_figure(
-        np.zeros((40, 40, 3), np.uint8), 3.0, codes, np.array(labels), ["a", "b", "c"], **more
-    )
+    return figures.map_figure(np.zeros((40, 40, 3), np.uint8), 3.0, codes, np.array(labels), ["a", "b", "c"], **more)
 
 
 def test_only_the_lattice_takes_a_click() -> None:
@@ -380,6 +350,4 @@ def test_pictures_arrive_pixel_for_pixel() -> None:
     kind, data = one.url.split(",")
     assert kind == "data:image/png;base64"
     arrived = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
-    np.testing.assert_array_equal(
-        arrived, np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
-    )
+    np.testing.assert_array_equal(arrived, np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8))

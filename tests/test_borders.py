@@ -83,12 +83,7 @@ def test_the_reader_of_imports_reads(tmp_path: Path) -> None:
         "import keras.ops\nfrom matplotlib import pyplot as p\nif TYPE_CHECKING:\n    import tensorflow\n"
         "def f():\n    import plotly.express\n"
     )
-    assert among(imports(file), HEAVY | SCREEN) == [
-        "keras.ops",
-        "matplotlib.pyplot",
-        "plotly.express",
-        "tensorflow",
-    ]
+    assert among(imports(file), HEAVY | SCREEN) == ["keras.ops", "matplotlib.pyplot", "plotly.express", "tensorflow"]
     assert among(imports(file, top_only=True), HEAVY | SCREEN) == ["keras.ops", "matplotlib.pyplot"]
 
 

@@ -94,13 +94,7 @@ def test_the_card_shows_the_figures_as_they_were_measured(kept: Any) -> None:
     card = (path / "MODEL_CARD.md").read_text()
     assert cards.figures_table(figures) in card
     assert f"| −ELBO, nats | {figures['negative_elbo']['value']:.2f} | test, 24 |" in card
-    for said in (
-        "# squares-2d\n",
-        "preset `classic`, 2 latent units",
-        "16 × 16 × 1",
-        "40 steps, 2 minutes",
-        "squares",
-    ):
+    for said in ("# squares-2d\n", "preset `classic`, 2 latent units", "16 × 16 × 1", "40 steps, 2 minutes", "squares"):
         assert said in card
     assert f"{build(MODEL).parameters():,} parameters" in card
     assert "python -m vae_core evaluate checkpoints/squares-2d" in card

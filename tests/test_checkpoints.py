@@ -33,9 +33,7 @@ CONFIG: dict[str, Any] = {
     "dataset": {"name": "discs", "checksum": "0" * 64},
 }
 LATENTS = Latents(
-    np.arange(10, dtype=np.float32).reshape(5, 2),
-    np.zeros((5, 2), np.float32),
-    np.arange(5, dtype=np.uint8),
+    np.arange(10, dtype=np.float32).reshape(5, 2), np.zeros((5, 2), np.float32), np.arange(5, dtype=np.uint8)
 )
 METRICS = {"mse": {"value": 0.25, "split": "test", "n": 5, "method": "mean"}}
 
@@ -100,9 +98,7 @@ def test_a_gaussian_model_comes_back_with_its_sigma(tmp_path: Path) -> None:
     network = presets.build(model)
     weights = {**random_weights(network), Network.sigma_name: np.array(-1.25, np.float32)}
     config = {**CONFIG, "model": model.to_dict()}
-    found = checkpoints.load(
-        checkpoints.save(tmp_path / "g", config=config, network=network, weights=weights)
-    )
+    found = checkpoints.load(checkpoints.save(tmp_path / "g", config=config, network=network, weights=weights))
     assert found.weights[Network.sigma_name].shape == ()
     assert found.engine(threads=1).log_sigma == -1.25
 
@@ -190,9 +186,7 @@ def test_files_and_folders_are_copied_beside(tmp_path: Path, network: Network, w
 
 
 @pytest.mark.parametrize("bad", ["values", "names", "copy"])
-def test_a_failed_save_leaves_the_old_folder(
-    folder: Path, network: Network, weights: Weights, bad: str
-) -> None:
+def test_a_failed_save_leaves_the_old_folder(folder: Path, network: Network, weights: Weights, bad: str) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     spoilt = dict(weights)
     arguments: dict[str, Any] = {"config": CONFIG, "network": network, "weights": spoilt}
@@ -239,9 +233,7 @@ def test_a_missing_file(folder: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["config.json", "network.json", "metrics.json", "model.safetensors"])
 def test_a_truncated_file(folder: Path, name: str, share: float) -> None:
     truncate(folder / name, share)
-    with pytest.raises(
-        CheckpointError, match=rf"{name} is (not valid JSON|no whole safetensors file) .*truncated"
-    ):
+    with pytest.raises(CheckpointError, match=rf"{name} is (not valid JSON|no whole safetensors file) .*truncated"):
         checkpoints.load(folder)
 
 
@@ -273,10 +265,7 @@ def test_json_that_is_no_object(folder: Path, name: str, text: bytes, message: s
         ({"model": {"latent_dim": 0}}, "latent_dim must be a whole number"),
         ({"training": {"speed": 9}}, r"unknown TrainingConfig settings \['speed'\]"),
         # Files of two different models.
-        (
-            {"model": {**MODEL.to_dict(), "latent_dim": 3}},
-            "config.json says latent_dim 3, network.json says 2",
-        ),
+        ({"model": {**MODEL.to_dict(), "latent_dim": 3}}, "config.json says latent_dim 3, network.json says 2"),
         (
             {"model": {**MODEL.to_dict(), "image_shape": [28, 28, 1]}},
             r"config.json says image_shape \(28, 28, 1\), network.json says \(8, 8, 1\)\. The files do not belong",
@@ -296,15 +285,11 @@ def test_an_odd_config(folder: Path, values: dict[str, Any], message: str) -> No
 
 def test_a_newer_network(folder: Path) -> None:
     change(folder / "network.json", format_version=2)
-    with pytest.raises(
-        CheckpointError, match=r"written in format 2, this program reads up to 1\. Update VAE Explorer"
-    ):
+    with pytest.raises(CheckpointError, match=r"written in format 2, this program reads up to 1\. Update VAE Explorer"):
         checkpoints.load(folder)
 
 
-def test_a_hostile_network_is_refused_before_any_weight_is_read(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hostile_network_is_refused_before_any_weight_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values = json.loads((folder / "network.json").read_text())
     values["encoder"]["layers"][3]["size"] = 10**6
     values["decoder"]["layers"][0]["kind"] = "dense"
@@ -318,9 +303,7 @@ def test_a_hostile_network_is_refused_before_any_weight_is_read(
 def test_weights_of_another_network(folder: Path, weights: Weights) -> None:
     name = "decoder/logits/kernel"
     files.write_weights(folder / "model.safetensors", {**weights, name: np.zeros((3, 3, 1, 31), np.float32)})
-    with pytest.raises(
-        CheckpointError, match=rf"{name} has shape \(3, 3, 1, 31\), network.json says \(3, 3, 1, 32\)"
-    ):
+    with pytest.raises(CheckpointError, match=rf"{name} has shape \(3, 3, 1, 31\), network.json says \(3, 3, 1, 32\)"):
         checkpoints.load(folder)
     files.write_weights(folder / "model.safetensors", {name: weights[name]})
     with pytest.raises(CheckpointError, match="the weights do not belong to this network; missing"):
@@ -374,11 +357,7 @@ class Trap:
 
 def test_nothing_is_unpickled(folder: Path, tmp_path: Path) -> None:
     trap, sprung = Trap(tmp_path / "sprung"), tmp_path / "sprung"
-    arrays: dict[str, Any] = {
-        "z_mean": np.array([trap], object),
-        "z_log_var": np.zeros(1),
-        "labels": np.zeros(1),
-    }
+    arrays: dict[str, Any] = {"z_mean": np.array([trap], object), "z_log_var": np.zeros(1), "labels": np.zeros(1)}
     np.savez(folder / "latents.npz", **arrays)
     with pytest.raises(CheckpointError, match=r"latents\.npz is not a whole \.npz file .*allow_pickle"):
         checkpoints.load_latents(folder)
@@ -396,9 +375,7 @@ def test_nothing_is_unpickled(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
 def test_truncated_latents(folder: Path, share: float) -> None:
     truncate(folder / "latents.npz", share)
-    with pytest.raises(
-        CheckpointError, match=r"latents\.npz is not a whole \.npz file with z_mean, z_log_var, labels"
-    ):
+    with pytest.raises(CheckpointError, match=r"latents\.npz is not a whole \.npz file with z_mean, z_log_var, labels"):
         checkpoints.load_latents(folder)
 
 

@@ -68,15 +68,8 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = Run(tmp_path_factory.mktemp("quick") / "demo")
     network = presets.build(MODEL)
     rng = np.random.default_rng(0)
-    weights = {
-        name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in network.weight_shapes().items()
-    }
-    config: dict[str, Any] = {
-        "name": "demo",
-        "model": MODEL.to_dict(),
-        "training": {},
-        "dataset": {"name": "squares"},
-    }
+    weights = {name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in network.weight_shapes().items()}
+    config: dict[str, Any] = {"name": "demo", "model": MODEL.to_dict(), "training": {}, "dataset": {"name": "squares"}}
     run.create(config, network)
     codes = np.zeros((3, 2), np.float32)
     run.save_snapshot(7, weights, {"z_mean": codes, "z_log_var": codes, "labels": np.zeros(3)})
@@ -104,9 +97,7 @@ def test_every_command_is_listed() -> None:
         [sys.executable, "-m", "vae_core", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert set(COMMANDS) <= {line.split()[0] for line in done.stdout.splitlines() if line.strip()}
-    found = next(
-        action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction)
-    )
+    found = next(action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction))
     assert set(found.choices) == set(COMMANDS)
 
 
@@ -134,25 +125,16 @@ def test_misused_flags(words: str, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (
-            "train --data {npz} --run-dir {new} --latent-dim 0",
-            "latent_dim must be a whole number in 1..256, got 0",
-        ),
+        ("train --data {npz} --run-dir {new} --latent-dim 0", "latent_dim must be a whole number in 1..256, got 0"),
         ("train --data {npz} --run-dir {new} --beta -1", "beta must be a number in 0..1e+09, got -1.0"),
         ("train --data {new}.npz --run-dir {new}", "does not exist"),
-        (
-            "train --data drawn --image-shape 64x64x3 --run-dir {new}",
-            "--image-shape is for pictures of your own",
-        ),
+        ("train --data drawn --image-shape 64x64x3 --run-dir {new}", "--image-shape is for pictures of your own"),
         ("resume {new}", "is no run directory"),
         ("runs --stop {new}", "is no run directory"),
         ("runs --stop {run}", "is finished; only a run in progress can be asked"),
         ("sample {new}", "there is no model at"),
         ("sample {run} -n 0", "-n must be in 1..10,000, got 0"),
-        (
-            "reconstruct {run} --data {npz} --index 20",
-            "--index must be in 0..19 for squares test, 20 images, got [20]",
-        ),
+        ("reconstruct {run} --data {npz} --index 20", "--index must be in 0..19 for squares test, 20 images, got [20]"),
         ("reconstruct {run} --picture {npz}", "squares.npz"),
         ("heatmap {run} --data {npz} --layer dense_1", "--layer must be a convolution layer of the encoder"),
         ("heatmap {run} --data {npz} --channel 64", "--channel must be in 0..63 for conv_2, got 64"),
@@ -175,11 +157,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(
 
 def test_a_mistake_in_a_process_of_its_own() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "vae_core", "sample", "nowhere"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-m", "vae_core", "sample", "nowhere"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith("error: there is no model at nowhere") and "Traceback" not in done.stderr
@@ -240,10 +218,10 @@ def test_train_then_resume(trained: Path, squares: Path, capsys: pytest.CaptureF
 
 
 @pytest.mark.slow
-def test_a_run_that_diverges_is_exit_code_1(
-    squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = f"train --preset classic --data {squares} --run-dir {tmp_path}/a --epochs 30 --learning-rate 1000 --beta 1e9"
+def test_a_run_that_diverges_is_exit_code_1(squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = (
+        f"train --preset classic --data {squares} --run-dir {tmp_path}/a --epochs 30 --learning-rate 1000 --beta 1e9"
+    )
     assert main(words.split()) == 1
     out, err = capsys.readouterr()
     assert "NaN or infinite at step" in err and "Lower the learning rate" in err and "finished" not in out
@@ -255,9 +233,16 @@ def test_a_run_that_diverges_is_exit_code_1(
 def test_keep_makes_a_whole_checkpoint(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = {path.name for path in kept.iterdir()}
     assert names == {
-        "config.json", "network.json", "model.safetensors", "metrics.json", "latents.npz", "history.csv",
-        "MODEL_CARD.md", "snapshots", "scores.npz",
-    }  # fmt: skip
+        "config.json",
+        "network.json",
+        "model.safetensors",
+        "metrics.json",
+        "latents.npz",
+        "history.csv",
+        "MODEL_CARD.md",
+        "snapshots",
+        "scores.npz",
+    }
     loaded = checkpoints.load(kept)
     assert loaded.step == 12 and loaded.metrics and loaded.model.image_shape == SHAPE
     assert checkpoints.load_latents(kept).z_mean.shape == (20, 2)
@@ -289,11 +274,23 @@ def test_everything_after_training_goes_without_tensorflow(kept: Path, squares: 
         ["reconstruct", model, *data, "--index", "0", "3", "--output", f"{tmp_path}/index.png"],
         ["reconstruct", model, "--picture", str(picture), "--output", f"{tmp_path}/own.png"],
         ["heatmap", model, "--picture", str(picture), "--output", f"{tmp_path}/maps.png"],
-        ["heatmap", model, *data, "--part", "decoder", "--layer", "deconv_1", "--channel", "3", "--output", f"{tmp_path}/map.png"],
+        [
+            "heatmap",
+            model,
+            *data,
+            "--part",
+            "decoder",
+            "--layer",
+            "deconv_1",
+            "--channel",
+            "3",
+            "--output",
+            f"{tmp_path}/map.png",
+        ],
         ["export", model, *data, "--format", "projector", "--output", f"{tmp_path}/projector"],
         ["export", model, "--format", "onnx", "--output", f"{tmp_path}/onnx"],
         ["export", model, "--format", "browser", "--output", f"{tmp_path}/browser"],
-    ]  # fmt: skip
+    ]
     code = [sys.executable, "-c", AFTER_TRAINING, json.dumps(words), str(squares), f"{tmp_path}/never"]
     done = subprocess.run(code, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -316,9 +313,7 @@ def test_everything_after_training_goes_without_tensorflow(kept: Path, squares: 
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
-)  # Keras' own
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")  # Keras' own
 def test_export_keras(kept: Path, tmp_path: Path) -> None:
     assert main(["export", str(kept), "--format", "keras", "--output", str(tmp_path / "a" / "b")]) == 0
     assert {path.name for path in (tmp_path / "a" / "b").iterdir()} == {"encoder.keras", "decoder.keras"}
@@ -341,9 +336,7 @@ def test_training_can_start_from_a_models_weights(tmp_path: Path, trained: Path,
     words += ["--start-from", str(trained)]
     assert main([*words, "--run-dir", str(again.path)]) == 0
     before, after = first.snapshot_weights(), again.snapshot_weights()
-    assert all(
-        np.array_equal(before[name], after[name]) for name in before
-    )  # a learning rate of 0 changes nothing
+    assert all(np.array_equal(before[name], after[name]) for name in before)  # a learning rate of 0 changes nothing
     assert again.config()["started_from"]["step"] == first.snapshots()[-1]
     assert main([*words, "--latent-dim", "3", "--run-dir", str(other)]) == 2  # other layers
     assert not other.exists()
@@ -424,17 +417,13 @@ def test_kill_needs_a_trainer(quick: Path, capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize("line", ["", "not json\n", '{"arguments": 7}\n'])
 def test_a_process_on_standby_ends_with_its_parent(line: str, tmp_path: Path) -> None:
     words = [sys.executable, "-m", "vae_core", "standby", "--cold", "--root", str(tmp_path)]
-    done = subprocess.run(
-        words, cwd=ROOT, input=line, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = subprocess.run(words, cwd=ROOT, input=line, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0 and done.stderr == ""
 
 
 def test_a_process_on_standby_becomes_the_command(quick: Path, tmp_path: Path) -> None:
     words = [sys.executable, "-m", "vae_core", "standby", "--cold", "--root", str(tmp_path)]
     line = json.dumps({"arguments": ["runs", "--root", str(quick.parent)], "log": str(tmp_path / "log")})
-    done = subprocess.run(
-        words, cwd=ROOT, input=f"{line}\n", capture_output=True, text=True, timeout=60, check=False
-    )
+    done = subprocess.run(words, cwd=ROOT, input=f"{line}\n", capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0 and done.stdout == done.stderr == ""
     assert (tmp_path / "log").read_text().split()[:2] == ["demo", "finished"]

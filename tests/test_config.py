@@ -68,9 +68,7 @@ def test_configurations_are_frozen() -> None:
 
 
 def test_an_unknown_setting_is_not_ignored() -> None:
-    with pytest.raises(
-        ConfigError, match=r"unknown ModelConfig settings \['latent_dims'\]; known are .*'latent_dim'"
-    ):
+    with pytest.raises(ConfigError, match=r"unknown ModelConfig settings \['latent_dims'\]; known are .*'latent_dim'"):
         ModelConfig.from_dict({"latent_dims": 2})
     with pytest.raises(ConfigError, match=r"unknown TrainingConfig settings \['lr'\]"):
         TrainingConfig.from_dict({"lr": 1e-3, "epochs": 2})
@@ -80,10 +78,7 @@ def test_an_unknown_setting_is_not_ignored() -> None:
     ("values", "message"),
     [
         ({"preset": "vgg"}, "preset must be one of swift, classic, got 'vgg'"),
-        (
-            {"latent_dim": 0},
-            r"latent_dim must be a whole number in 1\.\.256, got 0\. Choose 2 for a plottable",
-        ),
+        ({"latent_dim": 0}, r"latent_dim must be a whole number in 1\.\.256, got 0\. Choose 2 for a plottable"),
         ({"latent_dim": 257}, r"latent_dim must be a whole number in 1\.\.256, got 257"),
         ({"latent_dim": 2.0}, r"latent_dim must be a whole number in 1\.\.256, got 2\.0"),
         ({"latent_dim": True}, r"latent_dim must be a whole number in 1\.\.256, got True"),
@@ -107,16 +102,8 @@ def test_bad_model_settings_are_named(values: dict[str, Any], message: str) -> N
     ("name", "value", "message"),
     [
         ("epochs", 0, r"epochs must be a whole number in 1\.\.100,000, got 0"),
-        (
-            "batch_size",
-            8193,
-            r"batch_size must be a whole number in 1\.\.8,192, got 8193\. 64 is a good start",
-        ),
-        (
-            "learning_rate",
-            -1e-3,
-            r"learning_rate must be a number in 0\.\.1000, got -0\.001\. 0\.003 is a good",
-        ),
+        ("batch_size", 8193, r"batch_size must be a whole number in 1\.\.8,192, got 8193\. 64 is a good start"),
+        ("learning_rate", -1e-3, r"learning_rate must be a number in 0\.\.1000, got -0\.001\. 0\.003 is a good"),
         ("learning_rate", math.nan, "learning_rate must be a number in .*, got nan"),
         ("learning_rate", math.inf, "learning_rate must be a number in .*, got inf"),
         ("learning_rate", 10**400, "learning_rate must be a number in .*, got 1000"),  # too large for a float

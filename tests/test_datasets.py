@@ -76,11 +76,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
         packed = gzip.compress(plain, mtime=0)
         contents[f"{file.name}.gz"] = packed
         files[what] = fashion.Published(
-            file.name,
-            len(packed),
-            hashlib.sha256(packed).hexdigest(),
-            len(plain),
-            hashlib.sha256(plain).hexdigest(),
+            file.name, len(packed), hashlib.sha256(packed).hexdigest(), len(plain), hashlib.sha256(plain).hexdigest()
         )
     monkeypatch.setattr(fashion, "FILES", files)
     return contents
@@ -201,12 +197,7 @@ def damaged(contents: dict[str, bytes], how: str) -> dict[str, bytes]:
     ],
 )
 def test_a_named_folder_of_no_use(
-    nowhere: Path,
-    tiny: dict[str, bytes],
-    monkeypatch: pytest.MonkeyPatch,
-    drawn: None,
-    how: str,
-    message: str,
+    nowhere: Path, tiny: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, drawn: None, how: str, message: str
 ) -> None:
     monkeypatch.setenv(fashion.VARIABLE, str(put(nowhere / "named", damaged(tiny, how))))
     with pytest.raises(DataError, match=f"{fashion.VARIABLE} is set to .*{message}"):
@@ -236,9 +227,7 @@ def test_download(nowhere: Path, tiny: dict[str, bytes], monkeypatch: pytest.Mon
     put(fashion.keras_cache(), {"t10k-images-idx3-ubyte.gz": b"half of it"})  # what a broken download left
     with server(tiny) as url:
         monkeypatch.setattr(fashion, "BASE_URL", url)
-        dataset = datasets.load(
-            "fashion", notify=lambda line: None, progress=lambda *tick: ticks.append(tick)
-        )
+        dataset = datasets.load("fashion", notify=lambda line: None, progress=lambda *tick: ticks.append(tick))
     total = sum(map(len, tiny.values()))
     assert ticks == sorted(ticks) and ticks[-1] == (total, total) and ticks[0][0] > 0
     assert {path.name for path in fashion.keras_cache().iterdir()} == set(tiny)
@@ -252,16 +241,12 @@ def test_a_bad_download_leaves_nothing(
 ) -> None:
     name = "t10k-images-idx3-ubyte.gz"
     good = tiny[name]
-    served = {"cut": good[:-1], "altered": good[:-1] + b"!", "longer": good + b"\0" * 99_999, "404": None}[
-        damage
-    ]
+    served = {"cut": good[:-1], "altered": good[:-1] + b"!", "longer": good + b"\0" * 99_999, "404": None}[damage]
     contents = {key: value for key, value in tiny.items() if key != name}
     contents.update({name: served} if served else {})
     with server(contents) as url:
         monkeypatch.setattr(fashion, "BASE_URL", url)
-        with pytest.raises(
-            DataError, match="could not be downloaded.*404" if damage == "404" else "SHA-256.*expected"
-        ):
+        with pytest.raises(DataError, match="could not be downloaded.*404" if damage == "404" else "SHA-256.*expected"):
             datasets.fetch_fashion()
         said: list[str] = []
         assert datasets.load("auto", notify=said.append).name == "drawn clothes"
@@ -269,9 +254,7 @@ def test_a_bad_download_leaves_nothing(
     assert not [path for path in fashion.keras_cache().iterdir() if path.name not in contents]
 
 
-def test_a_hanging_resolver_is_offline_within_three_seconds(
-    nowhere: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hanging_resolver_is_offline_within_three_seconds(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
 
     def hang(*args: object, **kwargs: object) -> None:
@@ -301,9 +284,7 @@ def test_a_black_hole_is_offline_within_three_seconds(
     assert any("DRAWN CLOTHES" in line for line in said)
 
 
-def test_a_download_that_stalls(
-    nowhere: Path, tiny: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_download_that_stalls(nowhere: Path, tiny: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fashion, "STALL", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         monkeypatch.setattr(fashion, "BASE_URL", f"http://127.0.0.1:{listener.getsockname()[1]}/")
@@ -347,11 +328,7 @@ def test_the_real_drawn_clothes_have_the_same_classes() -> None:
 def test_what_a_data_set_says(drawn: None) -> None:
     dataset = datasets.load("drawn")
     assert dataset.title("test") == "drawn clothes test, 2,000 images"
-    assert json.loads(json.dumps(dataset.describe()))["sizes"] == {
-        "train": 20_000,
-        "validation": 2_000,
-        "test": 2_000,
-    }
+    assert json.loads(json.dumps(dataset.describe()))["sizes"] == {"train": 20_000, "validation": 2_000, "test": 2_000}
     images = dataset.images("test", 7)
     assert images.shape == (7, 28, 28, 1) and images.dtype == np.float32
     assert np.array_equal(np.rint(images * 255), dataset.pixels("test")[:7])
@@ -383,9 +360,7 @@ def test_the_real_set(fashion_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert (len(train), len(validation)) == (55_000, 5_000)
     both = train.mean(dtype=np.float64) * 55 + validation.mean(dtype=np.float64) * 5
     assert both / 60 / 255 == pytest.approx(0.28604, abs=1e-5)
-    assert (
-        len({image.tobytes() for image in (*train, *validation)}) == 60_000
-    )  # nothing in both, nothing lost
+    assert len({image.tobytes() for image in (*train, *validation)}) == 60_000  # nothing in both, nothing lost
 
 
 # ---- the user's own pictures
@@ -478,9 +453,7 @@ def test_a_zip_that_declares_ten_gigabytes(tmp_path: Path) -> None:
     packed = tmp_path / "x.zip"
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("1.bin", b"")
-        archive.infolist()[
-            0
-        ].file_size = 10_000_000_000  # written into the directory when the archive is closed
+        archive.infolist()[0].file_size = 10_000_000_000  # written into the directory when the archive is closed
     with pytest.raises(DataError, match=r"expands to 10\.0 GB"):
         datasets.from_zip(packed)
 
@@ -499,9 +472,7 @@ def test_a_real_zip_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("what", ["truncated", "text", "other method", "password", "link", "crc"])
 def test_zips_that_cannot_be_read(tmp_path: Path, what: str) -> None:
     members = {f"{i}.png": png() for i in range(3)}
-    path = zip_of(
-        tmp_path / "x.zip", members, zipfile.ZIP_BZIP2 if what == "other method" else zipfile.ZIP_STORED
-    )
+    path = zip_of(tmp_path / "x.zip", members, zipfile.ZIP_BZIP2 if what == "other method" else zipfile.ZIP_STORED)
     raw, message = bytearray(path.read_bytes()), "no whole .zip file"
     if what == "truncated":
         raw = raw[:-40]
@@ -577,9 +548,7 @@ def test_npz_that_is_damaged(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no whole .npz file"):
         datasets.from_npz(path)
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        header, {"descr": "|u1", "fortran_order": False, "shape": (10**7, 28, 28)}
-    )
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (10**7, 28, 28)})
     for content, message in ((header.getvalue() + b"\0" * 99, "it has 99"), (b"junk", "damaged or no array")):
         zip_of(path, {"images.npy": content})
         with pytest.raises(DataError, match=message):

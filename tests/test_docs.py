@@ -17,9 +17,7 @@ import learning_gif  # noqa: E402
 
 
 def test_the_animation_of_the_shipped_timeline(tmp_path: Path) -> None:
-    frames, size = learning_gif.make(
-        ROOT / "checkpoints" / "fashion-2d", tmp_path / "map.gif", tiles=4, between=2
-    )
+    frames, size = learning_gif.make(ROOT / "checkpoints" / "fashion-2d", tmp_path / "map.gif", tiles=4, between=2)
     with Image.open(tmp_path / "map.gif") as image:
         assert image.n_frames == frames == 6 + 5 * 2 and image.info["loop"] == 0
         first = image.convert("RGB")
@@ -30,9 +28,7 @@ def test_the_animation_of_the_shipped_timeline(tmp_path: Path) -> None:
 
 def test_the_one_in_the_readme() -> None:
     path = ROOT / "docs" / "learning.gif"
-    assert path.stat().st_size <= 2 * 2**20 and "docs/learning.gif" in (ROOT / "README.md").read_text(
-        encoding="utf-8"
-    )
+    assert path.stat().st_size <= 2 * 2**20 and "docs/learning.gif" in (ROOT / "README.md").read_text(encoding="utf-8")
     with Image.open(path) as image:
         assert image.n_frames > 10
 

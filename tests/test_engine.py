@@ -20,15 +20,7 @@ from vae_core.config import ModelConfig
 from vae_core.network import engine as engines
 from vae_core.network import presets
 from vae_core.network.engine import Engine, onnx_model, start_session
-from vae_core.network.layers import (
-    Layer,
-    Network,
-    NetworkError,
-    Part,
-    Weights,
-    network_from_dict,
-    random_weights,
-)
+from vae_core.network.layers import Layer, Network, NetworkError, Part, Weights, network_from_dict, random_weights
 from vae_core.training.vae import VAE, build_part, get_weights, set_weights
 
 TOLERANCE = 1e-5  # of the largest activation, or of 1 where all are smaller
@@ -177,9 +169,7 @@ def test_same_padding_equals_keras(kind: str, strides: int, kernel: int) -> None
 # --- on its own -------------------------------------------------------------------------------------------------
 
 
-def test_a_batch_in_slices_equals_one_by_one(
-    engine: Engine, classic: Network, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_in_slices_equals_one_by_one(engine: Engine, classic: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     images = pictures(classic, 11)
     z = np.random.default_rng(0).standard_normal((11, 2)).astype(np.float32)
     whole = [*engine.encode(images), engine.decode(z), engine.decoder_activations(z)["deconv_1"]]
@@ -189,9 +179,7 @@ def test_a_batch_in_slices_equals_one_by_one(
         np.concatenate([engine.decode(row[None]) for row in z]),
         np.concatenate([engine.decoder_activations(row[None])["deconv_1"] for row in z]),
     ]
-    monkeypatch.setattr(
-        engines, "SLICE_VALUES", 4 * 28 * 28 * 32
-    )  # four images of the decoder's largest layer
+    monkeypatch.setattr(engines, "SLICE_VALUES", 4 * 28 * 28 * 32)  # four images of the decoder's largest layer
     small = Engine(classic, engine.weights, threads=2)
     lengths: list[int] = []
     run = small._in_slices
@@ -250,10 +238,7 @@ def test_any_layout_and_number_type_is_taken(engine: Engine, classic: Network) -
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (
-            np.zeros((28, 28, 1)),
-            r"images must have shape \(n, 28, 28, 1\), got \(28, 28, 1\). One alone needs",
-        ),
+        (np.zeros((28, 28, 1)), r"images must have shape \(n, 28, 28, 1\), got \(28, 28, 1\). One alone needs"),
         (np.zeros((5, 28, 28)), r"images must have shape \(n, 28, 28, 1\), got \(5, 28, 28\)"),
         (np.zeros((5, 32, 32, 1)), r"images must have shape \(n, 28, 28, 1\), got \(5, 32, 32, 1\)"),
     ],
@@ -353,9 +338,7 @@ print(kib("VmHWM") - idle)
 def test_ten_thousand_encodes_add_at_most_300_mb(preset: str) -> None:
     """In a process of its own; the pictures themselves (31 MB) are counted, too."""
     root = Path(__file__).parents[1]
-    done = subprocess.run(
-        [sys.executable, "-c", MEMORY, preset], cwd=root, capture_output=True, text=True, timeout=120
-    )
+    done = subprocess.run([sys.executable, "-c", MEMORY, preset], cwd=root, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     added = int(done.stdout) * 1024
     assert 31_000_000 < added <= 300_000_000, f"{added / 1e6:.0f} MB"  # less than the pictures: not measured

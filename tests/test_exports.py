@@ -25,11 +25,7 @@ from vae_core.config import ModelConfig
 from vae_core.datasets.drawn.wardrobe import CLASSES, draw
 from vae_core.network.layers import random_weights
 
-MODELS = {
-    "classic": ModelConfig("classic", 2),
-    "swift": ModelConfig("swift", 2),
-    "wide": ModelConfig("swift", 16),
-}
+MODELS = {"classic": ModelConfig("classic", 2), "swift": ModelConfig("swift", 2), "wide": ModelConfig("swift", 16)}
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((5, 28, 28, 1), np.float32)
 
@@ -47,9 +43,7 @@ def some_z(checkpoint: Checkpoint, n: int = 5) -> np.ndarray:
 def test_onnx_files_run_in_a_bare_session(checkpoint: Checkpoint, tmp_path: Path) -> None:
     paths = exports.onnx_files(checkpoint, tmp_path)
     assert [path.name for path in paths] == ["encoder.onnx", "decoder.onnx"]
-    encoder, decoder = (
-        onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]) for path in paths
-    )
+    encoder, decoder = (onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]) for path in paths)
     engine, z = checkpoint.engine(threads=1), some_z(checkpoint)
     assert [value.name for value in (*encoder.get_inputs(), *decoder.get_inputs())] == ["input", "input"]
     for name, expected in zip(("z_mean", "z_log_var"), engine.encode(IMAGES), strict=True):
@@ -105,9 +99,7 @@ def test_keras_files_open_without_this_package(tmp_path: Path) -> None:
             scale = max(1.0, float(np.abs(expected).max()))
             assert found[f"{name}/{key}"] == pytest.approx(expected, abs=1e-5 * scale), (name, key)
         layers = [
-            layer.name
-            for part in (checkpoint.network.encoder, checkpoint.network.decoder)
-            for layer in part.layers
+            layer.name for part in (checkpoint.network.encoder, checkpoint.network.decoder) for layer in part.layers
         ]
         assert set(layers) <= set(found[f"{name}/layers"])
 
@@ -129,9 +121,7 @@ def test_the_browser_reads_two_files(checkpoint: Checkpoint, tmp_path: Path) -> 
     for layer in described["decoder"]["layers"]:
         if layer["kind"] == "fourier":
             waves = [
-                wave(x * np.float32(2.0**octave / 2))
-                for octave in range(layer["size"])
-                for wave in (np.sin, np.cos)
+                wave(x * np.float32(2.0**octave / 2)) for octave in range(layer["size"]) for wave in (np.sin, np.cos)
             ]
             x = np.concatenate([x, *waves], axis=1)
         elif layer["kind"] == "dense":

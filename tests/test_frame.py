@@ -113,9 +113,7 @@ def test_a_link_to_a_point(two: Path) -> None:
         ({"latent": "0.1"}, "The chosen point has 1 numbers, fashion-2d has 2 latent units"),
     ],
 )
-def test_a_link_that_cannot_be_followed_gets_one_sentence(
-    two: Path, url: dict[str, str], sentence: str
-) -> None:
+def test_a_link_that_cannot_be_followed_gets_one_sentence(two: Path, url: dict[str, str], sentence: str) -> None:
     """And the session lives: the next link is taken up."""
     at = visit(**url)
     assert [sentence in problem for problem in problems(at)] == [True]
@@ -127,12 +125,7 @@ def test_a_link_that_cannot_be_followed_gets_one_sentence(
 @pytest.mark.parametrize("page", OTHERS)
 def test_every_page_takes_links(two: Path, page: str) -> None:
     at = visit(page)
-    for url, wrong in (
-        ({"model": "x"}, 1),
-        ({"latent": "abc"}, 1),
-        ({"image": "-1"}, 1),
-        ({"latent": "1,2"}, 0),
-    ):
+    for url, wrong in (({"model": "x"}, 1), ({"latent": "abc"}, 1), ({"image": "-1"}, 1), ({"latent": "1,2"}, 0)):
         at.query_params = dict(url)
         assert len(problems(at.run())) == wrong, url
     assert chosen(at) == Selection(z=(1.0, 2.0)) and picked(at) == "fashion-2d"
@@ -178,8 +171,16 @@ def test_the_picker_holds_across_pages_and_in_the_url(two: Path) -> None:
 
 
 KINDS = (
-    "selectbox", "number_input", "text_input", "segmented_control", "slider", "select_slider", "toggle", "checkbox", "multiselect",
-)  # fmt: skip
+    "selectbox",
+    "number_input",
+    "text_input",
+    "segmented_control",
+    "slider",
+    "select_slider",
+    "toggle",
+    "checkbox",
+    "multiselect",
+)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -261,15 +262,17 @@ def test_fetching_offline_fails_plainly(two: Path, page: str, monkeypatch: pytes
     assert problems(at.run()) == []
 
 
-def test_fetching_brings_the_real_pictures(
-    two: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fetching_brings_the_real_pictures(two: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The button's own work: progress while it lasts, and afterwards the page shows what has come."""
     real = datasets.Dataset(
-        "Fashion-MNIST", "made by a test", fashion.CHECKSUM, fashion.CLASSES, (28, 28, 1),
+        "Fashion-MNIST",
+        "made by a test",
+        fashion.CHECKSUM,
+        fashion.CLASSES,
+        (28, 28, 1),
         {"train": 0, "validation": 0, "test": 30},
         lambda split: {"test": (np.full((30, 28, 28, 1), 9, np.uint8), np.full(30, 8, np.uint8))},
-    )  # fmt: skip
+    )
     told: list[tuple[int, int]] = []
 
     def fetch(progress: Any) -> Path:
@@ -416,11 +419,7 @@ def test_a_run_is_shown_from_its_first_snapshot(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept, run = checkpoints.load(tiny_checkpoint), Run(tmp_path / "runs" / "first")
-    config = {
-        "model": kept.model.to_dict(),
-        "training": kept.training.to_dict(),
-        "dataset": dict(kept.dataset),
-    }
+    config = {"model": kept.model.to_dict(), "training": kept.training.to_dict(), "dataset": dict(kept.dataset)}
     run.create(config, kept.network)
     codes = {"z_mean": np.zeros((40, 2), np.float32), "z_log_var": np.zeros((40, 2), np.float32)}
     run.save_snapshot(7, kept.weights, {**codes, "labels": np.zeros(40, np.uint8)})
@@ -440,9 +439,7 @@ def test_visiting_every_page_imports_no_tensorflow(two: Path, tmp_path: Path) ->
         "for page in PAGES:\n    assert words(go(at, page))\n"
         "print(len(PAGES), sorted({'tensorflow', 'keras', 'matplotlib.pyplot'} & set(sys.modules)))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ}, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**os.environ}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == f"{len(PAGES)} []" and len(PAGES) >= 5
 

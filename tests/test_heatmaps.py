@@ -9,8 +9,10 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from vae_core.analysis import heatmaps
 
 raw_maps = arrays(
-    np.float32, array_shapes(min_dims=2, max_dims=3, max_side=6), elements=st.floats(allow_nan=False, allow_infinity=False, width=32)
-)  # fmt: skip
+    np.float32,
+    array_shapes(min_dims=2, max_dims=3, max_side=6),
+    elements=st.floats(allow_nan=False, allow_infinity=False, width=32),
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -49,7 +51,9 @@ def test_maps_scaled_together_have_common_limits():
     np.testing.assert_array_equal(first.low, [0, 1])
     for scaled, raw in ((first, one), (second, two)):
         np.testing.assert_allclose(scaled.low + scaled.values * (scaled.high - scaled.low), raw, atol=1e-5)
-    np.testing.assert_array_equal(heatmaps.normalise_together([one], "layer")[0].values, heatmaps.normalise(one, "layer").values)  # fmt: skip
+    np.testing.assert_array_equal(
+        heatmaps.normalise_together([one], "layer")[0].values, heatmaps.normalise(one, "layer").values
+    )
     with pytest.raises(ValueError, match="of one shape"):
         heatmaps.normalise_together([one, one[:1]])
 
@@ -120,9 +124,7 @@ def test_bilinear_is_smooth_keeps_constants_and_dtype():
     ramp = np.array([[0.0, 1.0]])
     smooth = heatmaps.resize(ramp, (3, 8), "bilinear")
     assert (
-        smooth.shape == (3, 8)
-        and (np.diff(smooth[0]) >= 0).all()
-        and smooth[0, 3] + smooth[0, 4] == pytest.approx(1)
+        smooth.shape == (3, 8) and (np.diff(smooth[0]) >= 0).all() and smooth[0, 3] + smooth[0, 4] == pytest.approx(1)
     )
     flat = heatmaps.resize(np.full((7, 7, 3), 200, np.uint8), (28, 20), "bilinear")
     assert flat.shape == (28, 20, 3) and flat.dtype == np.uint8 and (flat == 200).all()
@@ -157,11 +159,7 @@ def test_every_channel_over_the_picture():
 
 @settings(max_examples=30, deadline=None)
 @given(
-    st.integers(1, 12),
-    st.none() | st.integers(1, 15),
-    st.integers(0, 3),
-    st.integers(1, 3),
-    st.sampled_from([1, 3]),
+    st.integers(1, 12), st.none() | st.integers(1, 15), st.integers(0, 3), st.integers(1, 3), st.sampled_from([1, 3])
 )
 def test_every_picture_is_found_again_in_the_mosaic(n, columns, gap, scale, channels):
     images = np.random.default_rng(n).integers(0, 256, (n, 4, 5, channels), np.uint8)
@@ -170,9 +168,7 @@ def test_every_picture_is_found_again_in_the_mosaic(n, columns, gap, scale, chan
     assert across == min(n, columns) if columns else across * across >= n
     for i, image in enumerate(images):
         top, left = i // across * (4 + gap), i % across * (5 + gap)
-        np.testing.assert_array_equal(
-            sheet[top : top + 4, left : left + 5], np.broadcast_to(image, (4, 5, 3))
-        )
+        np.testing.assert_array_equal(sheet[top : top + 4, left : left + 5], np.broadcast_to(image, (4, 5, 3)))
     if gap and across > 1:
         assert (sheet[:, 5 : 5 + gap] == 9).all()
 

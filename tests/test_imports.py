@@ -37,16 +37,9 @@ def run(tmp_path: Path) -> Run:
     """A finished run with three snapshots, made without training."""
     made, network = Run(tmp_path / "runs" / "demo"), presets.build(MODEL)
     training = {"epochs": 2}
-    data = {
-        "name": "squares",
-        "source": "a test",
-        "checksum": "0" * 64,
-        "sizes": {"train": 9},
-        "classes": ["a", "b"],
-    }
+    data = {"name": "squares", "source": "a test", "checksum": "0" * 64, "sizes": {"train": 9}, "classes": ["a", "b"]}
     made.create(
-        {"name": "demo", "model": MODEL.to_dict(), "training": training, "dataset": data, "versions": {}},
-        network,
+        {"name": "demo", "model": MODEL.to_dict(), "training": training, "dataset": data, "versions": {}}, network
     )
     for step in (1, 5, 9):
         codes = np.full((6, 2), step, np.float32)
@@ -75,18 +68,13 @@ def zipped(files: dict[str, bytes]) -> bytes:
 def test_a_model_goes_out_and_comes_in_again(model: Path, tmp_path: Path) -> None:
     data = packed(model)
     found = [take_in(data, tmp_path / "in"), take_in(data, tmp_path / "in")]
-    assert [path.name for path in found] == [
-        "mine",
-        "mine-2",
-    ]  # the second does not take the first one's place
+    assert [path.name for path in found] == ["mine", "mine-2"]  # the second does not take the first one's place
     before = checkpoints.load(model)
     for path in found:
         after = checkpoints.load(path)
         assert after.name == path.name and after.model == before.model
         assert all((after.weights[name] == array).all() for name, array in before.weights.items())
-        np.testing.assert_array_equal(
-            checkpoints.load_latents(path).z_mean, checkpoints.load_latents(model).z_mean
-        )
+        np.testing.assert_array_equal(checkpoints.load_latents(path).z_mean, checkpoints.load_latents(model).z_mean)
     assert sorted(path.name for path in (tmp_path / "in").iterdir()) == ["mine", "mine-2"]
 
 
@@ -114,14 +102,9 @@ def changed(**files: bytes | None) -> Callable[[dict[str, bytes]], dict[str, byt
     """The zip's files with some of them replaced, added or (None) left out; `_` stands for the dot."""
 
     def change(before: dict[str, bytes]) -> dict[str, bytes]:
-        after = {
-            **before,
-            **{f"mine/{name}": content for name, content in files.items() if content is not None},
-        }
+        after = {**before, **{f"mine/{name}": content for name, content in files.items() if content is not None}}
         return {
-            name: content
-            for name, content in after.items()
-            if files.get(name.removeprefix("mine/"), b"") is not None
+            name: content for name, content in after.items() if files.get(name.removeprefix("mine/"), b"") is not None
         }
 
     return change
@@ -169,7 +152,7 @@ NETWORK_OF_ANOTHER = json.dumps(presets.build(type(MODEL)("classic", 3, (16, 16,
         (lambda files: {}, "lacks config.json"),
         (lambda files: {f"mine/{i}": b"" for i in range(2001)}, "holds 2,001 entries"),
     ],
-)  # fmt: skip
+)
 def test_what_is_refused(model: Path, tmp_path: Path, change: Any, message: str) -> None:
     root = tmp_path / "in"
     with pytest.raises(ImportProblem, match=message) as caught:
@@ -250,6 +233,4 @@ def test_any_damage_is_one_clear_error_or_a_whole_model(
 @given(st.text())
 def test_safe_names(text: str) -> None:
     name = safe_name(text)
-    assert (
-        name and len(name) <= 60 and not name.startswith((".", "-")) and "/" not in name and "\\" not in name
-    )
+    assert name and len(name) <= 60 and not name.startswith((".", "-")) and "/" not in name and "\\" not in name

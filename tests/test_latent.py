@@ -68,9 +68,7 @@ def test_interpolation_ends_exactly_where_it_should(a, b, steps, path):
 def test_slerp_turns_evenly_and_interpolates_the_length():
     walk = latent.interpolate(np.array([1.0, 0.0]), np.array([0.0, 3.0]), 7, "slerp")
     np.testing.assert_allclose(np.linalg.norm(walk, axis=1), np.linspace(1, 3, 7), rtol=1e-5)
-    np.testing.assert_allclose(
-        np.degrees(np.arctan2(walk[:, 1], walk[:, 0])), np.linspace(0, 90, 7), atol=1e-3
-    )
+    np.testing.assert_allclose(np.degrees(np.arctan2(walk[:, 1], walk[:, 0])), np.linspace(0, 90, 7), atol=1e-3)
     opposite = latent.interpolate(np.array([1.0, 0.0]), np.array([-1.0, 0.0]), 3, "slerp")
     np.testing.assert_allclose(opposite[1], 0, atol=1e-6)
     np.testing.assert_allclose(latent.interpolate(np.zeros(2), np.ones(2), 3)[1], 0.5)
@@ -118,9 +116,7 @@ def test_nearest_agrees_with_brute_force(monkeypatch):
 def test_aggregate_density_of_one_and_of_two_gaussians(monkeypatch):
     z = codes(11, 2, seed=3)
     one = latent.aggregate_density(np.zeros((1, 2)), np.zeros((1, 2)), z)
-    np.testing.assert_allclose(
-        one, -math.log(2 * math.pi) - 0.5 * (z.astype(np.float64) ** 2).sum(axis=1), rtol=1e-6
-    )
+    np.testing.assert_allclose(one, -math.log(2 * math.pi) - 0.5 * (z.astype(np.float64) ** 2).sum(axis=1), rtol=1e-6)
     mean, log_var = np.array([[0.0], [4.0]]), np.array([[0.0], [2 * math.log(0.1)]])
     grid = np.linspace(-8, 8, 4001)[:, None]
     whole = np.exp(latent.aggregate_density(mean, log_var, grid))

@@ -69,10 +69,7 @@ class Blobs:
             labels = np.arange(n) % 3
             shade = np.linspace(low, high, 3)[labels]
             noise = rng.integers(-10, 10, (n, *SHAPE))
-            self.held[split] = (
-                (shade[:, None, None, None] + noise).astype(np.uint8),
-                labels.astype(np.uint8),
-            )
+            self.held[split] = ((shade[:, None, None, None] + noise).astype(np.uint8), labels.astype(np.uint8))
 
     def pixels(self, split):
         return self.held[split][0]
@@ -100,9 +97,7 @@ def test_error_of_a_constant_offset_is_known():
     np.testing.assert_allclose(metrics.psnr(dark, dark + 0.5), -10 * math.log10(0.25), rtol=1e-6)
     # Flat pictures have no structure: SSIM is its luminance term, (2ab + C1) / (a^2 + b^2 + C1) with C1 = 0.01^2.
     a, b, c1 = 0.25, 0.75, 1e-4
-    np.testing.assert_allclose(
-        metrics.ssim(dark, dark + 0.5), (2 * a * b + c1) / (a * a + b * b + c1), rtol=1e-5
-    )
+    np.testing.assert_allclose(metrics.ssim(dark, dark + 0.5), (2 * a * b + c1) / (a * a + b * b + c1), rtol=1e-5)
 
 
 @settings(max_examples=15, deadline=None)
@@ -142,9 +137,16 @@ def test_ssim_is_scikit_images(shape):
     smallest = min(shape[:2])
     for i in range(3):
         value, full = structural_similarity(
-            x[i].astype(np.float64), y[i].astype(np.float64), win_size=min(11, smallest - 1 + smallest % 2), full=True,
-            gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1.0, channel_axis=2,
-        )  # fmt: skip
+            x[i].astype(np.float64),
+            y[i].astype(np.float64),
+            win_size=min(11, smallest - 1 + smallest % 2),
+            full=True,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            data_range=1.0,
+            channel_axis=2,
+        )
         np.testing.assert_allclose(metrics.ssim(x, y)[i], value, atol=1e-12)
         np.testing.assert_allclose(metrics.ssim_map(x, y)[i], full.mean(axis=2), atol=1e-6)
 
@@ -195,9 +197,7 @@ def test_gaussian_loss_is_minus_the_log_density():
     np.testing.assert_allclose(at_the_mean, 4 * math.log(SIGMA * math.sqrt(2 * math.pi)), rtol=1e-6)
     mean = 0.5 + SIGMA  # one sigma away in each of 4 pixels
     off = np.log(mean / (1 - mean)) * np.ones_like(images)
-    np.testing.assert_allclose(
-        metrics.gaussian_loss(images, off, math.log(SIGMA)) - at_the_mean, 2, rtol=1e-5
-    )
+    np.testing.assert_allclose(metrics.gaussian_loss(images, off, math.log(SIGMA)) - at_the_mean, 2, rtol=1e-5)
     assert np.isfinite(metrics.gaussian_loss(images, np.full_like(images, 1e4), -1.0)).all()
 
 
@@ -249,9 +249,7 @@ def test_iwae_of_one_sample_is_the_elbo_in_expectation():
     images = np.repeat(engine.images(1), 4000, axis=0)
     loss, units = metrics.elbo_terms(engine, images, seed=1)
     assert units.shape == (4000, 2)
-    assert metrics.iwae(engine, images, 1).mean() == pytest.approx(
-        -(loss + units.sum(axis=1)).mean(), abs=0.1
-    )
+    assert metrics.iwae(engine, images, 1).mean() == pytest.approx(-(loss + units.sum(axis=1)).mean(), abs=0.1)
 
 
 def test_active_units_counts_those_that_vary():
@@ -281,9 +279,7 @@ def test_roc_auc_of_separate_equal_and_swapped_scores():
 
 
 def test_place_in_a_distribution():
-    np.testing.assert_allclose(
-        metrics.place([-1, 0, 1.5, 3, 9], np.array([3, 0, 1, 2])), [0, 0.125, 0.5, 0.875, 1]
-    )
+    np.testing.assert_allclose(metrics.place([-1, 0, 1.5, 3, 9], np.array([3, 0, 1, 2])), [0, 0.125, 0.5, 0.875, 1])
     assert metrics.place(1.0, np.ones(10)) == 0.5
     with pytest.raises(ValueError, match="one value or more"):
         metrics.place(1.0, np.zeros(0))
@@ -296,11 +292,7 @@ def test_evaluate_says_everything_about_every_figure(engine):
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
     for name, figure in figures.items():
         assert set(figure) == {"value", "split", "n", "method"}, name
-        assert (
-            figure["split"] == "test"
-            and figure["n"] == (8 if name == "iwae_nll" else 20)
-            and figure["method"]
-        )
+        assert figure["split"] == "test" and figure["n"] == (8 if name == "iwae_nll" else 20) and figure["method"]
     assert figures["dataset"]["value"] == "three shades" and "abc" in figures["dataset"]["method"]
     value = {name: figure["value"] for name, figure in figures.items()}
     assert value["negative_elbo"] == pytest.approx(value["reconstruction_loss"] + value["kl_loss"])

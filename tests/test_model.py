@@ -121,9 +121,7 @@ def test_kl_agrees_with_sampling() -> None:
     sigma = math.exp(0.5 * -1.2)
     z = 0.7 + sigma * np.random.default_rng(0).standard_normal(400_000)
     sampled = (stats.norm.logpdf(z, 0.7, sigma) - stats.norm.logpdf(z)).mean()
-    assert float(numbers(kl_per_unit(np.array([0.7]), np.array([-1.2])))[0]) == pytest.approx(
-        sampled, rel=0.01
-    )
+    assert float(numbers(kl_per_unit(np.array([0.7]), np.array([-1.2])))[0]) == pytest.approx(sampled, rel=0.01)
 
 
 def test_training_and_evaluation_compute_the_same_terms() -> None:
@@ -141,9 +139,7 @@ def test_training_and_evaluation_compute_the_same_terms() -> None:
 
 
 def loss_of(vae: VAE, training: bool = True, predicted: Any = PREDICTED) -> float:
-    return float(
-        numbers(vae.compute_loss(x=ops.convert_to_tensor(IMAGES), y_pred=predicted, training=training))
-    )
+    return float(numbers(vae.compute_loss(x=ops.convert_to_tensor(IMAGES), y_pred=predicted, training=training)))
 
 
 @pytest.fixture(scope="module")
@@ -169,17 +165,13 @@ def test_loss_is_reconstruction_plus_beta_kl(
     assert float(vae.trackers["kl_loss"].result()) == pytest.approx(units.sum(axis=1).mean(), rel=1e-6)
 
 
-def test_beta_can_be_turned_while_training(
-    network: Network, reconstruction: float, units: np.ndarray
-) -> None:
+def test_beta_can_be_turned_while_training(network: Network, reconstruction: float, units: np.ndarray) -> None:
     vae = VAE(network)
     vae.beta.assign(2.5)
     assert loss_of(vae) == pytest.approx(reconstruction + 2.5 * units.sum(axis=1).mean(), rel=1e-6)
 
 
-def test_the_kl_weight_warms_up_with_the_steps(
-    network: Network, reconstruction: float, units: np.ndarray
-) -> None:
+def test_the_kl_weight_warms_up_with_the_steps(network: Network, reconstruction: float, units: np.ndarray) -> None:
     vae = VAE(network, beta=2.0, kl_warmup_steps=10)
     vae.compile("adam")
     kl = units.sum(axis=1).mean()
@@ -190,9 +182,7 @@ def test_the_kl_weight_warms_up_with_the_steps(
     assert loss_of(vae, training=False) == pytest.approx(reconstruction + 2 * kl, rel=1e-6)  # figures compare
 
 
-def test_free_bits_stop_pushing_below_their_level(
-    network: Network, reconstruction: float, units: np.ndarray
-) -> None:
+def test_free_bits_stop_pushing_below_their_level(network: Network, reconstruction: float, units: np.ndarray) -> None:
     """Kingma et al. 2016: each unit's mean over the batch counts for `free_bits` nats at least."""
     means = units.mean(axis=0)
     between = float(means.mean())  # one unit above, one below
@@ -216,9 +206,7 @@ def test_terms_add_up_over_batches_until_they_are_zeroed(
     assert numbers(vae.terms) == pytest.approx(expected / 3, rel=1e-5)
 
 
-def test_gaussian_training_uses_the_batch_optimum_and_keeps_its_average(
-    gaussian: Network, units: np.ndarray
-) -> None:
+def test_gaussian_training_uses_the_batch_optimum_and_keeps_its_average(gaussian: Network, units: np.ndarray) -> None:
     vae = VAE(gaussian)
     best = float(numbers(optimal_log_sigma(IMAGES, LOGITS)))
     kl = units.sum(axis=1).mean()

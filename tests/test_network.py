@@ -108,9 +108,7 @@ def test_only_a_gaussian_network_has_a_sigma() -> None:
         (Layer("a", "dropout", rate=0.5), (7, 9, 2), (7, 9, 2), None, 0),
     ],
 )
-def test_a_layer_knows_its_shapes(
-    layer: Layer, before: Any, after: Any, weights: Any, multiply_adds: int
-) -> None:
+def test_a_layer_knows_its_shapes(layer: Layer, before: Any, after: Any, weights: Any, multiply_adds: int) -> None:
     assert layer.output_shape(before) == after
     assert layer.weight_shapes(before) == ({"kernel": weights, "bias": (layer.size,)} if weights else {})
     assert layer.multiply_adds(before) == multiply_adds
@@ -145,11 +143,7 @@ def spoil(values: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[str
 
 CONV, DENSE, RESHAPE = ("encoder", "layers", 0), ("decoder", "layers", 0), ("decoder", "layers", 1)
 ODD = [
-    (
-        ("format_version",),
-        FORMAT_VERSION + 1,
-        r"written in format 2, this program reads up to 1\. Update VAE",
-    ),
+    (("format_version",), FORMAT_VERSION + 1, r"written in format 2, this program reads up to 1\. Update VAE"),
     (("format_version",), ..., "format_version must be a whole number from 1, got None"),
     (("format_version",), "1", "format_version must be a whole number from 1, got '1'"),
     (("format_version",), 0, "format_version must be a whole number from 1, got 0"),
@@ -162,11 +156,7 @@ ODD = [
     ((*CONV, "kind"), ..., "the encoder is not described as expected"),
     (("encoder", "input_shape"), [28, 28], "encoder input_shape must be 1 or 3 whole numbers"),
     (("encoder", "input_shape"), [28, 28, -1], "encoder input_shape must be 1 or 3 whole numbers"),
-    (
-        ("encoder", "input_shape"),
-        [10**9, 28, 1],
-        r"encoder input_shape must be 1 or 3 whole numbers in 1\.\.4096",
-    ),
+    (("encoder", "input_shape"), [10**9, 28, 1], r"encoder input_shape must be 1 or 3 whole numbers in 1\.\.4096"),
     (("decoder", "input_shape"), [2.0], "decoder input_shape must be 1 or 3 whole numbers"),
     (("decoder", "input_shape"), [], "decoder input_shape must be 1 or 3 whole numbers"),
     # Names end up in weight names, graph tensors and file headers.
@@ -272,7 +262,5 @@ def test_weights_that_do_not_belong_are_named(classic: Network) -> None:
 def test_weights_that_are_not_finite_are_named(classic: Network, bad: float) -> None:
     weights = random_weights(classic)
     weights["decoder/logits/kernel"][1, 1, 0, 5] = bad
-    with pytest.raises(
-        NetworkError, match=r"decoder/logits/kernel holds NaN or infinite values\. The run diverged"
-    ):
+    with pytest.raises(NetworkError, match=r"decoder/logits/kernel holds NaN or infinite values\. The run diverged"):
         check_weights(classic, weights)

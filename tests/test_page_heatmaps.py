@@ -197,9 +197,14 @@ def test_an_upload_shows_every_step_and_its_switches(page: Open, tiny_checkpoint
 @pytest.mark.parametrize("layers", ["one", "all"])
 @pytest.mark.parametrize(
     "model",
-    [ModelConfig("classic", 1), ModelConfig("swift", 16), ModelConfig("classic", 2, (64, 64, 3)), ModelConfig("classic", 3, (128, 64, 3))],
+    [
+        ModelConfig("classic", 1),
+        ModelConfig("swift", 16),
+        ModelConfig("classic", 2, (64, 64, 3)),
+        ModelConfig("classic", 3, (128, 64, 3)),
+    ],
     ids=["one unit", "swift", "colour", "tall"],
-)  # fmt: skip
+)
 def test_other_models(page: Open, tmp_path: Path, model: ModelConfig, layers: str) -> None:
     save_checkpoint(tmp_path / "other", model, codes=20)
     at = page(tmp_path, {"layers": layers, "heat_compare": True, "heat_pixels": "bilinear"})
@@ -236,7 +241,7 @@ def answers(n: int = 2) -> list[Answer]:
         signed = rng.uniform(-3, 3, (8, 8, 2)).astype(np.float32)
         picture = rng.random((8, 8, 1), np.float32)
         maps = {"encoder": {"small": small, "signed": signed}, "decoder": {"small": small}}
-        found.append(Answer(f"picture {i}", maps, {"encoder": picture, "decoder": picture}, np.zeros(2, np.float32)))  # fmt: skip
+        found.append(Answer(f"picture {i}", maps, {"encoder": picture, "decoder": picture}, np.zeros(2, np.float32)))
     return found
 
 
@@ -302,7 +307,7 @@ def test_the_npz_holds_the_raw_activations(tiny_checkpoint: Path) -> None:
             np.testing.assert_array_equal(kept[f"{part}/{layer}"], maps)
     assert {array.dtype for array in kept.values()} == {np.dtype(np.float32)}
     np.testing.assert_array_equal(kept["picture"], image)
-    np.testing.assert_array_equal(one.maps["encoder"]["conv_1"], engine.encoder_activations(image[None])["conv_1"][0])  # fmt: skip
+    np.testing.assert_array_equal(one.maps["encoder"]["conv_1"], engine.encoder_activations(image[None])["conv_1"][0])
     assert "2/encoder/conv_1" in np.load(io.BytesIO(heat_sheet.npz([one, one])))
 
 
@@ -312,7 +317,7 @@ def test_the_png_shows_map_and_channels() -> None:
     sheet = np.asarray(Image.open(io.BytesIO(layer_sheet("title", both, drawn, look(), "mean"))))
     large = heat_pictures.enlarged(drawn, 1, both[1].below["encoder"], look())
     rows, columns = np.nonzero((sheet == large[0, 0]).all(axis=2))
-    assert any(np.array_equal(sheet[y : y + 336, x : x + 336], large) for y, x in zip(rows, columns, strict=True))  # fmt: skip
+    assert any(np.array_equal(sheet[y : y + 336, x : x + 336], large) for y, x in zip(rows, columns, strict=True))
 
 
 def test_thumbnails() -> None:

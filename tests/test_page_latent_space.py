@@ -73,9 +73,7 @@ def opened(path: Path) -> Opened:
     """A model as the page gets it."""
     checkpoint = checkpoints.load(path)
     entry: Any = None
-    return Opened(
-        entry, checkpoint, checkpoint.engine(), checkpoints.load_latents(path), ("a",) * 10, (str(path), 0)
-    )
+    return Opened(entry, checkpoint, checkpoint.engine(), checkpoints.load_latents(path), ("a",) * 10, (str(path), 0))
 
 
 def chosen(at: AppTest) -> Selection:
@@ -111,14 +109,7 @@ def test_cold(show: Callable[..., AppTest], tiny_checkpoint: Path) -> None:
     said = words(at)
     assert problems(at) == []
     assert "**Test image 0 (" in said and "Posterior of test image 0 (" in said
-    for heading in (
-        "Pinned",
-        "Its z",
-        "Nearest test images",
-        "Class centres",
-        "One unit at a time",
-        "Take away",
-    ):
+    for heading in ("Pinned", "Its z", "Nearest test images", "Class centres", "One unit at a time", "Take away"):
         assert heading in [element.value for element in at.subheader]
     # these codes are of no picture here, which is said
     assert "among the 200 test codes" in said and "these are **reconstructions** from z_mean" in said
@@ -185,8 +176,17 @@ def test_clicks_jump(show: Callable[..., AppTest], tiny_checkpoint: Path) -> Non
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [(NEAR, "9999"), (NEAR, "-1"), (NEAR, 3), (CENTRES, "x"), (ROWS, "x"), (ROWS, [1.0]), (ROWS, [1.0, "2"]), (ROWS, [1e9, 0.0])],
-)  # fmt: skip
+    [
+        (NEAR, "9999"),
+        (NEAR, "-1"),
+        (NEAR, 3),
+        (CENTRES, "x"),
+        (ROWS, "x"),
+        (ROWS, [1.0]),
+        (ROWS, [1.0, "2"]),
+        (ROWS, [1e9, 0.0]),
+    ],
+)
 def test_odd_news_from_the_browser_is_no_choice(
     show: Callable[..., AppTest], tiny_checkpoint: Path, key: str, value: Any
 ) -> None:
@@ -211,10 +211,7 @@ def test_units_without_kl_wait_behind_a_toggle(show: Callable[..., AppTest], tmp
     z_mean = np.random.default_rng(0).normal(size=(200, 5)).astype(np.float32) * [0.5, 0, 2, 0.01, 1]
     labels = checkpoints.load_latents(path).labels
     np.savez(
-        path / "latents.npz",
-        z_mean=z_mean.astype(np.float32),
-        z_log_var=np.zeros((200, 5), np.float32),
-        labels=labels,
+        path / "latents.npz", z_mean=z_mean.astype(np.float32), z_log_var=np.zeros((200, 5), np.float32), labels=labels
     )
     at = show(tmp_path)
     rows = sent(at, ROWS)["rows"]
@@ -255,11 +252,7 @@ def test_a_line_of_the_table_is_a_choice(
 
 @pytest.mark.parametrize(
     "model",
-    [
-        ModelConfig("classic", 1),
-        ModelConfig("classic", 16),
-        ModelConfig("classic", 2, image_shape=(64, 64, 3)),
-    ],
+    [ModelConfig("classic", 1), ModelConfig("classic", 16), ModelConfig("classic", 2, image_shape=(64, 64, 3))],
     ids=["one unit", "sixteen", "64 × 64 × 3"],
 )
 def test_every_shape(show: Callable[..., AppTest], tmp_path: Path, model: ModelConfig) -> None:
@@ -340,18 +333,14 @@ def test_the_grid_moves_the_two_units_with_the_highest_kl(tmp_path: Path) -> Non
     shown = point(model, np.array([0.7, 0, 0], np.float32))
     sheet = np.array(Image.open(io.BytesIO(latent_files.grid_png(model, shown, facts))))
     left, top = latent_files.MARGIN, 2 * latent_files.LINE
-    corner = sheet[
-        top : top + 56 : 2, left : left + 56 : 2
-    ]  # top left: least of the first, most of the second
+    corner = sheet[top : top + 56 : 2, left : left + 56 : 2]  # top left: least of the first, most of the second
     z = np.array([[0.7, -facts.extent, facts.extent]], np.float32)
     np.testing.assert_array_equal(corner, small(model.engine.decode(z))[0])
 
 
 def test_rows_are_checked() -> None:
     with pytest.raises(ValueError, match="1 rows of 2 pictures need as many names and values, got 0 and 2"):
-        latent_rows.latent_rows(
-            np.zeros((1, 2, 4, 4, 3), np.uint8), [], np.zeros(2), np.zeros(2), "rows", "rows", 56
-        )
+        latent_rows.latent_rows(np.zeros((1, 2, 4, 4, 3), np.uint8), [], np.zeros(2), np.zeros(2), "rows", "rows", 56)
 
 
 @pytest.mark.real_data

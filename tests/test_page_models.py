@@ -99,9 +99,7 @@ def test_every_model_has_a_line_with_its_figures(folder: Path) -> None:
     first, second = table(at)
     assert first["Model"] == "fashion-2d" and first["State"] == "kept"
     assert (first["−ELBO, nats"], first["SSIM"], first["Measured on"]) == (250.0, 0.5, "test, 500")
-    assert (
-        first["Validation −ELBO"] == 286.5 and first["Epochs"] == 5
-    )  # 276.5 + 10: its two terms, not val_loss
+    assert first["Validation −ELBO"] == 286.5 and first["Epochs"] == 5  # 276.5 + 10: its two terms, not val_loss
     assert first["Parameters"] == build(ModelConfig("classic", 2)).parameters()
     assert first["Size, MB"] == pytest.approx(_bytes(folder / "fashion-2d") / 1e6)
     assert second["Measured on"] == "not measured" and second["Units"] == 3
@@ -171,15 +169,11 @@ def test_figures_of_another_form_are_left_out(folder: Path, metrics: dict[str, A
     assert problems(at) == [] and table(at)[0]["Measured on"] == "not measured"
 
 
-@pytest.mark.parametrize(
-    "history", ["", "nonsense", "epoch,loss\n0,nan\n1,inf\n", "loss\n\x00\n1e400", "a,b\n1,2\n"]
-)
+@pytest.mark.parametrize("history", ["", "nonsense", "epoch,loss\n0,nan\n1,inf\n", "loss\n\x00\n1e400", "a,b\n1,2\n"])
 def test_a_history_of_another_form(folder: Path, history: str) -> None:
     save(folder / "fashion-2d", history=history)
     at = view(visit(PAGE), "Training")
-    assert [problem.startswith("The folder has no history.csv with losses") for problem in problems(at)] == [
-        True
-    ]
+    assert [problem.startswith("The folder has no history.csv with losses") for problem in problems(at)] == [True]
 
 
 def test_no_model_at_all() -> None:
@@ -195,9 +189,7 @@ def test_the_button_makes_it_the_model_of_every_page(folder: Path) -> None:
     at = visit(PAGE)
     assert at.selectbox(key="detail").value == "fashion-2d" and at.button(key="look").disabled
     at.selectbox(key="detail").set_value("sixteen").run()
-    assert (
-        at.selectbox(key="model_picker").value == "fashion-2d"
-    )  # looking at its figures changes nothing yet
+    assert at.selectbox(key="model_picker").value == "fashion-2d"  # looking at its figures changes nothing yet
     at.button(key="look").click().run()
     assert at.selectbox(key="model_picker").value == "sixteen" and at.query_params["model"] == "sixteen"
     assert at.selectbox(key="detail").value == "sixteen" and at.button(key="look").disabled
@@ -215,12 +207,7 @@ def test_it_follows_the_picker(folder: Path) -> None:
 def test_every_figure_says_split_n_and_method(folder: Path) -> None:
     save(folder / "fashion-2d", metrics=measured(250.0), history=HISTORY)
     rows = visit(PAGE).table[0].value.to_dict("records")
-    assert rows[0] == {
-        "Figure": "−ELBO, nats",
-        "Value": "250.00",
-        "Split, n": "test, 500",
-        "Method": "as always",
-    }
+    assert rows[0] == {"Figure": "−ELBO, nats", "Value": "250.00", "Split, n": "test, 500", "Method": "as always"}
     assert all(row["Split, n"] and row["Method"] for row in rows)
     assert rows[-1]["Figure"] == "−ELBO on validation, nats" and rows[-1]["Split, n"] == "validation, 10"
     assert "beta = 1" in rows[-1]["Method"]
@@ -263,9 +250,7 @@ def test_the_floor_of_fashion_mnist() -> None:
     """Of the shipped models, whose training pixels are known; only under the reconstruction loss."""
     shipped = facts(ROOT / "checkpoints" / "fashion-2d")
     assert shipped.floor == 188.28
-    drawn = history_figure(
-        curves(ROOT / "checkpoints" / "fashion-2d"), "reconstruction_loss", "x", shipped.floor
-    )
+    drawn = history_figure(curves(ROOT / "checkpoints" / "fashion-2d"), "reconstruction_loss", "x", shipped.floor)
     assert drawn is not None
     assert drawn.layout.shapes[0].y0 == drawn.layout.shapes[0].y1 == 188.28
     assert drawn.layout.yaxis.range[0] < 188.28 and "188.28" in drawn.layout.annotations[0].text
@@ -285,18 +270,13 @@ def test_the_floor_is_that_of_the_train_pixels(fashion_dir: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    "model",
-    [ModelConfig("classic", 2), ModelConfig("swift", 16, (64, 64, 3), "gaussian")],
-    ids=["classic", "swift"],
+    "model", [ModelConfig("classic", 2), ModelConfig("swift", 16, (64, 64, 3), "gaussian")], ids=["classic", "swift"]
 )
 def test_layers_add_up(folder: Path, model: ModelConfig) -> None:
     network = build(model)
     rows = [row for part in (network.encoder, network.decoder) for row in layer_rows(part)]
     assert sum(row.parameters for row in rows) == network.parameters() - (model.likelihood == "gaussian")
-    assert (
-        sum(row.multiply_adds for row in rows)
-        == network.encoder.multiply_adds() + network.decoder.multiply_adds()
-    )
+    assert sum(row.multiply_adds for row in rows) == network.encoder.multiply_adds() + network.decoder.multiply_adds()
     save(folder / "fashion-2d", model)
     at = view(visit(PAGE), "Layers")
     shown = table(at, 1) + table(at, 2)
@@ -459,9 +439,7 @@ def test_lower_nats_and_higher_similarity_are_better(pair: Any) -> None:
     rows = pair(measured(250.0), measured(240.0, ssim=figure(0.4)))
     assert (rows["−ELBO, nats"].difference, rows["−ELBO, nats"].better) == (-10.0, "B")
     assert rows["SSIM"].difference == pytest.approx(-0.1) and rows["SSIM"].better == "A"
-    assert (
-        rows["KL, nats"].difference == 0 and rows["KL, nats"].better == ""
-    )  # neither more nor less is better
+    assert rows["KL, nats"].difference == 0 and rows["KL, nats"].better == ""  # neither more nor less is better
     assert rows["active units"].better == ""
     assert rows["−ELBO on validation at the last epoch, nats"].better == "equal"
     assert rows["parameters"].difference == 0
@@ -496,11 +474,7 @@ def test_figures_without_a_data_set_do_not_compare(pair: Any) -> None:
 
 def test_compare_on_the_page(folder: Path) -> None:
     save(folder / "fashion-2d", metrics=measured(250.0))
-    save(
-        folder / "sixteen",
-        ModelConfig("classic", 16),
-        metrics=measured(235.0, dataset={"method": "checksum 1"}),
-    )
+    save(folder / "sixteen", ModelConfig("classic", 16), metrics=measured(235.0, dataset={"method": "checksum 1"}))
     save(folder / "third", metrics=measured(240.0))
     at = view(visit(PAGE), "Compare")
     assert at.selectbox(key="other").options == ["sixteen", "third"]
@@ -538,10 +512,7 @@ def test_a_downloaded_model_is_opened_on_every_page(folder: Path, tmp_path: Path
     assert at.query_params["model"] == "theirs" and (folder / "theirs" / "model.safetensors").exists()
     assert [line["Model"] for line in table(at)] == ["fashion-2d", "theirs"]
     at.run()
-    assert [path.name for path in sorted(folder.iterdir())] == [
-        "fashion-2d",
-        "theirs",
-    ]  # once, not at every run
+    assert [path.name for path in sorted(folder.iterdir())] == ["fashion-2d", "theirs"]  # once, not at every run
     assert "**theirs**" in words(go(at, "pages/heatmaps.py"))
 
 

@@ -206,8 +206,13 @@ def test_best_and_worst(show: Callable[..., AppTest], models: Path, name: str) -
     ranked, at = order(models / "fashion-2d", name), show(models)
     at.selectbox(key="rank_by").set_value(name).run()
     for button, place in (
-        ("Best", 0), ("One better", 0), ("One worse", 1), ("Worst", -1), ("One worse", -1), ("One better", -2),
-    ):  # fmt: skip
+        ("Best", 0),
+        ("One better", 0),
+        ("One worse", 1),
+        ("Worst", -1),
+        ("One worse", -1),
+        ("One better", -2),
+    ):
         at.button(key=f"rank_{button}").click().run()
         assert (button, chosen(at).index) == (button, ranked[place])
 
@@ -500,7 +505,5 @@ def test_the_png_has_no_letter_that_its_font_lacks(rebuilt: Rebuilt, monkeypatch
     compare.sheet([rebuilt, replace(rebuilt, scores=perfect)], ["a", "b", "c"])
     font = ImageFont.load_default(15)
     missing = bytes(font.getmask("\uffff"))
-    assert [
-        letter for letter in set("".join(written)) - {" "} if bytes(font.getmask(letter)) == missing
-    ] == []
+    assert [letter for letter in set("".join(written)) - {" "} if bytes(font.getmask(letter)) == missing] == []
     assert bytes(font.getmask("−")) == missing  # the minus of the page is one

@@ -49,29 +49,32 @@ class Stand:
         return a_run(self.folder / f"{request.name}-1", "waiting")
 
 
-def a_run(
-    path: Path, state: str, model: ModelConfig = MODEL, snapshots: tuple[int, ...] = (), **status: object
-) -> Run:
+def a_run(path: Path, state: str, model: ModelConfig = MODEL, snapshots: tuple[int, ...] = (), **status: object) -> Run:
     """A run directory as a trainer would leave it."""
     run, network = Run(path), build(model)
     data = {"name": "drawn clothes", "checksum": "0" * 64, "classes": [f"class {i}" for i in range(10)]}
-    run.create(
-        {"model": model.to_dict(), "training": TrainingConfig(epochs=3).to_dict(), "dataset": data}, network
-    )
+    run.create({"model": model.to_dict(), "training": TrainingConfig(epochs=3).to_dict(), "dataset": data}, network)
     run.write_status(state, **{"step": 0, "total_steps": 90, "epoch": 0.0, **status})
     rng = np.random.default_rng(0)
     run.save_fixed(rng.integers(0, 256, (10, *model.image_shape), np.uint8))
     for number, step in enumerate(snapshots):
-        codes = dict(
-            zip(("z_mean", "z_log_var"), np.float32(rng.normal(size=(2, 40, model.latent_dim))), strict=True)
+        codes = dict(zip(("z_mean", "z_log_var"), np.float32(rng.normal(size=(2, 40, model.latent_dim))), strict=True))
+        run.save_snapshot(step, random_weights(network, number), {**codes, "labels": np.uint8(np.arange(40) % 10)})
+        run.append_metrics(
+            {
+                "kind": "step",
+                "step": step,
+                "epoch": step / 30,
+                "seconds": number + 1.0,
+                "loss": 300.0 - step,
+                "reconstruction_loss": 290.0 - step,
+                "kl_loss": 10.0,
+                "batch_time": 12.5,
+                "kl_per_unit": [1.0] * model.latent_dim,
+                "beta": 1.0,
+                "learning_rate": 1e-3,
+            }
         )
-        run.save_snapshot(
-            step, random_weights(network, number), {**codes, "labels": np.uint8(np.arange(40) % 10)}
-        )
-        run.append_metrics({
-            "kind": "step", "step": step, "epoch": step / 30, "seconds": number + 1.0, "loss": 300.0 - step, "reconstruction_loss": 290.0 - step,
-            "kl_loss": 10.0, "batch_time": 12.5, "kl_per_unit": [1.0] * model.latent_dim, "beta": 1.0, "learning_rate": 1e-3,
-        })  # fmt: skip
     return run
 
 
@@ -106,11 +109,7 @@ def test_the_button_alone_is_enough(stand: Stand) -> None:
     ((request, beside),) = stand.started
     assert request.data == "drawn" and not beside  # there are no real data here
     assert request.model == ModelConfig("swift", 2) and request.training.epochs == 6
-    assert (
-        request.training.learning_rate == 3e-3
-        and request.training.beta == 1.0
-        and request.training.images == 0
-    )
+    assert request.training.learning_rate == 3e-3 and request.training.beta == 1.0 and request.training.images == 0
     assert at.query_params["run"] == "my-run-1" and "my-run-1" in words(at)  # and its life is shown now
 
 
@@ -247,12 +246,8 @@ def test_a_zip_that_will_not_do(stand: Stand, data: bytes, expected: str) -> Non
 
 def test_how_long_it_will_take(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "How long it will take is being measured" in words(visit(PAGE))
-    monkeypatch.setattr(
-        trainer, "estimated", lambda request: trainer.Estimate(130.0, 2500.0, "measured in a test")
-    )
-    assert "About **2 min 10 s** on this machine, 2,500 images a second (measured in a test)" in words(
-        visit(PAGE)
-    )
+    monkeypatch.setattr(trainer, "estimated", lambda request: trainer.Estimate(130.0, 2500.0, "measured in a test"))
+    assert "About **2 min 10 s** on this machine, 2,500 images a second (measured in a test)" in words(visit(PAGE))
 
 
 # --- a run ------------------------------------------------------------------------------------------------------------
@@ -270,9 +265,7 @@ def test_how_long_it_will_take(stand: Stand, monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_each_state_has_its_buttons(stand: Stand, state: str, buttons: set[str]) -> None:
-    a_run(
-        stand.folder / "mine", state, snapshots=(1, 30), step=30, heartbeat=time.time(), error="It fell over."
-    )
+    a_run(stand.folder / "mine", state, snapshots=(1, 30), step=30, heartbeat=time.time(), error="It fell over.")
     at = visit(PAGE, run="mine")
     everything = words(at)
     assert "mine" in everything and f" {state}]" in everything  # the badge
@@ -355,7 +348,11 @@ def test_a_run_half_deleted(stand: Stand, part: str) -> None:
 @pytest.mark.parametrize("file", ["weights", "latents"])
 def test_a_snapshot_half_deleted(stand: Stand, file: str) -> None:
     run = a_run(stand.folder / "half", "finished", snapshots=(1, 30), step=90)
-    (damaged,) = [path for path in (run.path / "snapshots" / "00000030").iterdir() if file in path.name or (file == "weights" and path.suffix == ".safetensors")]  # fmt: skip
+    (damaged,) = [
+        path
+        for path in (run.path / "snapshots" / "00000030").iterdir()
+        if file in path.name or (file == "weights" and path.suffix == ".safetensors")
+    ]
     damaged.write_bytes(b"torn")
     at = visit(PAGE, run="half")
     found = problems(at)
@@ -364,9 +361,7 @@ def test_a_snapshot_half_deleted(stand: Stand, file: str) -> None:
     assert problems(at) == []  # the others are as they were
 
 
-def test_a_new_snapshot_reads_neither_layers_nor_config_again(
-    stand: Stand, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_snapshot_reads_neither_layers_nor_config_again(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(a_run(stand.folder / "one", "running", snapshots=(1, 30)).path)
     network, config = Mock(wraps=Run(path).network), Mock(wraps=Run(path).config)
     monkeypatch.setattr(Run, "network", network)

@@ -66,10 +66,7 @@ def test_real_pictures_pass_unchanged(fashion_dir: Path) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    arrays(
-        np.uint8,
-        st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3, 4])),
-    ),
+    arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3, 4]))),
     st.sampled_from([(28, 28, 1), (32, 16, 3), (8, 40, 1)]),
     st.sampled_from([None, True, False]),
     st.booleans(),
@@ -211,9 +208,7 @@ def test_alpha_is_flattened() -> None:
     dark = np.dstack([np.full((56, 56, 3), 40, np.uint8), np.where(shape > 0, 255, 0).astype(np.uint8)])
     on_white = prepare(packed(Image.fromarray(dark)))
     assert "flattened" in names(on_white) and on_white.inverted
-    assert (
-        on_white.image[14, 14, 0] == pytest.approx(1 - 40 / 255, abs=0.02) and on_white.image[14, 0, 0] == 0
-    )
+    assert on_white.image[14, 14, 0] == pytest.approx(1 - 40 / 255, abs=0.02) and on_white.image[14, 0, 0] == 0
     white = dark.copy()
     white[..., :3] = 250  # would vanish on white
     on_black = prepare(packed(Image.fromarray(white)))
@@ -265,9 +260,7 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 99))
 
 
-@pytest.mark.parametrize(
-    "width", [8_000, 10_000, 60_000]
-)  # below, within and above what Pillow only warns about
+@pytest.mark.parametrize("width", [8_000, 10_000, 60_000])  # below, within and above what Pillow only warns about
 def test_a_bomb_is_refused_by_its_header(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image.Image, "load", lambda image: pytest.fail("it was decoded"))
     for action in ("ignore", "error"):
@@ -290,10 +283,7 @@ JPEG = packed(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64)
     ("data", "message"),
     [
         (b"", "0 bytes"),
-        (
-            b"just some text, whatever its name",
-            r"no picture that can be read \(they begin with 'just som'\)",
-        ),
+        (b"just some text, whatever its name", r"no picture that can be read \(they begin with 'just som'\)"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG drawing.*PNG"),
         (b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- hi -->\n<svg/>", "SVG drawing"),
         (GOOD[: len(GOOD) // 2], "PNG picture is damaged or truncated"),

@@ -25,9 +25,7 @@ def key(name: str) -> str:
 
 
 def lines(file: str) -> list[str]:
-    return [
-        line.strip() for line in (ROOT / file).read_text().splitlines() if line.strip() and line[0] != "#"
-    ]
+    return [line.strip() for line in (ROOT / file).read_text().splitlines() if line.strip() and line[0] != "#"]
 
 
 def requirements(file: str) -> list[Requirement]:
@@ -54,9 +52,7 @@ def test_every_requirement_has_a_floor_a_reason_and_a_pin(file: str) -> None:
     for python in PYTHONS:
         pinned = pins(python)
         for requirement in requirements(file):
-            assert requirement.specifier.contains(pinned[key(requirement.name)]), (
-                f"{requirement}, Python {python}"
-            )
+            assert requirement.specifier.contains(pinned[key(requirement.name)]), f"{requirement}, Python {python}"
 
 
 def test_explore_leaves_out_tensorflow_only() -> None:
@@ -80,9 +76,7 @@ def test_constraints_cover_what_the_requirements_pull_in() -> None:
         except metadata.PackageNotFoundError:
             continue  # TensorFlow may be tensorflow-cpu here, or left out
         assert name in pinned, f"{name} has no line in constraints.txt"
-        waiting += [
-            r.name for r in map(Requirement, needs) if r.marker is None or r.marker.evaluate({"extra": ""})
-        ]
+        waiting += [r.name for r in map(Requirement, needs) if r.marker is None or r.marker.evaluate({"extra": ""})]
     assert len(seen) > 60
 
 

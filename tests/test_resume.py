@@ -54,9 +54,7 @@ def everything(run: Run) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("stops", [(8,), (6,), (3, 13)], ids=["mid-epoch", "end of an epoch", "twice"])
-def test_stopped_and_resumed_is_never_stopped(
-    never_stopped: Run, tmp_path: Path, stops: tuple[int, ...]
-) -> None:
+def test_stopped_and_resumed_is_never_stopped(never_stopped: Run, tmp_path: Path, stops: tuple[int, ...]) -> None:
     run = Run(tmp_path / "demo")
 
     def stop(row: dict[str, Any]) -> None:
@@ -116,9 +114,7 @@ def test_kill_9_at_any_moment(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     command = f"train --preset classic --data {data} --run-dir {run.path} --epochs 1000 --batch-size 16 --checkpoint-seconds 0.3"
     root = Path(__file__).parents[1]
     with open(tmp_path / "log", "w") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "vae_core", *command.split()], cwd=root, stdout=log, stderr=log
-        )
+        child = subprocess.Popen([sys.executable, "-m", "vae_core", *command.split()], cwd=root, stdout=log, stderr=log)
     try:
         wait_for(lambda: run.load_state() or child.poll() is not None, "a checkpoint", 120)
         assert child.poll() is None, (tmp_path / "log").read_text()

@@ -26,9 +26,7 @@ NETWORK = presets.build(MODEL)
 
 def weights(seed: int = 0) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
-    return {
-        name: rng.normal(size=shape).astype(np.float32) for name, shape in NETWORK.weight_shapes().items()
-    }
+    return {name: rng.normal(size=shape).astype(np.float32) for name, shape in NETWORK.weight_shapes().items()}
 
 
 @pytest.fixture
@@ -232,9 +230,7 @@ def test_snapshots(run: Run) -> None:
 
 def test_state_is_replaced_in_one_move(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run.save_state({"a": np.arange(3)}, {"step": 1})
-    monkeypatch.setattr(
-        os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
-    )
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(OSError, match="No space left"):
         run.save_state({"a": np.arange(4)}, {"step": 2})
     found = run.load_state()

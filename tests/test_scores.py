@@ -127,12 +127,7 @@ def test_a_kept_run_has_its_scores(tmp_path: Path) -> None:
     data: Any = Squares()
     run, network = Run(tmp_path / "run"), build(MODEL)
     run.create(
-        {
-            "model": MODEL.to_dict(),
-            "training": TrainingConfig().to_dict(),
-            "dataset": data.describe(),
-            "versions": {},
-        },
+        {"model": MODEL.to_dict(), "training": TrainingConfig().to_dict(), "dataset": data.describe(), "versions": {}},
         network,
     )
     labels = data.labels("test").astype(np.uint8)

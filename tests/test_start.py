@@ -40,8 +40,12 @@ print([name for name in ("tensorflow", "keras") if name in sys.modules])
 def test_the_first_visitor_of_a_page_waits_for_no_import() -> None:
     """In a process of its own: all that any page needs is there before it runs, and TensorFlow is not."""
     done = subprocess.run(
-        [sys.executable, "-c", IMPORTED], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
-    )  # fmt: skip
+        [sys.executable, "-c", IMPORTED],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["[]", "[]"]
 
@@ -51,15 +55,10 @@ def test_the_first_visitor_of_a_page_waits_for_no_import() -> None:
     [
         ({}, "http://localhost:8501/"),
         ({"server.port": 8600, "server.baseUrlPath": "/vae/"}, "http://localhost:8600/vae"),
-        (
-            {"browser.serverAddress": "vae.example", "server.sslCertFile": "c.pem"},
-            "https://vae.example:8501/",
-        ),
+        ({"browser.serverAddress": "vae.example", "server.sslCertFile": "c.pem"}, "https://vae.example:8501/"),
     ],
 )
-def test_where_the_server_is(
-    options: dict[str, object], address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_the_server_is(options: dict[str, object], address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     known = {"server.port": 8501, "browser.serverAddress": "localhost", **options}
     monkeypatch.setattr(st, "get_option", known.get)
     assert start.address() == address
@@ -69,9 +68,7 @@ def test_where_the_server_is(
 def test_a_browser_is_opened_where_there_is_a_screen(headless: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr(
-        st,
-        "get_option",
-        {"server.headless": headless, "server.port": 1, "browser.serverAddress": "localhost"}.get,
+        st, "get_option", {"server.headless": headless, "server.port": 1, "browser.serverAddress": "localhost"}.get
     )
     monkeypatch.setattr(webbrowser, "open_new_tab", opened.append)
 
@@ -80,8 +77,6 @@ def test_a_browser_is_opened_where_there_is_a_screen(headless: bool, monkeypatch
             while not headless and not opened:
                 await asyncio.sleep(0.01)
 
-    with ThreadPoolExecutor(
-        1
-    ) as elsewhere:  # beside the browser tests this thread has a loop running already
+    with ThreadPoolExecutor(1) as elsewhere:  # beside the browser tests this thread has a loop running already
         elsewhere.submit(lambda: asyncio.run(asyncio.wait_for(live(), 30))).result()
     assert opened == ([] if headless else ["http://localhost:1/"])

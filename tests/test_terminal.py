@@ -7,9 +7,16 @@ import pytest
 from vae_core.cli.progress_bar import figures, progress_bar
 
 ROW = {
-    "step": 30, "total_steps": 120, "epoch": 0.25, "state": "running", "loss": 262.14, "reconstruction_loss": 255.8,
-    "kl_loss": 6.34, "batch_time": 20.6, "eta_seconds": 151.9,
-}  # fmt: skip
+    "step": 30,
+    "total_steps": 120,
+    "epoch": 0.25,
+    "state": "running",
+    "loss": 262.14,
+    "reconstruction_loss": 255.8,
+    "kl_loss": 6.34,
+    "batch_time": 20.6,
+    "eta_seconds": 151.9,
+}
 
 
 def test_figures() -> None:
@@ -19,9 +26,7 @@ def test_figures() -> None:
     assert figures({"eta_seconds": None, "batch_time": 1.0}) == "1 ms/batch"
 
 
-def test_the_bar_ends_with_the_last_row(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_bar_ends_with_the_last_row(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     with progress_bar() as show:
         show({})

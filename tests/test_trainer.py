@@ -130,9 +130,7 @@ def test_a_warm_process_becomes_the_trainer(request_for: Request, folder: Path) 
 @pytest.mark.slow
 def test_two_starts_at_once_one_after_the_other(request_for: Request) -> None:
     made: list[Run] = []
-    clicks = [
-        threading.Thread(target=lambda: made.append(trainer.start(longer(request_for)))) for _ in range(2)
-    ]
+    clicks = [threading.Thread(target=lambda: made.append(trainer.start(longer(request_for)))) for _ in range(2)]
     for click in clicks:
         click.start()
     for click in clicks:
@@ -254,9 +252,7 @@ def test_pause_step_dials_kill_resume(request_for: Request) -> None:
 
 
 @pytest.mark.slow
-def test_a_trainer_that_hangs_is_said_and_ended(
-    request_for: Request, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_trainer_that_hangs_is_said_and_ended(request_for: Request, monkeypatch: pytest.MonkeyPatch) -> None:
     run = trainer.start(longer(request_for))
     wait_for(lambda: running(run), "the first steps", 120)
     os.kill(run.status()["pid"], signal.SIGSTOP)
@@ -322,9 +318,7 @@ def test_a_learning_rate_of_ten_is_said_with_advice(request_for: Request) -> Non
 def test_without_tensorflow_it_is_said(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("keras", "tensorflow"):
         (tmp_path / "path" / name).mkdir(parents=True)
-        (tmp_path / "path" / name / "__init__.py").write_text(
-            f"raise ModuleNotFoundError('gone', name={name!r})"
-        )
+        (tmp_path / "path" / name / "__init__.py").write_text(f"raise ModuleNotFoundError('gone', name={name!r})")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
     trainer.prepare()
     wait_for(lambda: trainer.prepare().state == "unavailable", "the reason", 60)
@@ -397,9 +391,7 @@ def test_estimates(folder: Path) -> None:
     assert found.images_per_second == pytest.approx(64 / 0.074)
     assert found.seconds == pytest.approx(10 * (10 * 0.074 + 0.3 * 0.074) + 2)
     half = trainer.estimated(Request("x", model, TrainingConfig(epochs=10, images=320), "drawn", sizes))
-    assert half is not None and half.seconds - 2 == pytest.approx(
-        (found.seconds - 2) * (5 + 0.3) / (10 + 0.3)
-    )
+    assert half is not None and half.seconds - 2 == pytest.approx((found.seconds - 2) * (5 + 0.3) / (10 + 0.3))
     larger = trainer.estimated(Request("x", ModelConfig(latent_dim=64), TrainingConfig(), "drawn", sizes))
     assert larger is not None and larger.images_per_second < found.images_per_second
     assert trainer.estimated(Request("x", ModelConfig("classic"), TrainingConfig(), "drawn", sizes)) is None
@@ -444,9 +436,7 @@ def test_renamed_kept_carried_away_and_brought_along(request_for: Request, tmp_p
     assert kept == tmp_path / "models" / "kept"
     opened = checkpoints.load(kept)
     assert (
-        opened.metrics
-        and opened.metrics["ssim"]["split"] == "test"
-        and opened.dataset["classes"] == ["large", "small"]
+        opened.metrics and opened.metrics["ssim"]["split"] == "test" and opened.dataset["classes"] == ["large", "small"]
     )
     with pytest.raises(RunError, match="there is a model called 'kept' already"):
         trainer_models.keep(run, "kept")
@@ -455,9 +445,7 @@ def test_renamed_kept_carried_away_and_brought_along(request_for: Request, tmp_p
         found = trainer_models.take_in(trainer_models.download(path))
         assert found == tmp_path / "models" / name
         np.testing.assert_allclose(
-            checkpoints.load(found).weights["encoder/conv_1/kernel"],
-            opened.weights["encoder/conv_1/kernel"],
-            atol=1e-2,
+            checkpoints.load(found).weights["encoder/conv_1/kernel"], opened.weights["encoder/conv_1/kernel"], atol=1e-2
         )
     (Path(request_for.data)).unlink()
     with pytest.raises(RunError, match="does not exist"):
@@ -493,11 +481,7 @@ def test_pictures_that_are_brought_along(folder: Path) -> None:
             Image.new("RGB", (90, 200), (255, 0, 0)).save(png, "PNG")
             archive.writestr(name, png.getvalue())
     found = trainer_models.take_pictures("red.zip", colour.getvalue())
-    assert (
-        found.n == 3
-        and found.shape == (64, 28, 3)
-        and found.sizes == {"train": 1, "validation": 1, "test": 1}
-    )
+    assert found.n == 3 and found.shape == (64, 28, 3) and found.sizes == {"train": 1, "validation": 1, "test": 1}
 
 
 @pytest.mark.parametrize(

@@ -51,9 +51,16 @@ def test_the_run_directory(finished: tuple[Run, Any]) -> None:
     run, _ = finished
     names = {path.name for path in run.path.iterdir()} - {".lock"}
     assert names == {
-        "config.json", "network.json", "status.json", "control.json", "metrics.jsonl", "history.csv",
-        "snapshots", "checkpoint", "fixed.npz",
-    }  # fmt: skip
+        "config.json",
+        "network.json",
+        "status.json",
+        "control.json",
+        "metrics.jsonl",
+        "history.csv",
+        "snapshots",
+        "checkpoint",
+        "fixed.npz",
+    }
     config = run.config()
     assert config["training"] == recipe().to_dict() and config["dataset"]["name"] == "squares"
     assert ModelConfig.from_dict(config["model"]) == MODEL
@@ -193,9 +200,7 @@ def test_the_page_is_obeyed(tmp_path: Path) -> None:
             wait_for(lambda wanted=wanted: step_of(run) >= wanted, f"step {wanted}")
             time.sleep(0.2)
             assert step_of(run) == wanted and run.state()[0] == "paused"
-        assert [row["step"] for row in run.metrics() if row["kind"] == "step"][-5:] == list(
-            range(at + 1, at + 6)
-        )
+        assert [row["step"] for row in run.metrics() if row["kind"] == "step"][-5:] == list(range(at + 1, at + 6))
 
         run.ask(beta=4.0, learning_rate=2e-4)
         wait_for(lambda: {"beta", "learning_rate"} <= set(events(run)), "the marks of the new values")
@@ -244,9 +249,7 @@ def test_a_pause_while_validating(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_stop_while_validating_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(tmp_path / "demo")
-    monkeypatch.setattr(
-        callbacks.Recorder, "on_test_batch_end", lambda self, batch, logs=None: run.ask(command="stop")
-    )
+    monkeypatch.setattr(callbacks.Recorder, "on_test_batch_end", lambda self, batch, logs=None: run.ask(command="stop"))
     assert training.train(MODEL, recipe(), Squares(train=192), run) == "stopped"
     state = run.load_state()
     assert state is not None and state[1]["step"] == 12 == run.snapshots()[-1]
@@ -301,9 +304,7 @@ def test_tensorboard(tmp_path: Path) -> None:
 
 def test_no_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(
-        RunError, match=r"TensorBoard is not installed\. Install it \(pip install tensorboard\)"
-    ):
+    with pytest.raises(RunError, match=r"TensorBoard is not installed\. Install it \(pip install tensorboard\)"):
         training.train(MODEL, recipe(), Squares(), Run(tmp_path / "demo"), tensorboard=True)
     assert not (tmp_path / "demo").exists()
 
@@ -336,9 +337,7 @@ def test_the_average_is_what_is_validated_and_kept(tmp_path: Path) -> None:
     assert state is not None
     arrays, name = state[0], "encoder/conv_1/kernel"
     np.testing.assert_array_equal(kept[name], arrays[f"average/{name}"])
-    trained = [
-        array for key, array in arrays.items() if key.startswith("model/") and array.shape == kept[name].shape
-    ]
+    trained = [array for key, array in arrays.items() if key.startswith("model/") and array.shape == kept[name].shape]
     assert trained and not any(np.array_equal(array, kept[name]) for array in trained)
 
 
@@ -439,9 +438,7 @@ def test_snapshots_take_a_small_share_however_dear_they_are(tmp_path: Path) -> N
         assert cost / recorder.snapshot_wait() < 0.02
 
 
-def test_a_dear_first_snapshot_does_not_put_off_the_second(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dear_first_snapshot_does_not_put_off_the_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It starts the engine as well, which takes half a second on a busy machine; from the second on the cost counts."""
     clock, progress = [0.0], callbacks.Progress(1000, 100)
     recorder = callbacks.Recorder(SimpleNamespace(save_snapshot=lambda *_: None), progress, None, None, None)  # type: ignore[arg-type]

@@ -73,9 +73,7 @@ def test_no_two_are_alike_and_every_class_varies(drawn: tuple[np.ndarray, np.nda
     for label in range(10):
         images = pixels[labels == label].astype(np.float64) / 255
         assert images.std(axis=0).mean() > 0.06, CLASSES[label]  # spread of each pixel over the class
-        bright = images.sum(axis=(1, 2, 3)) / (images > 0.02).sum(
-            axis=(1, 2, 3)
-        )  # mean shade of each garment
+        bright = images.sum(axis=(1, 2, 3)) / (images > 0.02).sum(axis=(1, 2, 3))  # mean shade of each garment
         assert bright.std() > 0.08, CLASSES[label]
 
 
@@ -123,9 +121,11 @@ def test_knots_and_waves_follow_their_formulas() -> None:
 def test_dice_keep_to_their_ranges(seed: int) -> None:
     dice = Dice(np.random.default_rng(seed), 40)
     for values, low, high in (
-        (dice.between(-2, 3), -2, 3), (dice.near(5, 1.5), 3.5, 6.5), (dice.shade(0.1, 0.4, 0.9), 0.1, 0.9),
+        (dice.between(-2, 3), -2, 3),
+        (dice.near(5, 1.5), 3.5, 6.5),
+        (dice.shade(0.1, 0.4, 0.9), 0.1, 0.9),
         (dice.happens(0.3), 0, 1),
-    ):  # fmt: skip
+    ):
         assert values.shape == (40, 1, 1) and values.dtype == np.float32
         assert values.min() >= low and values.max() <= high
     cloth = brushes.cloth(dice, dice.between(0, 1))
@@ -177,9 +177,7 @@ def test_importing_it_is_light() -> None:
 
 
 @pytest.mark.real_data
-def test_neighbours_among_real_clothes_name_them(
-    fashion_dir: Path, drawn: tuple[np.ndarray, np.ndarray]
-) -> None:
+def test_neighbours_among_real_clothes_name_them(fashion_dir: Path, drawn: tuple[np.ndarray, np.ndarray]) -> None:
     """15 nearest neighbours among 10,000 real training pictures, in 16 principal components."""
     from sklearn.decomposition import PCA
     from sklearn.neighbors import KNeighborsClassifier

@@ -17,9 +17,13 @@ def save_checkpoint(path: Path, model: ModelConfig, seed: int = 0, codes: int = 
     """A checkpoint folder with random weights and random codes: it draws noise, quickly."""
     network, rng = build(model), np.random.default_rng(seed)
     dataset = {
-        "name": "drawn clothes", "source": "drawn by a test", "checksum": "0" * 64, "image_shape": list(model.image_shape),
-        "sizes": {"train": 100, "validation": 10, "test": codes}, "classes": [f"class {i}" for i in range(10)],
-    }  # fmt: skip
+        "name": "drawn clothes",
+        "source": "drawn by a test",
+        "checksum": "0" * 64,
+        "image_shape": list(model.image_shape),
+        "sizes": {"train": 100, "validation": 10, "test": codes},
+        "classes": [f"class {i}" for i in range(10)],
+    }
     z_mean, z_log_var = rng.normal(size=(2, codes, model.latent_dim)).astype(np.float32)
     return checkpoints.save(
         path,

@@ -64,9 +64,13 @@ class Squares:
 
     def describe(self) -> dict[str, Any]:
         return {
-            "name": self.name, "source": self.source, "checksum": self.checksum, "sizes": self.sizes,
-            "classes": list(self.classes), "image_shape": list(self.image_shape),
-        }  # fmt: skip
+            "name": self.name,
+            "source": self.source,
+            "checksum": self.checksum,
+            "sizes": self.sizes,
+            "classes": list(self.classes),
+            "image_shape": list(self.image_shape),
+        }
 
     def title(self, split: str) -> str:
         return f"{self.name} {split}, {self.sizes[split]:,} images"

@@ -52,8 +52,7 @@ def _whole(name: str, value: Any, low: int, high: int, hint: str = "") -> None:
 def _number(name: str, value: Any, low: float, high: float, hint: str = "") -> None:
     good = isinstance(value, (int, float)) and not isinstance(value, bool)
     _require(
-        good and low <= value <= high,
-        f"{name} must be a number in {low:g}..{high:g}, got {value!r}. {hint}".rstrip(),
+        good and low <= value <= high, f"{name} must be a number in {low:g}..{high:g}, got {value!r}. {hint}".rstrip()
     )
 
 
@@ -80,13 +79,8 @@ class ModelConfig(_Config):
         _require(self.preset in PRESETS, f"preset must be one of {', '.join(PRESETS)}, got {self.preset!r}.")
         _whole("latent_dim", self.latent_dim, 1, 256, "Choose 2 for a plottable latent space.")
         shape = self.image_shape
-        good = (
-            isinstance(shape, (list, tuple)) and len(shape) == 3 and all(type(side) is int for side in shape)
-        )
-        _require(
-            good,
-            f"image_shape must be (height, width, channels), got {shape!r}. Fashion-MNIST is (28, 28, 1).",
-        )
+        good = isinstance(shape, (list, tuple)) and len(shape) == 3 and all(type(side) is int for side in shape)
+        _require(good, f"image_shape must be (height, width, channels), got {shape!r}. Fashion-MNIST is (28, 28, 1).")
         object.__setattr__(self, "image_shape", tuple(shape))
         height, width, channels = shape
         for name, side in (("height", height), ("width", width)):
@@ -130,17 +124,8 @@ class TrainingConfig(_Config):
     def __post_init__(self) -> None:
         _whole("epochs", self.epochs, 1, 100_000)
         _whole("batch_size", self.batch_size, 1, 8192, "64 is a good start.")
-        _number(
-            "learning_rate",
-            self.learning_rate,
-            0,
-            1000,
-            "0.003 is a good start for swift, 0.001 for classic.",
-        )
-        _require(
-            self.schedule in SCHEDULES,
-            f"schedule must be one of {', '.join(SCHEDULES)}, got {self.schedule!r}.",
-        )
+        _number("learning_rate", self.learning_rate, 0, 1000, "0.003 is a good start for swift, 0.001 for classic.")
+        _require(self.schedule in SCHEDULES, f"schedule must be one of {', '.join(SCHEDULES)}, got {self.schedule!r}.")
         _number("warmup", self.warmup, 0, 0.9, "It is a share of the run; 0.08 is the default.")
         _number("beta", self.beta, 0, 1e9, "1 is the variational autoencoder.")
         _number("kl_warmup", self.kl_warmup, 0, 1, "It is a share of the run.")

@@ -19,8 +19,17 @@ if TYPE_CHECKING:
 # Ten colours at least 29 CIELAB units apart for full colour vision and each dichromacy (Machado, Oliveira & Fernandes
 # 2009), and at 3.2 : 1 or better on black, where the garments lie. A test measures both.
 CLASS_COLOURS = (
-    "#40f8e0", "#3f40fc", "#8441be", "#f58bfa", "#993f75", "#f3de07", "#baf184", "#fe240d", "#ad332e", "#47ae7c",
-)  # fmt: skip
+    "#40f8e0",
+    "#3f40fc",
+    "#8441be",
+    "#f58bfa",
+    "#993f75",
+    "#f3de07",
+    "#baf184",
+    "#fe240d",
+    "#ad332e",
+    "#47ae7c",
+)
 POINTS = 2_000  # codes on the map: more hide the garments
 SIDE = 20  # garments a side, decoded below the codes
 LATTICE = 81  # points a side that take a click
@@ -64,39 +73,66 @@ def map_figure(
         if len(chosen):
             figure.add_trace(
                 go.Scattergl(
-                    x=chosen[:, 0], y=chosen[:, 1], mode="markers", name=name, hoverinfo="skip",
+                    x=chosen[:, 0],
+                    y=chosen[:, 1],
+                    mode="markers",
+                    name=name,
+                    hoverinfo="skip",
                     marker={"size": 5, "color": class_colour(label), "line": {"width": 1, "color": "#000000"}},
                 )
-            )  # fmt: skip
+            )
     points = lattice(extent)
     figure.add_trace(
         go.Scattergl(
-            x=points[:, 0], y=points[:, 1], mode="markers", name="lattice", showlegend=False,
+            x=points[:, 0],
+            y=points[:, 1],
+            mode="markers",
+            name="lattice",
+            showlegend=False,
             marker={"opacity": 0, "size": 14},
-            selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
+            selected={"marker": {"opacity": 0}},
+            unselected={"marker": {"opacity": 0}},
             hovertemplate="z = (%{x:.2f}, %{y:.2f})<extra></extra>",
         )
-    )  # fmt: skip
+    )
     if shown is not None:
         z1, z2 = np.clip(shown, -extent, extent)  # one beyond the map's edge is shown at the edge
         figure.add_trace(
             go.Scattergl(
-                x=[z1], y=[z2], mode="markers", name="shown", hoverinfo="skip", showlegend=False,
+                x=[z1],
+                y=[z2],
+                mode="markers",
+                name="shown",
+                hoverinfo="skip",
+                showlegend=False,
                 marker={"size": 18, "symbol": "star", "color": "#ffffff", "line": {"width": 2, "color": "#000000"}},
             )
-        )  # fmt: skip
+        )
     edge = _edge(extent)
     figure.add_layout_image(
-        source=data_uri(background), xref="x", yref="y", x=-edge, y=edge, sizex=2 * edge, sizey=2 * edge,
-        sizing="stretch", layer="below",
-    )  # fmt: skip
+        source=data_uri(background),
+        xref="x",
+        yref="y",
+        x=-edge,
+        y=edge,
+        sizex=2 * edge,
+        sizey=2 * edge,
+        sizing="stretch",
+        layer="below",
+    )
     axis = {"range": [-edge, edge], "showgrid": False, "zeroline": False, "fixedrange": True, "nticks": 7}
     figure.update_layout(
         # the lattice lies under every pixel of the map, so the nearest point is right however far it is
-        hoverdistance=-1, hovermode="closest", clickmode="event+select", dragmode=False, uirevision="map",
-        margin={"l": 28, "r": 4, "t": 4, "b": 28}, xaxis=axis, yaxis=axis,
+        hoverdistance=-1,
+        hovermode="closest",
+        clickmode="event+select",
+        dragmode=False,
+        uirevision="map",
+        margin={"l": 28, "r": 4, "t": 4, "b": 28},
+        xaxis=axis,
+        yaxis=axis,
         legend={"orientation": "h", "yref": "paper", "y": -0.08, "yanchor": "top", "x": 0, "itemsizing": "constant"},
-    )  # fmt: skip
+    )
     return figure
 
 

@@ -44,7 +44,4 @@ if __name__ == "__main__":
     if not find():
         install()
     found = find()
-    print(
-        f"Browser: {found}" if found else f"No browser: the tests that drive one are skipped. {HOW}",
-        file=sys.stderr,
-    )
+    print(f"Browser: {found}" if found else f"No browser: the tests that drive one are skipped. {HOW}", file=sys.stderr)

@@ -39,7 +39,7 @@ class Server:
 
     def __init__(
         self, folder: Path, log: Path, script: str = "streamlit_app.py", program: Sequence[str] = ("-m", "streamlit")
-    ) -> None:  # fmt: skip
+    ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -48,9 +48,11 @@ class Server:
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, *program, "run", script, *flags],
-                cwd=ROOT, stdout=output, stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                stdout=output,
+                stderr=subprocess.STDOUT,
                 env={**os.environ, "VAE_EXPLORER_CHECKPOINTS": str(folder)},
-            )  # fmt: skip
+            )
 
     def wait(self, seconds: float = 60) -> None:
         """Until it answers."""

@@ -86,23 +86,17 @@ def test_weights_and_codes_are_sent_once(open_page: Any) -> None:
     page.goto(page.url.split("/models")[0])
     settle(page)
     page.wait_for_function(f"() => {LIVING}?.ready", timeout=20_000)
-    largest = page.evaluate(
-        "Math.max(...[...window.__liveMapParts.values()].map((part) => part.buffer.byteLength))"
-    )
+    largest = page.evaluate("Math.max(...[...window.__liveMapParts.values()].map((part) => part.buffer.byteLength))")
     assert max(heard) > largest > 100_000
     heard.clear()
     shown = page.evaluate(f"{LIVING}.checksum")
     for right in (0.3, 0.6, 0.8):
         pin(page, right, 0.4)
     assert page.evaluate(f"{LIVING}.checksum") != shown
-    page.get_by_test_id("stSidebarNav").or_(page.get_by_test_id("stSidebar")).get_by_text(
-        "Latent space"
-    ).first.click()
+    page.get_by_test_id("stSidebarNav").or_(page.get_by_test_id("stSidebar")).get_by_text("Latent space").first.click()
     page.get_by_role("heading", level=1, name="Latent space", exact=True).wait_for()
     settle(page)
-    page.wait_for_function(
-        f"() => {LIVING}?.ready", timeout=20_000
-    )  # another page, another map, the same parts
+    page.wait_for_function(f"() => {LIVING}?.ready", timeout=20_000)  # another page, another map, the same parts
     assert 0 < max(heard) < largest
 
 
@@ -163,17 +157,13 @@ def test_it_fits(open_page: Any, width: int, scheme: str) -> None:
     assert max(sizes) <= width  # nothing to scroll sideways
     box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
     assert 0.85 <= box["width"] / box["height"] <= 1.18  # garments keep their shape
-    background = page.evaluate(
-        "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
-    )
+    background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
     assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 18, 26)"}[scheme]
 
 
 def test_a_visit_is_one_step_and_the_links_carry_the_choice(open_page: Any) -> None:
     page = open_page(query="/")
-    assert (
-        page.evaluate("history.length") <= 3
-    )  # the empty tab, the bare address, the address with what is shown
+    assert page.evaluate("history.length") <= 3  # the empty tab, the bare address, the address with what is shown
     page.wait_for_function(f"() => {LIVING}?.ready", timeout=20_000)
     links = [
         page.get_by_test_id("stSidebar").get_by_role("link", name="Latent space"),
@@ -183,10 +173,7 @@ def test_a_visit_is_one_step_and_the_links_carry_the_choice(open_page: Any) -> N
     pin(page, 0.92, 0.06)
     page.wait_for_function("() => location.search.includes('latent=')")
     settle(page)
-    assert all(
-        "latent=" in link.get_attribute("href") and "image=" not in link.get_attribute("href")
-        for link in links
-    )
+    assert all("latent=" in link.get_attribute("href") and "image=" not in link.get_attribute("href") for link in links)
 
 
 def test_the_back_button_undoes_one_choice_a_press(open_page: Any) -> None:

@@ -114,11 +114,7 @@ def hostile(name: str) -> bytes:
 
 @pytest.mark.parametrize(
     ("data", "reason"),
-    [
-        (b"these are words", "zip"),
-        (hostile("notes.txt"), "config.json"),
-        (hostile("../../config.json"), ".."),
-    ],
+    [(b"these are words", "zip"), (hostile("notes.txt"), "config.json"), (hostile("../../config.json"), "..")],
     ids=["no zip", "no model", "a hostile path"],
 )
 def test_a_zip_that_is_no_model(open_page: Any, data: bytes, reason: str) -> None:
@@ -131,10 +127,7 @@ def test_a_zip_that_is_no_model(open_page: Any, data: bytes, reason: str) -> Non
     page.reload()
     settle(page)
     assert sentences(page) == []
-    assert (
-        page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox").locator("input").input_value()
-        == before
-    )
+    assert page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox").locator("input").input_value() == before
 
 
 @pytest.mark.parametrize(
@@ -169,10 +162,7 @@ def test_refused_in_the_browser_before_it_is_read(
         ("?image=-1", "image=-1; that should be the number of a test image"),
         ("?image=99999999", "There is no test image 99,999,999"),
         ("?latent=1,2,3", "The chosen point has 3 numbers, fashion-2d has 2 latent units"),
-        (
-            "?model=%3Cscript%3Ealert(1)%3C/script%3E",
-            "a model named <script>alert(1)</script>, which is not here",
-        ),
+        ("?model=%3Cscript%3Ealert(1)%3C/script%3E", "a model named <script>alert(1)</script>, which is not here"),
     ],
 )
 def test_a_link_that_cannot_be_followed(open_page: Any, query: str, sentence: str) -> None:

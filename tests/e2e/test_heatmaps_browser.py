@@ -74,10 +74,15 @@ def test_tiles_show_their_own_piece_of_the_sprite(open_page: Any) -> None:
     page = open_page(query="/heatmaps")
     shows(page, "mean of 64 channels")
     for index in (0, 17, 65):
-        style = page.get_by_role("option").nth(index).locator(".mosaic-picture").evaluate(
-            """span => { const style = getComputedStyle(span), box = span.getBoundingClientRect();
+        style = (
+            page.get_by_role("option")
+            .nth(index)
+            .locator(".mosaic-picture")
+            .evaluate(
+                """span => { const style = getComputedStyle(span), box = span.getBoundingClientRect();
             return [style.backgroundPosition, box.width, box.height, style.backgroundSize, style.backgroundImage.slice(0, 14)] }"""
-        )  # fmt: skip
+            )
+        )
         position, width, height, size, image = style
         x, y = (-float(part.removesuffix("px")) for part in position.split())
         assert width == height and width % 7 == 0  # whole multiples of the native 7 × 7
@@ -90,16 +95,9 @@ def test_a_glance_opens_a_layer(open_page: Any) -> None:
     page.get_by_text("All layers at a glance").click()
     shows(page, "Test image 0")
     names = [
-        label.split(",")[0]
-        for label in page.get_by_role("option").evaluate_all("all => all.map(one => one.ariaLabel)")
+        label.split(",")[0] for label in page.get_by_role("option").evaluate_all("all => all.map(one => one.ariaLabel)")
     ]
-    assert names == [
-        "encoder conv_1",
-        "encoder conv_2",
-        "decoder deconv_1",
-        "decoder deconv_2",
-        "decoder logits",
-    ]
+    assert names == ["encoder conv_1", "encoder conv_2", "decoder deconv_1", "decoder deconv_2", "decoder logits"]
     page.get_by_role("option", name="decoder deconv_1").click()
     shows(page, "Decoder deconv_1, mean of 64 channels")
 
@@ -133,7 +131,7 @@ def test_two_pictures_and_a_pinned_one(open_page: Any) -> None:
     page.get_by_role("button", name="Pin the first picture here").click()
     page.get_by_text("the pinned one stays").wait_for(timeout=20_000)
     settle(page)
-    page.get_by_role("listbox", name="Channels of conv_2").last.get_by_role("option", name="channel 5:").click()  # fmt: skip
+    page.get_by_role("listbox", name="Channels of conv_2").last.get_by_role("option", name="channel 5:").click()
     shows(page, "channel 5")
     assert page.get_by_role("option", selected=True).count() == 2  # the same channel of both
 

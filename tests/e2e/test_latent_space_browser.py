@@ -15,7 +15,11 @@ pytestmark = pytest.mark.browser
 
 def pinned(page: Any) -> str:
     """What is pinned: "Test image 0 (Trouser)", "Decoded from z = (1.20, −0.60)"."""
-    return str(page.locator("strong", has_text="test image").or_(page.locator("strong", has_text="Decoded from")).first.inner_text())  # fmt: skip
+    return str(
+        page.locator("strong", has_text="test image")
+        .or_(page.locator("strong", has_text="Decoded from"))
+        .first.inner_text()
+    )
 
 
 def until_pinned(page: Any, words: str) -> None:
@@ -37,9 +41,7 @@ def test_a_neighbour_and_a_centre_are_a_click_away(open_page: Any) -> None:
     page.locator(".mosaic").last.get_by_role("option").nth(3).click()
     page.wait_for_function("old => !document.body.innerText.includes(old)", arg=first, timeout=20_000)
     settle(page)
-    page.locator(".mosaic").last.get_by_role("option").nth(3).and_(
-        page.locator("[aria-selected=true]")
-    ).wait_for()
+    page.locator(".mosaic").last.get_by_role("option").nth(3).and_(page.locator("[aria-selected=true]")).wait_for()
 
 
 def test_a_traversal_is_walked(open_page: Any) -> None:
@@ -52,9 +54,7 @@ def test_a_traversal_is_walked(open_page: Any) -> None:
     assert tiles.count() == 11
     marks = "row => [row.querySelector('.rows-mark'), ...row.querySelectorAll('.rows-picture')].map(e => (e.getBoundingClientRect().left + e.getBoundingClientRect().right) / 2)"
     mark, *places = row.evaluate(marks)
-    assert mark == pytest.approx(
-        np.interp(-0.4, np.linspace(-3, 3, 11), places), abs=1
-    )  # where the value lies
+    assert mark == pytest.approx(np.interp(-0.4, np.linspace(-3, 3, 11), places), abs=1)  # where the value lies
     tiles.nth(8).click()
     until_pinned(page, "Decoded from z = (0.30, 1.80)")
     page.locator(".rows-row", has_text="z₂").get_by_role("option", name="z₂ = 1.8").focus()
@@ -73,9 +73,7 @@ def test_a_pin_on_the_map_shows_below(open_page: Any) -> None:
     until_pinned(page, "Decoded from")
     z1, z2 = z_of(page)
     assert z1 > 0.5 and z2 > 0.5
-    now = [
-        page.locator(".rows-row", has_text=name).locator(".rows-now").inner_text() for name in ("z₁", "z₂")
-    ]
+    now = [page.locator(".rows-row", has_text=name).locator(".rows-now").inner_text() for name in ("z₁", "z₂")]
     assert [float(words.split()[1].replace("−", "-")) for words in now] == [z1, z2]
 
 
@@ -87,8 +85,11 @@ def test_downloads(open_page: Any) -> None:
             page.get_by_role("button", name=name).click()
         files[waiting.value.suggested_filename] = waiting.value.path().read_bytes()
     assert set(files) == {
-        "fashion-2d-point-z.json", "fashion-2d-point.png", "fashion-2d-grid.png", "fashion-2d-codes.tsv",
-    }  # fmt: skip
+        "fashion-2d-point-z.json",
+        "fashion-2d-point.png",
+        "fashion-2d-grid.png",
+        "fashion-2d-codes.tsv",
+    }
     assert Image.open(io.BytesIO(files["fashion-2d-point.png"])).size == (448, 448)
     assert min(Image.open(io.BytesIO(files["fashion-2d-grid.png"])).size) > 1120
     lines = files["fashion-2d-codes.tsv"].decode().splitlines()
@@ -103,9 +104,7 @@ def test_the_table_is_a_way_in(open_page: Any) -> None:
     page.get_by_text("z_mean of the 200 test codes").wait_for(timeout=20_000)
     settle(page)
     table.locator("canvas").first.wait_for(timeout=20_000)
-    page.wait_for_function(
-        "() => window.__liveMap?.living?.ready", timeout=20_000
-    )  # nothing above moves any more
+    page.wait_for_function("() => window.__liveMap?.living?.ready", timeout=20_000)  # nothing above moves any more
     table.scroll_into_view_if_needed()
     box = None
     while box != (box := table.bounding_box()):

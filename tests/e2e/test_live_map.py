@@ -100,9 +100,7 @@ def open_map(browser: Any, map_server: Server) -> Iterator[Any]:
         until: str = f"{STATE}?.ready",
         **options: Any,
     ) -> Map:
-        context = browser.new_context(
-            viewport={"width": width, "height": 1000}, color_scheme=scheme, **options
-        )
+        context = browser.new_context(viewport={"width": width, "height": 1000}, color_scheme=scheme, **options)
         contexts.append(context)
         page = context.new_page()
         page.add_init_script(script)
@@ -111,9 +109,7 @@ def open_map(browser: Any, map_server: Server) -> Iterator[Any]:
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         received: list[int] = []
-        page.on(
-            "websocket", lambda socket: socket.on("framereceived", lambda data: received.append(len(data)))
-        )
+        page.on("websocket", lambda socket: socket.on("framereceived", lambda data: received.append(len(data))))
         page.goto(f"{map_server.url}/?model={query}")
         page.wait_for_function(until, timeout=60_000)
         settle(page)
@@ -202,9 +198,7 @@ def test_zoom_pan_and_double_click(open_map: Any) -> None:
     view.tiles_were_wanted()  # finer ones, or others
     view.move(0.35, 0)
     nearer = view.tell("z")[0]
-    assert nearer - before == pytest.approx(
-        0.1 / 0.25 * before / np.exp(0.5), rel=0.03
-    )  # a step goes less far
+    assert nearer - before == pytest.approx(0.1 / 0.25 * before / np.exp(0.5), rel=0.03)  # a step goes less far
     view.page.keyboard.down("Shift")
     view.page.mouse.down()
     view.page.mouse.move(*view.at(0.15, 0), steps=3)
@@ -317,9 +311,7 @@ def test_legend_layers_and_the_code_under_the_pointer(open_map: Any) -> None:
     text = page.locator(".lm-code span").inner_text()
     index, label = map(int, re.fullmatch(r"test image (\d+): class (\d)", text).groups())
     assert label == index % 3
-    grey = page.locator(".lm-code canvas").evaluate(
-        "c => c.getContext('2d').getImageData(14, 14, 1, 1).data[0]"
-    )
+    grey = page.locator(".lm-code canvas").evaluate("c => c.getContext('2d').getImageData(14, 14, 1, 1).data[0]")
     assert grey == index % 200 + 50  # its own thumbnail, not a neighbour's
     view.page.mouse.down()
     view.page.mouse.up()
@@ -359,9 +351,7 @@ def test_a_heavy_decoder_is_approximated_while_moving(open_map: Any) -> None:
 
 def test_a_finger_drags_and_a_tap_pins(open_map: Any) -> None:
     view = open_map("swift-2", width=390, scheme="dark", has_touch=True, is_mobile=True)
-    sizes = view.page.evaluate(
-        "[document.documentElement.scrollWidth, document.querySelector('.lm-stage') ?? 0]"
-    )
+    sizes = view.page.evaluate("[document.documentElement.scrollWidth, document.querySelector('.lm-stage') ?? 0]")
     assert sizes[0] <= 390
     shown = view.tell("checksum")
     touch = view.page.context.new_cdp_session(view.page)
@@ -461,9 +451,7 @@ def test_what_is_kept_for_other_maps_is_bounded(open_map: Any) -> None:
         "[...window.__liveMapParts.keys()].filter(name => !name.startsWith('old')).length === 3"
     )
     view.page.wait_for_function("window.__liveMapParts.size < 20")
-    kept = view.page.evaluate(
-        "[...window.__liveMapParts.entries()].map(([d, p]) => [d, p.buffer.byteLength])"
-    )
+    kept = view.page.evaluate("[...window.__liveMapParts.entries()].map(([d, p]) => [d, p.buffer.byteLength])")
     assert sum(size for _, size in kept) <= 64 * 2**20
     names = [name for name, _ in kept]
     assert "old 0" not in names and "old 19" in names  # the oldest went

@@ -53,9 +53,7 @@ def test_codes_come_back_as_they_went() -> None:
     assert list(payload[12 * 3 * 8 :]) == list(latents.labels)
     axes = np.array(header["components"])
     np.testing.assert_allclose(axes @ axes.T, np.eye(2), atol=1e-6)
-    assert (
-        part.digest == parts.codes_part(latents, ["a", "b", "c"], COLOURS).digest
-    )  # the same data, the same name
+    assert part.digest == parts.codes_part(latents, ["a", "b", "c"], COLOURS).digest  # the same data, the same name
     assert part.digest != parts.codes_part(latents, ["a", "b", "d"], COLOURS).digest
 
 
@@ -91,18 +89,15 @@ def test_thumbnails_are_the_pictures_themselves(shape: tuple[int, ...]) -> None:
 def test_thumbnails_are_known_before_they_are_packed(monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.random.default_rng(0).integers(0, 256, (7, 5, 6, 1)).astype(np.uint8)
     monkeypatch.setattr(parts, "png", lambda _sheet: pytest.fail("packed too early"))
-    digests = {
-        parts.Thumbnails(some).digest for some in (images, images[:6], images[::-1], images.reshape(7, 6, 5))
-    }
+    digests = {parts.Thumbnails(some).digest for some in (images, images[:6], images[::-1], images.reshape(7, 6, 5))}
     assert len(digests) == 4 and parts.Thumbnails(images.copy()).digest in digests
     with pytest.raises(ValueError, match=r"thumbnails must have shape"):
         parts.Thumbnails(images[0, ..., 0])
 
 
 @pytest.mark.parametrize(
-    "odd",
-    [None, 7, {}, {"z": [1]}, {"z": "ab"}, {"z": [1, None]}, {"z": [1, float("nan")]}, {"z": [1, 2, 3]}],
-)  # fmt: skip
+    "odd", [None, 7, {}, {"z": [1]}, {"z": "ab"}, {"z": [1, None]}, {"z": [1, float("nan")]}, {"z": [1, 2, 3]}]
+)
 def test_an_odd_message_from_the_browser_counts_as_none(odd: Any) -> None:
     assert _pin(odd, 2) is None
 
@@ -149,9 +144,7 @@ def test_thumbnails_come_when_they_are_asked_for(session: dict[str, Any]) -> Non
     assert _coming("living", ["codes"], "thumbnails") == []
 
 
-@pytest.mark.parametrize(
-    "odd", [None, 7, "codes", {"missing": None}, {"missing": "codes"}, {"missing": {"codes": 1}}]
-)
+@pytest.mark.parametrize("odd", [None, 7, "codes", {"missing": None}, {"missing": "codes"}, {"missing": {"codes": 1}}])
 def test_an_odd_request_sends_nothing_again(session: dict[str, Any], odd: Any) -> None:
     _coming("living", ["codes"], None)
     session["living"] = odd

@@ -53,9 +53,7 @@ def test_the_table_names_all_and_the_damaged_one_with_its_reason(open_page: Any)
     cells = page.get_by_test_id("stDataFrame").first.locator("td")
     cells.first.wait_for(state="attached", timeout=20_000)
     texts = cells.all_inner_texts()
-    elbo = json.loads((ROOT / "checkpoints" / "classic-2d" / "metrics.json").read_bytes())["negative_elbo"][
-        "value"
-    ]
+    elbo = json.loads((ROOT / "checkpoints" / "classic-2d" / "metrics.json").read_bytes())["negative_elbo"]["value"]
     for expected in ("classic-2d", "fashion-2d", "torn", "damaged", str(elbo), "test, 10,000"):
         assert expected in texts
     (sentence,) = sentences(page)

@@ -156,9 +156,7 @@ class Tab:
 
     def decoded(self, *z: float) -> np.ndarray:
         """What the browser makes of z: (h · w · c,) float32."""
-        found = self.page.evaluate(
-            f"{MAP}.decode({list(z)}).join(' ')"
-        )  # so many numbers by themselves take seconds
+        found = self.page.evaluate(f"{MAP}.decode({list(z)}).join(' ')")  # so many numbers by themselves take seconds
         return np.array(found.split(), np.float32)
 
     def start(self, name: str, images: int = IMAGES, epochs: int = LONG, **more: str) -> Run:
@@ -173,9 +171,7 @@ class Tab:
                 self.fill(label.replace("_", " "), value)
         known = {run.name for run in list_runs(self.place.runs)}
         self.click("Train")
-        (made,) = until(
-            lambda: [run for run in list_runs(self.place.runs) if run.name not in known], "a run directory"
-        )
+        (made,) = until(lambda: [run for run in list_runs(self.place.runs) if run.name not in known], "a run directory")
         self.page.get_by_test_id("stMain").get_by_role("heading", name=made.name).wait_for()
         return made
 
@@ -191,12 +187,8 @@ class Tab:
         for attempt in range(3):
             if chosen():
                 break
-            if (
-                attempt
-            ):  # a list that is drawn anew under the pointer takes no click; said, so that it can be counted
-                warnings.warn(
-                    f"picked {name} in vain, the picker shows {shown.input_value()!r}", stacklevel=2
-                )
+            if attempt:  # a list that is drawn anew under the pointer takes no click; said, so that it can be counted
+                warnings.warn(f"picked {name} in vain, the picker shows {shown.input_value()!r}", stacklevel=2)
             shown.click()
             self.page.get_by_role("option", name=name).first.click()
             with suppress(AssertionError):
@@ -392,10 +384,7 @@ def test_a_run_ends_and_is_looked_at_everywhere(visit: Any, place: Place, tmp_pa
     tab.fill("Name", "kept-one")
     tab.click("Keep as a model")
     tab.says("Kept as kept-one: it is in the model picker now.", 120)
-    assert (
-        json.loads((place.models / "kept-one" / "metrics.json").read_text())["negative_elbo"]["split"]
-        == "test"
-    )
+    assert json.loads((place.models / "kept-one" / "metrics.json").read_text())["negative_elbo"]["split"] == "test"
 
 
 def picture(tab: Tab) -> str:

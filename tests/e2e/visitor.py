@@ -36,7 +36,9 @@ def upload(page: Any, data: bytes, name: str = "shirt.png", kind: str = "image/p
 def sentences(page: Any) -> list[str]:
     """What the page complains of; no traceback is among it."""
     assert page.get_by_test_id("stException").count() == 0
-    return [text.strip() for text in page.get_by_test_id("stAlert").get_by_test_id("stMarkdownContainer").all_inner_texts()]  # fmt: skip
+    return [
+        text.strip() for text in page.get_by_test_id("stAlert").get_by_test_id("stMarkdownContainer").all_inner_texts()
+    ]
 
 
 def pick_model(page: Any, name: str) -> None:
@@ -50,7 +52,5 @@ def pick_model(page: Any, name: str) -> None:
 def menu(page: Any, label: str) -> None:
     """Go to another page by the menu."""
     page.get_by_test_id("stSidebar").get_by_role("link", name=label).click()
-    page.get_by_role(
-        "heading", level=1, name="VAE Explorer" if label == "Living map" else label, exact=True
-    ).wait_for()
+    page.get_by_role("heading", level=1, name="VAE Explorer" if label == "Living map" else label, exact=True).wait_for()
     settle(page)

@@ -26,9 +26,7 @@ def feature_maps(
     _check_part(part)
     if part == "encoder":
         if image is None or z is not None:
-            raise ValueError(
-                "the encoder's feature maps need an image and no z; for a z choose part='decoder'."
-            )
+            raise ValueError("the encoder's feature maps need an image and no z; for a z choose part='decoder'.")
         found = engine.encoder_activations(_image(image, engine))
     else:
         if (image is None) == (z is None):

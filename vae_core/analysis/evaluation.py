@@ -13,14 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from vae_core.analysis.latent_points import (
-    Coder,
-    Pictures,
-    Seed,
-    encode_dataset,
-    sample_posterior,
-    slice_length,
-)
+from vae_core.analysis.latent_points import Coder, Pictures, Seed, encode_dataset, sample_posterior, slice_length
 
 Progress = Callable[[int, int], None]
 SSIM_METHOD = "SSIM, Gaussian window of 11 x 11 pixels, sigma 1.5, data range 1"
@@ -121,9 +114,7 @@ def gaussian_loss(images: np.ndarray, logits: np.ndarray, log_sigma: float) -> n
     """
     images, logits = _with_logits(images, logits)
     means = 0.5 * (1 + np.tanh(logits / 2))  # the sigmoid, without overflow
-    per_pixel = (
-        0.5 * np.square(images - means) * math.exp(-2 * log_sigma) + log_sigma + 0.5 * math.log(2 * math.pi)
-    )
+    per_pixel = 0.5 * np.square(images - means) * math.exp(-2 * log_sigma) + log_sigma + 0.5 * math.log(2 * math.pi)
     return per_pixel.sum(axis=(1, 2, 3), dtype=np.float64)
 
 
@@ -140,9 +131,7 @@ def pixel_entropy_floor(images: np.ndarray) -> float:
     images = _images(images)
     if len(images) == 0:
         raise ValueError("the floor needs one image or more, got none.")
-    inner = np.where(
-        (images > 0) & (images < 1), images, np.float32(0.5)
-    )  # 0 log 0 is 0: the ends are left out below
+    inner = np.where((images > 0) & (images < 1), images, np.float32(0.5))  # 0 log 0 is 0: the ends are left out below
     entropy = -(inner * np.log(inner) + (1 - inner) * np.log1p(-inner))
     return float(np.where((images > 0) & (images < 1), entropy, 0).sum(dtype=np.float64) / len(images))
 
@@ -153,9 +142,7 @@ def kl_per_unit(z_mean: np.ndarray, z_log_var: np.ndarray) -> np.ndarray:
     Kingma & Welling 2014, appendix B. Its sum over units is an image's `kl_loss`.
     """
     if np.shape(z_mean) != np.shape(z_log_var):
-        raise ValueError(
-            f"z_mean and z_log_var must have one shape, got {np.shape(z_mean)} and {np.shape(z_log_var)}."
-        )
+        raise ValueError(f"z_mean and z_log_var must have one shape, got {np.shape(z_mean)} and {np.shape(z_log_var)}.")
     mean, log_var = _finite(z_mean, "z_mean"), _finite(z_log_var, "z_log_var")
     return 0.5 * (mean**2 + np.maximum(np.expm1(log_var) - log_var, 0))
 
@@ -195,9 +182,7 @@ def iwae(
         total = np.full(len(some), -np.inf)
         for first in range(0, k, at_once):
             draws = min(at_once, k - first)
-            epsilon = np.stack(
-                [noise.standard_normal((draws, z_mean.shape[1]), np.float32) for noise in noises]
-            )
+            epsilon = np.stack([noise.standard_normal((draws, z_mean.shape[1]), np.float32) for noise in noises])
             total = np.logaddexp(total, _log_weights(engine, some, z_mean, z_log_var, epsilon))
         result[start : start + len(some)] = total - math.log(k)
         if progress:
@@ -211,13 +196,11 @@ def _log_weights(
     """log sum_j p(x, z_j) / q(z_j | x) for z_j = z_mean + sigma epsilon_j; epsilon (n, draws, d) -> (n,)."""
     n, draws, d = epsilon.shape
     z = z_mean[:, None] + np.exp(z_log_var / 2)[:, None] * epsilon  # (n, draws, d)
-    likelihood = -reconstruction_loss(
-        engine, np.repeat(images, draws, axis=0), z.reshape(n * draws, d)
-    ).reshape(n, draws)
+    likelihood = -reconstruction_loss(engine, np.repeat(images, draws, axis=0), z.reshape(n * draws, d)).reshape(
+        n, draws
+    )
     # log N(z; 0, 1) - log N(z; z_mean, sigma^2): the constants cancel, and (z - z_mean) / sigma is epsilon.
-    gap = 0.5 * (
-        np.square(epsilon, dtype=np.float64) + z_log_var[:, None] - np.square(z, dtype=np.float64)
-    ).sum(axis=2)
+    gap = 0.5 * (np.square(epsilon, dtype=np.float64) + z_log_var[:, None] - np.square(z, dtype=np.float64)).sum(axis=2)
     return np.logaddexp.reduce(likelihood + gap, axis=1)
 
 
@@ -248,9 +231,7 @@ def roc_auc(usual: np.ndarray, unusual: np.ndarray) -> float:
 
     usual, unusual = _finite(usual, "usual"), _finite(unusual, "unusual")
     if len(usual) == 0 or len(unusual) == 0:
-        raise ValueError(
-            f"both groups need one score or more, got {len(usual)} usual and {len(unusual)} unusual."
-        )
+        raise ValueError(f"both groups need one score or more, got {len(usual)} usual and {len(unusual)} unusual.")
     truth = np.repeat([0, 1], [len(usual), len(unusual)])
     return float(roc_auc_score(truth, np.concatenate([usual, unusual])))
 
@@ -261,9 +242,7 @@ def place(values: np.ndarray | float, reference: np.ndarray) -> np.ndarray:
     if len(ordered) == 0:
         raise ValueError("the reference needs one value or more, got none.")
     values = _finite(values, "values")
-    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (
-        2 * len(ordered)
-    )
+    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (2 * len(ordered))
 
 
 def evaluate(
@@ -323,9 +302,7 @@ def evaluate(
         "negative_elbo": figure(
             loss + units.sum(), f"reconstruction_loss + kl_loss, nats per image, {sampled}, beta = 1"
         ),
-        "reconstruction_loss": figure(
-            loss, f"{engine.likelihood} likelihood, nats summed over pixels, {sampled}"
-        ),
+        "reconstruction_loss": figure(loss, f"{engine.likelihood} likelihood, nats summed over pixels, {sampled}"),
         "kl_loss": figure(units.sum(), "closed form, nats summed over units, mean over images"),
         "kl_per_unit": figure(units, "closed form, nats, mean over images"),
         "active_units": figure(active, "units whose z_mean has a variance over the images above 0.01"),
@@ -367,9 +344,7 @@ def _floats(pixels: np.ndarray) -> np.ndarray:
 def _finite(values: Any, name: str) -> np.ndarray:
     array = np.asarray(values, np.float64)
     if not np.isfinite(array).all():
-        raise ValueError(
-            f"{name} holds NaN or infinite values. Was the model's training broken off by a NaN loss?"
-        )
+        raise ValueError(f"{name} holds NaN or infinite values. Was the model's training broken off by a NaN loss?")
     return array
 
 
@@ -382,9 +357,7 @@ def _images(images: np.ndarray, name: str = "images") -> np.ndarray:
     # Written so that NaN fails it too.
     if images.size and not (images.min() >= 0 and images.max() <= 1):
         shown = f"{images.min()} to {images.max()}"
-        raise ValueError(
-            f"{name} must lie in [0, 1] and hold no NaN, got {shown}. Divide uint8 pixels by 255."
-        )
+        raise ValueError(f"{name} must lie in [0, 1] and hold no NaN, got {shown}. Divide uint8 pixels by 255.")
     return images
 
 
@@ -398,9 +371,7 @@ def _with_logits(images: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np
     images, logits = _images(images), np.asarray(logits, np.float32)
     _same(images, logits, "logits")
     if not np.isfinite(logits).all():
-        raise ValueError(
-            "logits hold NaN or infinite values. Was the model's training broken off by a NaN loss?"
-        )
+        raise ValueError("logits hold NaN or infinite values. Was the model's training broken off by a NaN loss?")
     return images, logits
 
 

@@ -55,11 +55,7 @@ def limits_of(maps: np.ndarray | Iterable[np.ndarray], clip: float = 0.0, signed
 
 
 def normalise(
-    values: np.ndarray,
-    scope: str = "channel",
-    limits: Limits | None = None,
-    clip: float = 0.0,
-    signed: bool = False,
+    values: np.ndarray, scope: str = "channel", limits: Limits | None = None, clip: float = 0.0, signed: bool = False
 ) -> Scaled:
     """Scale a map (h, w) or (h, w, channels) to [0, 1].
 
@@ -103,9 +99,7 @@ def normalise_together(
     if len(shapes) != 1:
         raise ValueError(f"maps to scale together must be of one shape, got {sorted(shapes)}.")
     height = np.shape(maps[0])[0]
-    values, low, high = normalise(
-        np.concatenate([_channels(array) for array in maps]), scope, limits, signed=signed
-    )
+    values, low, high = normalise(np.concatenate([_channels(array) for array in maps]), scope, limits, signed=signed)
     return [Scaled(values[i * height : (i + 1) * height], low, high) for i in range(len(maps))]
 
 
@@ -119,9 +113,7 @@ def colour(values: np.ndarray, colormap: str = SEQUENTIAL) -> np.ndarray:
     return _colormap(colormap)(values, bytes=True)[..., :3]
 
 
-def heatmap(
-    values: np.ndarray, colormap: str = SEQUENTIAL, limits: Limits | None = None, clip: float = 0.0
-) -> Heatmap:
+def heatmap(values: np.ndarray, colormap: str = SEQUENTIAL, limits: Limits | None = None, clip: float = 0.0) -> Heatmap:
     """A map (h, w) without a sign, coloured between its least and largest value or between `limits`."""
     scaled = normalise(_plane(values), limits=limits, clip=clip)
     return Heatmap(colour(scaled.values, colormap), float(scaled.low), float(scaled.high))
@@ -133,9 +125,7 @@ def signed_heatmap(
     """A map (h, w) with a sign, coloured from -limit to limit (its largest absolute value by default); 0 is the middle."""
     if limit is not None and not (math.isfinite(limit) and limit >= 0):
         raise ValueError(f"limit must be a finite number, 0 or more, got {limit}.")
-    scaled = normalise(
-        _plane(values), limits=None if limit is None else (-limit, limit), clip=clip, signed=True
-    )
+    scaled = normalise(_plane(values), limits=None if limit is None else (-limit, limit), clip=clip, signed=True)
     return Heatmap(colour(scaled.values, colormap), float(scaled.low), float(scaled.high))
 
 
@@ -179,9 +169,7 @@ def resize(values: np.ndarray, size: tuple[int, int], method: str = "nearest") -
     """
     values = np.asarray(values)
     if values.ndim not in (2, 3) or values.size == 0 or min(size) < 1:
-        raise ValueError(
-            f"resize takes (h, w) or (h, w, c) to a size of 1 or more, got {values.shape} to {size}."
-        )
+        raise ValueError(f"resize takes (h, w) or (h, w, c) to a size of 1 or more, got {values.shape} to {size}.")
     if method == "nearest":
         rows, columns = (
             (np.arange(new) * 2 + 1) * old // (2 * new) for new, old in zip(size, values.shape, strict=False)
@@ -214,9 +202,7 @@ def overlay(picture: np.ndarray, heatmap_rgb: np.ndarray, alpha: float | np.ndar
         )
     share = np.asarray(alpha, np.float64)
     if share.shape not in ((), below.shape[:2]) or not ((share >= 0) & (share <= 1)).all():
-        raise ValueError(
-            f"alpha must be a number in 0..1 or an array {below.shape[:2]} of such, got {alpha}."
-        )
+        raise ValueError(f"alpha must be a number in 0..1 or an array {below.shape[:2]} of such, got {alpha}.")
     share = share[..., None] if share.ndim else share
     return np.round((1 - share) * below + share * above).astype(np.uint8)
 
@@ -239,9 +225,7 @@ def overlay_channels(
     return np.stack([overlay(picture, layer, alpha) for layer in layers])
 
 
-def mosaic(
-    images: np.ndarray, columns: int | None = None, gap: int = 1, scale: int = 1, fill: int = 0
-) -> np.ndarray:
+def mosaic(images: np.ndarray, columns: int | None = None, gap: int = 1, scale: int = 1, fill: int = 0) -> np.ndarray:
     """Pictures side by side, row by row: (n, h, w), (n, h, w, 1) or (n, h, w, 3), float in [0, 1] or uint8 -> (H, W, 3).
 
     columns: as near to a square as it goes by default. gap: pixels of grey `fill` (0 to 255) between the pictures.
@@ -264,9 +248,7 @@ def mosaic(
     return sheet.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
-def colour_bar(
-    colormap: str = SEQUENTIAL, height: int = 128, width: int = 12, horizontal: bool = False
-) -> np.ndarray:
+def colour_bar(colormap: str = SEQUENTIAL, height: int = 128, width: int = 12, horizontal: bool = False) -> np.ndarray:
     """The colours from high (top) to low, or with `horizontal` from low (left) to high: (height, width, 3) uint8."""
     if height < 1 or width < 1:
         raise ValueError(f"height and width must be 1 or more, got {height} and {width}.")
@@ -278,9 +260,7 @@ def _colormap(name: str) -> Any:
     import matplotlib  # here, since it takes a fifth of a second
 
     if name not in matplotlib.colormaps:
-        raise ValueError(
-            f"no colour map {name!r}; try viridis, magma, cividis or gray, or RdBu_r for signed values."
-        )
+        raise ValueError(f"no colour map {name!r}; try viridis, magma, cividis or gray, or RdBu_r for signed values.")
     return matplotlib.colormaps[name]
 
 

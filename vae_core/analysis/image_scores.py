@@ -45,12 +45,7 @@ NAMES = tuple(field.name for field in fields(Scores))
 HIGH_IS_GOOD = ("psnr", "ssim")
 
 
-def score(
-    engine: Coder,
-    images: np.ndarray,
-    seed: int = SEED,
-    progress: metrics.Progress | None = None,
-) -> Scores:
+def score(engine: Coder, images: np.ndarray, seed: int = SEED, progress: metrics.Progress | None = None) -> Scores:
     """Every figure of every image: images (n, h, w, c) float32 in [0, 1], or uint8, which is divided by 255 slice by slice.
 
     seed: of the samples of z. `progress(done, total)` counts images.

@@ -93,9 +93,7 @@ def sample_posterior(z_mean: np.ndarray, z_log_var: np.ndarray, seed: Seed = 0) 
 def sample_prior(n: int, latent_dim: int, seed: Seed = 0) -> np.ndarray:
     """n draws from N(0, 1): (n, latent_dim) float32."""
     if n < 0 or latent_dim < 1:
-        raise ValueError(
-            f"n must be 0 or more and latent_dim 1 or more, got n={n} and latent_dim={latent_dim}."
-        )
+        raise ValueError(f"n must be 0 or more and latent_dim 1 or more, got n={n} and latent_dim={latent_dim}.")
     return np.random.default_rng(seed).standard_normal((n, latent_dim), np.float32)
 
 
@@ -166,9 +164,7 @@ def interpolate(z_a: np.ndarray, z_b: np.ndarray, steps: int, path: str = "linea
     return walk
 
 
-def traversal_values(
-    steps: int = 11, extent: float = 3.0, z_mean: float = 0.0, z_log_var: float = 0.0
-) -> np.ndarray:
+def traversal_values(steps: int = 11, extent: float = 3.0, z_mean: float = 0.0, z_log_var: float = 0.0) -> np.ndarray:
     """Values of one unit from -extent to extent standard deviations about its mean: (steps,) float32.
 
     The defaults span the prior; give one unit's z_mean and z_log_var to span its posterior, centred where it is.
@@ -220,9 +216,7 @@ def pca_plane(codes: np.ndarray) -> Plane:
     """The plane along which codes (n, d), d >= 2, vary most (principal component analysis); signs are fixed."""
     codes = _codes(codes, "codes").astype(np.float64)
     if codes.shape[1] < 2 or len(codes) < 2:
-        raise ValueError(
-            f"a plane needs two codes or more of two units or more, got codes of shape {codes.shape}."
-        )
+        raise ValueError(f"a plane needs two codes or more of two units or more, got codes of shape {codes.shape}.")
     origin = codes.mean(axis=0)
     centred = codes - origin
     variances, vectors = np.linalg.eigh(centred.T @ centred / len(codes))  # (d,) ascending, (d, d) in columns
@@ -312,9 +306,7 @@ def codes_tsv(codes: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> 
     the row's label; so a name that is one becomes "class 7".
     """
     codes, labels = _codes(codes, "codes"), np.asarray(labels)
-    if labels.shape != (len(codes),) or (
-        len(labels) and not 0 <= labels.min() <= labels.max() < len(classes)
-    ):
+    if labels.shape != (len(codes),) or (len(labels) and not 0 <= labels.min() <= labels.max() < len(classes)):
         raise ValueError(
             f"labels must have shape ({len(codes)},) and lie in 0..{len(classes) - 1}, one per code and a name for each; got "
             f"shape {labels.shape}, {labels.min(initial=0)} to {labels.max(initial=0)}."
@@ -368,18 +360,14 @@ def _codes(values: np.ndarray, name: str, latent_dim: int | None = None) -> np.n
             f"{name} must have shape (n, {latent_dim or 'latent_dim'}), got {codes.shape}. One alone needs a first axis: z[None]."
         )
     if not np.isfinite(codes).all():
-        raise ValueError(
-            f"{name} holds NaN or infinite values. Was the model's training broken off by a NaN loss?"
-        )
+        raise ValueError(f"{name} holds NaN or infinite values. Was the model's training broken off by a NaN loss?")
     return codes
 
 
 def _posterior(z_mean: np.ndarray, z_log_var: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     z_mean, z_log_var = _codes(z_mean, "z_mean"), _codes(z_log_var, "z_log_var")
     if z_mean.shape != z_log_var.shape:
-        raise ValueError(
-            f"z_mean and z_log_var must have one shape, got {z_mean.shape} and {z_log_var.shape}."
-        )
+        raise ValueError(f"z_mean and z_log_var must have one shape, got {z_mean.shape} and {z_log_var.shape}.")
     return z_mean, z_log_var
 
 

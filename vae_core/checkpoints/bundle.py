@@ -31,9 +31,15 @@ MIB = 1 << 20
 NEEDED = ("config.json", "network.json", "model.safetensors", "latents.npz")
 # What a model's folder holds, and how many bytes of each are taken.
 FILES = {
-    "config.json": MIB, "network.json": MIB, "metrics.json": MIB, "history.csv": 8 * MIB, "MODEL_CARD.md": MIB,
-    "model.safetensors": 512 * MIB, "latents.npz": 512 * MIB, scores.FILE: 128 * MIB,
-}  # fmt: skip
+    "config.json": MIB,
+    "network.json": MIB,
+    "metrics.json": MIB,
+    "history.csv": 8 * MIB,
+    "MODEL_CARD.md": MIB,
+    "model.safetensors": 512 * MIB,
+    "latents.npz": 512 * MIB,
+    scores.FILE: 128 * MIB,
+}
 FRAME_FILES = {"decoder.safetensors": 128 * MIB, "latents.npz": 128 * MIB}
 LARGEST, MOST_ENTRIES, MOST_FRAMES = 1024 * MIB, 2000, 200
 MOST_WORK = 2_000_000_000  # multiply-adds of one picture: a hundred times our largest
@@ -53,9 +59,7 @@ def take_in(source: Path | bytes, root: Path) -> Path:
             root.mkdir(parents=True, exist_ok=True)
             temporary = Path(tempfile.mkdtemp(prefix=".taken-in-", dir=root))
         except OSError as error:
-            raise ImportProblem(
-                f"{root} cannot be written to ({error.strerror}). Make it writable."
-            ) from error
+            raise ImportProblem(f"{root} cannot be written to ({error.strerror}). Make it writable.") from error
         try:
             for name, info in members.items():
                 _extract(archive, info, temporary / name)
@@ -142,9 +146,7 @@ def _harmless(info: zipfile.ZipInfo) -> None:
     name = info.filename
     parts = name.replace("\\", "/").split("/")
     if ".." in parts or name.startswith(("/", "\\")) or ":" in parts[0] or "\0" in name or "\\" in name:
-        raise ImportProblem(
-            f"the zip holds the name {name!r}, which leads out of it. Refused; pack the folder anew."
-        )
+        raise ImportProblem(f"the zip holds the name {name!r}, which leads out of it. Refused; pack the folder anew.")
     mode = info.external_attr >> 16
     if mode and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_IFMT(mode) == 0):
         raise ImportProblem(f"the zip holds the link or device {name!r}. Refused; pack the files themselves.")

@@ -26,9 +26,7 @@ def packed(path: Path) -> bytes:
         folder = _of_run(Run(path), Path(temporary) / path.name) if (path / "control.json").exists() else path
         names = [name for name in FILES if (folder / name).is_file()]
         frames = [f"snapshots/{step:08d}" for step in timeline.frame_steps(folder)]
-        names += [
-            f"{frame}/{name}" for frame in frames for name in FRAME_FILES if (folder / frame / name).is_file()
-        ]
+        names += [f"{frame}/{name}" for frame in frames for name in FRAME_FILES if (folder / frame / name).is_file()]
         size = sum((folder / name).stat().st_size for name in names)
         if size > LARGEST:
             raise ImportProblem(
@@ -53,10 +51,14 @@ def _of_run(run: Run, folder: Path) -> Path:
     config["seconds"] = run.status().get("seconds", 0.0)
     codes = Latents(**run.snapshot_latents(checkpoint.step))
     checkpoints.save(
-        folder, config=config, network=checkpoint.network, weights=checkpoint.weights, latents=codes,
+        folder,
+        config=config,
+        network=checkpoint.network,
+        weights=checkpoint.weights,
+        latents=codes,
         texts={"MODEL_CARD.md": cards.model_card(run.name, config, checkpoint.network.parameters(), {})},
         copy=[run.path / "history.csv"],
-    )  # fmt: skip
+    )
     for step in cards.spaced(run.snapshots(), FRAMES):
         timeline.save_frame(folder, step, run.snapshot_weights(step), run.snapshot_latents(step))
     return folder

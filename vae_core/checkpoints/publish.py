@@ -41,13 +41,7 @@ def figures_table(figures: Mapping[str, Any]) -> str:
         if name in figures:
             found = figures[name]
             value = found["value"]
-            shown = (
-                f"{value}"
-                if isinstance(value, int)
-                else f"{value:.4f}"
-                if abs(value) < 10
-                else f"{value:.2f}"
-            )
+            shown = f"{value}" if isinstance(value, int) else f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
             lines.append(f"| {label} | {shown} | {found['split']}, {found['n']:,} | {found['method']} |")
     return "\n".join(lines)
 
@@ -61,12 +55,7 @@ def comparison_table(models: list[Checkpoint]) -> str:
     for model in models:
         figures = model.metrics or {}
         values = [_shown(figures[name]["value"]) if name in figures else "–" for name in columns]
-        first = [
-            f"`{model.name}`",
-            model.model.preset,
-            str(model.model.latent_dim),
-            f"{model.network.parameters():,}",
-        ]
+        first = [f"`{model.name}`", model.model.preset, str(model.model.latent_dim), f"{model.network.parameters():,}"]
         lines.append("| " + " | ".join([*first, *values]) + " |")
         for name, label in columns.items():
             if name in figures:

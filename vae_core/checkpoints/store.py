@@ -103,9 +103,7 @@ def load(path: str | Path, step: int | None = None) -> Checkpoint:
         ) from error
 
 
-def _weights(
-    path: Path, network: Network, config: Mapping[str, Any], step: int | None
-) -> tuple[Weights, int | None]:
+def _weights(path: Path, network: Network, config: Mapping[str, Any], step: int | None) -> tuple[Weights, int | None]:
     run = Run(path)
     if not (path / "control.json").exists():  # a run directory has one, a checkpoint folder none
         if step not in (None, config.get("step")):
@@ -120,9 +118,7 @@ def _weights(
 def _dataset(path: Path, dataset: Any) -> Mapping[str, Any]:
     """What a model was trained on, in the form that every reader counts on."""
     if not isinstance(dataset, dict) or not isinstance(dataset.get("name"), str):
-        raise CheckpointError(
-            f"{path / 'config.json'}: dataset must be an object with a name. Copy the folder again."
-        )
+        raise CheckpointError(f"{path / 'config.json'}: dataset must be an object with a name. Copy the folder again.")
     for name, kind in {"checksum": str, "classes": list, "sizes": dict}.items():
         if name in dataset and not isinstance(dataset[name], kind):
             raise CheckpointError(

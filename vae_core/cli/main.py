@@ -13,9 +13,7 @@ from typing import Any
 
 from vae_core.config import LIKELIHOODS, PRESETS, SCHEDULES
 
-DATA_HELP = (
-    "auto (Fashion-MNIST, else drawn clothes), fashion, drawn, or a folder, zip or .npz of your own pictures"
-)
+DATA_HELP = "auto (Fashion-MNIST, else drawn clothes), fashion, drawn, or a folder, zip or .npz of your own pictures"
 MODEL_HELP = "a checkpoint folder (checkpoints/fashion-2d) or a run directory (runs/demo)"
 
 
@@ -29,9 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     def add(name: str, text: str, example: str) -> Callable[..., Any]:
-        sub = commands.add_parser(
-            name, help=text, description=text, epilog=f"Example:  python -m vae_core {example}"
-        )
+        sub = commands.add_parser(name, help=text, description=text, epilog=f"Example:  python -m vae_core {example}")
         return sub.add_argument
 
     arg = add(
@@ -42,32 +38,20 @@ def build_parser() -> argparse.ArgumentParser:
     arg("--preset", choices=PRESETS, default="swift", help="the architecture (swift)")
     arg("--latent-dim", type=int, default=2, help="size of z (2)")
     arg("--likelihood", choices=LIKELIHOODS, default="bernoulli", help="of the pixels (bernoulli)")
-    arg(
-        "--image-shape",
-        type=_shape,
-        help="HxWxC for your own pictures, for example 64x64x3 (as the data are)",
-    )
+    arg("--image-shape", type=_shape, help="HxWxC for your own pictures, for example 64x64x3 (as the data are)")
     arg("--epochs", type=int, help="passes over the training images (10)")
     arg("--batch-size", type=int, help="images per step (64; classic 128)")
     arg("--learning-rate", type=float, help="Adam's peak learning rate (0.003; classic 0.001)")
     arg("--schedule", choices=SCHEDULES, help="of the learning rate (cosine; classic constant)")
     arg("--warmup", type=float, help="share of the run over which the cosine's rate rises from 0 (0.08)")
     arg("--beta", type=float, help="weight of the KL term (1)")
-    arg(
-        "--kl-warmup",
-        type=float,
-        help="share of the run over which that weight rises from 0 (0; above 4 units 0.25)",
-    )
+    arg("--kl-warmup", type=float, help="share of the run over which that weight rises from 0 (0; above 4 units 0.25)")
     arg("--free-bits", type=float, help="nats per unit below which the KL term does not push (0)")
     arg("--ema", type=float, help="decay of the moving average of the weights (0.999; classic 0, off)")
     arg("--seed", type=int, help="of weights, order and noise (0)")
     arg("--images", type=int, help="train on the first so many images only (all)")
     arg("--dropout", type=float, help="in the encoder's dense layers, swift above 4 units (0.2)")
-    arg(
-        "--start-from",
-        metavar="MODEL",
-        help="begin with the weights of this checkpoint folder or run directory",
-    )
+    arg("--start-from", metavar="MODEL", help="begin with the weights of this checkpoint folder or run directory")
     arg("--run-dir", required=True, help="where to write; must not hold a run yet")
     arg("--data", default="auto", help=DATA_HELP)
     _training_flags(arg)
@@ -82,11 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
         "Import TensorFlow and wait for one command on standard input; the app keeps one ready.",
         "standby --root runs",
     )
-    arg(
-        "--root",
-        default="runs",
-        help="the folder with the runs; how fast this machine trains is noted there (runs)",
-    )
+    arg("--root", default="runs", help="the folder with the runs; how fast this machine trains is noted there (runs)")
     arg("--cold", action="store_true", help="import TensorFlow only when it is needed")
 
     arg = add("runs", "List runs, follow one, or ask one to pause, continue or stop.", "runs --stop demo")
@@ -94,16 +74,10 @@ def build_parser() -> argparse.ArgumentParser:
     arg("--follow", metavar="RUN", help="print a run's progress until it ends")
     for verb in ("pause", "continue", "stop"):
         arg(f"--{verb}", metavar="RUN", help=f"ask a run to {verb}")
-    arg(
-        "--kill",
-        metavar="RUN",
-        help="end a trainer that does not listen; resume goes on from its last checkpoint",
-    )
+    arg("--kill", metavar="RUN", help="end a trainer that does not listen; resume goes on from its last checkpoint")
 
     arg = add(
-        "evaluate",
-        "Measure a model on a split; every figure with n and method.",
-        "evaluate checkpoints/fashion-2d",
+        "evaluate", "Measure a model on a split; every figure with n and method.", "evaluate checkpoints/fashion-2d"
     )
     arg("model", help=MODEL_HELP)
     arg("--data", default="auto", help=DATA_HELP)
@@ -117,15 +91,11 @@ def build_parser() -> argparse.ArgumentParser:
         help="write metrics.json and MODEL_CARD.md into the folder (test split, all images)",
     )
 
-    arg = add(
-        "models", "List the models in a folder with their measured figures.", "models --root checkpoints"
-    )
+    arg = add("models", "List the models in a folder with their measured figures.", "models --root checkpoints")
     arg("--root", default="checkpoints", help="the folder (checkpoints)")
 
     arg = add(
-        "sample",
-        "Draw synthetic pictures from the prior.",
-        "sample checkpoints/fashion-2d -n 256 --output samples.png",
+        "sample", "Draw synthetic pictures from the prior.", "sample checkpoints/fashion-2d -n 256 --output samples.png"
     )
     arg("model", help=MODEL_HELP)
     arg("-n", type=int, default=256, help="how many (256)")
@@ -181,12 +151,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _training_flags(arg: Callable[..., Any]) -> None:
     arg("--queue", action="store_true", help="begin when no other run of the same folder is in progress")
-    arg(
-        "--strategy",
-        choices=("default", "mirrored"),
-        default="default",
-        help="mirrored: all GPUs of this machine",
-    )
+    arg("--strategy", choices=("default", "mirrored"), default="default", help="mirrored: all GPUs of this machine")
     arg("--tensorboard", action="store_true", help="also write TensorBoard logs into the run directory")
     arg(
         "--deterministic",

@@ -14,9 +14,19 @@ if TYPE_CHECKING:
     from vae_core.checkpoints.store import Checkpoint
 
 __all__ = [
-    "TrainingFailed", "evaluate", "export", "heatmap", "keep", "models", "reconstruct", "resume", "runs", "sample",
-    "standby", "train",
-]  # fmt: skip
+    "TrainingFailed",
+    "evaluate",
+    "export",
+    "heatmap",
+    "keep",
+    "models",
+    "reconstruct",
+    "resume",
+    "runs",
+    "sample",
+    "standby",
+    "train",
+]
 
 
 def evaluate(model: str, data: str, split: str, n: int | None, iwae: int, seed: int, write: bool) -> None:
@@ -58,9 +68,7 @@ def sample(model: str, n: int, seed: int, output: str) -> None:
     print(f"{output}: {n} samples of z ~ N(0, 1) decoded by {checkpoint.name}, seed {seed}")
 
 
-def reconstruct(
-    model: str, picture: list[str] | None, index: list[int] | None, data: str, output: str
-) -> None:
+def reconstruct(model: str, picture: list[str] | None, index: list[int] | None, data: str, output: str) -> None:
     """One row a picture: original, reconstruction, signed error, SSIM map."""
     from vae_core.analysis import evaluation as metrics
     from vae_core.analysis.heatmaps import mosaic, signed_error, ssim_colours
@@ -69,11 +77,7 @@ def reconstruct(
     images, names = _pictures(checkpoint, picture, index, data)
     engine = checkpoint.engine()
     rebuilt = engine.reconstruct(images)
-    mse, psnr, ssim = (
-        metrics.mse(images, rebuilt),
-        metrics.psnr(images, rebuilt),
-        metrics.ssim(images, rebuilt),
-    )
+    mse, psnr, ssim = (metrics.mse(images, rebuilt), metrics.psnr(images, rebuilt), metrics.ssim(images, rebuilt))
     rows = []
     for image, again in zip(images, rebuilt, strict=True):
         rows += [_rgb(image), _rgb(again), signed_error(image, again), ssim_colours(image, again)]
@@ -87,9 +91,17 @@ def reconstruct(
 
 
 def heatmap(
-    model: str, picture: list[str] | None, index: list[int] | None, data: str, part: str, layer: str | None,
-    channel: int | None, alpha: float, colormap: str, output: str,
-) -> None:  # fmt: skip
+    model: str,
+    picture: list[str] | None,
+    index: list[int] | None,
+    data: str,
+    part: str,
+    layer: str | None,
+    channel: int | None,
+    alpha: float,
+    colormap: str,
+    output: str,
+) -> None:
     """A layer's channels, coloured and laid over the picture."""
     from vae_core.analysis import activations, heatmaps
 
@@ -98,9 +110,7 @@ def heatmap(
     maps = activations.feature_maps(checkpoint.engine(), images[0], part)
     layer = layer or [name for name in maps if name != "logits"][-1]
     if layer not in maps:
-        raise ValueError(
-            f"--layer must be a convolution layer of the {part}: {', '.join(maps)}; got {layer!r}."
-        )
+        raise ValueError(f"--layer must be a convolution layer of the {part}: {', '.join(maps)}; got {layer!r}.")
     found = maps[layer]
     if channel is not None:
         if not 0 <= channel < found.shape[-1]:
@@ -125,9 +135,9 @@ def export(model: str, format: str, output: str, data: str) -> None:
     if format == "projector":
         written = exports.projector(checkpoint, data_named(data, checkpoint.model.image_shape), folder)
     else:
-        written = {"onnx": exports.onnx_files, "keras": exports.keras_files, "browser": exports.browser}[
-            format
-        ](checkpoint, folder)
+        written = {"onnx": exports.onnx_files, "keras": exports.keras_files, "browser": exports.browser}[format](
+            checkpoint, folder
+        )
     print("\n".join(f"{path}  {path.stat().st_size:,} bytes" for path in written))
 
 

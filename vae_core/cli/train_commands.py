@@ -28,9 +28,7 @@ def train(run_dir: str, queue: bool, **wanted: Any) -> None:
     """Train a new model; queue: when no other run of the folder is in progress."""
     run = Run(run_dir)
     if (run.path / "config.json").exists():
-        raise RunError(
-            f"{run.path} holds a run already. Choose another --run-dir, or continue it with resume."
-        )
+        raise RunError(f"{run.path} holds a run already. Choose another --run-dir, or continue it with resume.")
     if queue:
         _in_turn(run, lambda: _new(run, **wanted))
     else:
@@ -38,18 +36,26 @@ def train(run_dir: str, queue: bool, **wanted: Any) -> None:
 
 
 def _new(
-    run: Run, preset: str, latent_dim: int, likelihood: str, image_shape: tuple[int, int, int] | None, data: str,
-    dropout: float | None, start_from: str | None, strategy: str, tensorboard: bool, deterministic: bool,
-    checkpoint_seconds: float, **recipe: Any,
-) -> Go:  # fmt: skip
+    run: Run,
+    preset: str,
+    latent_dim: int,
+    likelihood: str,
+    image_shape: tuple[int, int, int] | None,
+    data: str,
+    dropout: float | None,
+    start_from: str | None,
+    strategy: str,
+    tensorboard: bool,
+    deterministic: bool,
+    checkpoint_seconds: float,
+    **recipe: Any,
+) -> Go:
     """What `train` is to do, checked and with its data at hand."""
     from vae_core.checkpoints import store as checkpoints
 
     dataset = data_named(data, image_shape)
     if image_shape and dataset.image_shape != image_shape:
-        raise ValueError(
-            f"--image-shape is for pictures of your own; {dataset.name} has {dataset.image_shape}."
-        )
+        raise ValueError(f"--image-shape is for pictures of your own; {dataset.name} has {dataset.image_shape}.")
     model = ModelConfig(preset, latent_dim, dataset.image_shape, likelihood)
     if dropout is not None:
         model = replace(model, dropout=dropout)
@@ -67,9 +73,17 @@ def _new(
             show(row)
 
         return training_module.train(
-            model, training, dataset, run, start=start, show=begun, strategy=strategy, tensorboard=tensorboard,
-            deterministic=deterministic, checkpoint_seconds=checkpoint_seconds,
-        )  # fmt: skip
+            model,
+            training,
+            dataset,
+            run,
+            start=start,
+            show=begun,
+            strategy=strategy,
+            tensorboard=tensorboard,
+            deterministic=deterministic,
+            checkpoint_seconds=checkpoint_seconds,
+        )
 
     return go
 
@@ -142,15 +156,10 @@ def _watched(run: Run, go: Go) -> None:
     except training.RunFailed as error:
         raise TrainingFailed(str(error)) from error
     hint = f"Look at it:  python -m vae_core evaluate {run.path}"
-    print(
-        f"{state}: {run.path}. "
-        + (hint if state == "finished" else f"Go on:  python -m vae_core resume {run.path}")
-    )
+    print(f"{state}: {run.path}. " + (hint if state == "finished" else f"Go on:  python -m vae_core resume {run.path}"))
 
 
-def runs(
-    root: str, follow: str | None, pause: str | None, stop: str | None, kill: str | None, **others: Any
-) -> None:
+def runs(root: str, follow: str | None, pause: str | None, stop: str | None, kill: str | None, **others: Any) -> None:
     """List, follow, pause, continue, stop, kill."""
     if kill:
         run = _find(root, kill)
@@ -187,9 +196,7 @@ def _ask(run: Run, command: str) -> None:
     """Ask, then wait a little for the answer, so that what is printed is what happened."""
     state, _ = run.state()
     if state in ENDED:
-        raise RunError(
-            f"{run.path} is {state}; only a run in progress can be asked. Continue it with resume."
-        )
+        raise RunError(f"{run.path} is {state}; only a run in progress can be asked. Continue it with resume.")
     run.ask(command=command)
     wanted = {"pause": ("paused",), "run": ("running",), "stop": ENDED}[command]
     for _ in range(100):

@@ -38,11 +38,7 @@ __all__ = [
 
 SPLITS = ("train", "validation", "test")
 HELD_OUT = 5_000  # of Fashion-MNIST's 60,000 original train images, for validation
-DRAWN = {
-    "train": 20_000,
-    "validation": 2_000,
-    "test": 2_000,
-}  # each drawn from a seed of its own, in this order
+DRAWN = {"train": 20_000, "validation": 2_000, "test": 2_000}  # each drawn from a seed of its own, in this order
 
 Arrays = tuple[np.ndarray, np.ndarray]
 Notify = Callable[[str], None]
@@ -157,9 +153,7 @@ def load(
         reader = from_zip if path.suffix.lower() == ".zip" else from_npz
         return reader(path, image_shape, progress=progress)
     kind = "is neither a folder nor a .zip or .npz" if path.exists() else "does not exist"
-    raise DataError(
-        f"data must be auto, fashion, drawn, or the path of a folder, .zip or .npz; {str(name)!r} {kind}."
-    )
+    raise DataError(f"data must be auto, fashion, drawn, or the path of a folder, .zip or .npz; {str(name)!r} {kind}.")
 
 
 def here() -> Dataset:
@@ -185,9 +179,7 @@ def from_folder(
     """
     path = Path(path).expanduser()
     return _own(
-        path.resolve().name,
-        "folder",
-        owndata.read_folder(path, image_shape or (28, 28, 1), treatment, progress),
+        path.resolve().name, "folder", owndata.read_folder(path, image_shape or (28, 28, 1), treatment, progress)
     )
 
 

@@ -23,9 +23,7 @@ BASE_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 PATIENCE = 2.5  # seconds until no answer means offline: resolver, connection and first reply together
 STALL = 10.0  # seconds without a byte until a download counts as broken
 
-CLASSES = (
-    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-)  # fmt: skip
+CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 
 
 class Published(NamedTuple):
@@ -40,26 +38,34 @@ class Published(NamedTuple):
 
 FILES: dict[str, Published] = {
     "train images": Published(
-        "train-images-idx3-ubyte", 26_421_880,
+        "train-images-idx3-ubyte",
+        26_421_880,
         "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-        47_040_016, "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        47_040_016,
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
     ),
     "train labels": Published(
-        "train-labels-idx1-ubyte", 29_515,
+        "train-labels-idx1-ubyte",
+        29_515,
         "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-        60_008, "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        60_008,
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
     ),
     "test images": Published(
-        "t10k-images-idx3-ubyte", 4_422_102,
+        "t10k-images-idx3-ubyte",
+        4_422_102,
         "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-        7_840_016, "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        7_840_016,
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     ),
     "test labels": Published(
-        "t10k-labels-idx1-ubyte", 5_148,
+        "t10k-labels-idx1-ubyte",
+        5_148,
         "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-        10_008, "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        10_008,
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
-}  # fmt: skip
+}
 
 # of the four decompressed files' checksums, in this order: names the set without reading it
 CHECKSUM = hashlib.sha256("".join(file.plain_sha256 for file in FILES.values()).encode()).hexdigest()
@@ -119,10 +125,7 @@ def problem_with(folder: Path) -> str | None:
         if path is None:
             return f"{file.name} (.gz or plain) is missing there"
         dimensions = 1 if what.endswith("labels") else 3
-        unusual = path.stat().st_size not in (
-            file.bytes,
-            file.plain_bytes,
-        )  # truncated, or packed anew by someone
+        unusual = path.stat().st_size not in (file.bytes, file.plain_bytes)  # truncated, or packed anew by someone
         try:
             if dimensions == 1 or unusual:
                 _verify(path, file, read_idx(path, dimensions))
@@ -164,10 +167,7 @@ def fetch_fashion(progress: Callable[[int, int], None] | None = None) -> Path:
             done += file.bytes
             if progress:
                 progress(done, total)
-    except (
-        OSError,
-        HTTPException,
-    ) as error:  # URLError, timeouts, resets, a full disk, a folder without permission
+    except (OSError, HTTPException) as error:  # URLError, timeouts, resets, a full disk, a folder without permission
         reason = error if hasattr(error, "code") else getattr(error, "reason", None) or error
         raise DataError(
             f"Fashion-MNIST could not be downloaded from {BASE_URL} to {folder} ({reason}). "

@@ -34,9 +34,7 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
     magic, what = _MAGIC[dimensions]
     header = 4 + 4 * dimensions
     if len(raw) < header:
-        raise DataError(
-            f"{path} holds {len(raw)} bytes, too few for an IDX file. It is truncated: get it again."
-        )
+        raise DataError(f"{path} holds {len(raw)} bytes, too few for an IDX file. It is truncated: get it again.")
     found, *shape = struct.unpack(f">{1 + dimensions}I", raw[:header])
     if found != magic:
         raise DataError(
@@ -88,7 +86,5 @@ def _content(path: Path) -> bytes:
             f"{path} expands to more than {LARGEST >> 20} MiB. That is no data set of small pictures; refused."
         )
     if not inflate.eof:
-        raise DataError(
-            f"{path} is a truncated gzip file: {len(raw):,} bytes, and its end is missing. Get it again."
-        )
+        raise DataError(f"{path} is a truncated gzip file: {len(raw):,} bytes, and its end is missing. Get it again.")
     return content

@@ -64,9 +64,7 @@ def open_picture(data: bytes | Path) -> Image.Image:
         )
     try:
         image.load()
-    except (
-        Exception
-    ) as error:  # truncation is OSError, but bad PNGs raise SyntaxError, TIFFs struct.error, ...
+    except Exception as error:  # truncation is OSError, but bad PNGs raise SyntaxError, TIFFs struct.error, ...
         raise PictureError(
             f"the {image.format} picture is damaged or truncated ({error}). Save or copy it again."
         ) from error
@@ -98,9 +96,7 @@ def stages(picture: bytes | Path | Image.Image | np.ndarray) -> list[Stage]:
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         if isinstance(error, PictureError):
             raise
-        raise PictureError(
-            f"the picture (mode {image.mode}) cannot be decoded ({error}). Save it as PNG."
-        ) from error
+        raise PictureError(f"the picture (mode {image.mode}) cannot be decoded ({error}). Save it as PNG.") from error
 
 
 def _from_image(image: Image.Image, upright: Image.Image) -> list[Stage]:
@@ -173,14 +169,10 @@ def _unit_range(array: np.ndarray) -> np.ndarray:
         top = {1: 255 if x.dtype == np.uint8 else 1, 2: 65535}[x.dtype.itemsize]
         return x.astype(np.float32) / np.float32(top)
     if x.dtype.kind != "f":
-        raise PictureError(
-            f"a picture array must be uint8, uint16, bool or float in [0, 1], got {array.dtype}."
-        )
+        raise PictureError(f"a picture array must be uint8, uint16, bool or float in [0, 1], got {array.dtype}.")
     low, high = float(x.min()), float(x.max())  # NaN if there is one
     if not (low >= 0 and high <= 1):
-        raise PictureError(
-            f"a float picture must lie in [0, 1] without NaN, got {low:g}..{high:g}. Divide by 255?"
-        )
+        raise PictureError(f"a float picture must lie in [0, 1] without NaN, got {low:g}..{high:g}. Divide by 255?")
     return x.astype(np.float32)
 
 

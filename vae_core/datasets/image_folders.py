@@ -44,9 +44,7 @@ def read_folder(
     Raises `DataError`: no folder, no pictures, a file that is no picture.
     """
     if not folder.is_dir():
-        raise DataError(
-            f"{folder} is no folder. Give a folder whose sub-folders (the classes) hold pictures."
-        )
+        raise DataError(f"{folder} is no folder. Give a folder whose sub-folders (the classes) hold pictures.")
     paths = {}
     for top, folders, names in os.walk(folder):  # follows no links, so it cannot go round in circles
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
@@ -59,14 +57,10 @@ def read_folder(
         path = paths[name]
         try:
             if path.stat().st_size > LARGEST_FILE:
-                raise DataError(
-                    f"{path} has {path.stat().st_size >> 20} MiB, at most {LARGEST_FILE >> 20} are read."
-                )
+                raise DataError(f"{path} has {path.stat().st_size >> 20} MiB, at most {LARGEST_FILE >> 20} are read.")
             return path.read_bytes()
         except OSError as error:
-            raise DataError(
-                f"{path} cannot be read ({error.strerror or error}). Check its permissions."
-            ) from error
+            raise DataError(f"{path} cannot be read ({error.strerror or error}). Check its permissions.") from error
 
     return _prepared(str(folder), sorted(paths), content, image_shape, options, progress)
 
@@ -85,12 +79,8 @@ def read_zip(
         def content(name: PurePosixPath) -> bytes:
             try:
                 return archive.read(by_name[name])
-            except (
-                Exception
-            ) as error:  # BadZipFile, zlib.error, NotImplementedError, EOFError ... by method and damage
-                raise DataError(
-                    f"{path}: {by_name[name].filename} cannot be read ({error}). Pack it again."
-                ) from error
+            except Exception as error:  # BadZipFile, zlib.error, NotImplementedError, EOFError ... by method and damage
+                raise DataError(f"{path}: {by_name[name].filename} cannot be read ({error}). Pack it again.") from error
 
         return _prepared(str(path), sorted(by_name), content, image_shape, options, progress)
 
@@ -159,14 +149,7 @@ def _prepared(
         raise DataError(f"{source} holds no pictures. Expected files ending in {', '.join(SUFFIXES)}.")
     labelled = [name.parts[0] if len(name.parts) > 1 else UNLABELLED for name in names]
     classes = sorted(set(labelled))
-    pixels = fill(
-        source,
-        len(names),
-        lambda i: (str(names[i]), content(names[i])),
-        image_shape,
-        options,
-        progress,
-    )
+    pixels = fill(source, len(names), lambda i: (str(names[i]), content(names[i])), image_shape, options, progress)
     labels = np.searchsorted(classes, labelled).astype(label_type(len(classes)))
     return Pictures(pixels, labels, tuple(classes))
 
@@ -236,9 +219,7 @@ def _check_member(path: Path, info: zipfile.ZipInfo) -> None:
     if info.flag_bits & 1:
         raise DataError(f"{path} is protected by a password ({name!r}). Pack it without one.")
     if info.file_size > LARGEST_FILE and _is_picture(PurePosixPath(name)):
-        raise DataError(
-            f"{path}: {name} expands to {info.file_size >> 20} MiB, at most {LARGEST_FILE >> 20} are read."
-        )
+        raise DataError(f"{path}: {name} expands to {info.file_size >> 20} MiB, at most {LARGEST_FILE >> 20} are read.")
 
 
 def check_size(path: Path, archive: zipfile.ZipFile) -> None:

@@ -12,15 +12,7 @@ import numpy as np
 
 from vae_core.config import ConfigError, ModelConfig
 from vae_core.datasets.idx import DataError
-from vae_core.datasets.image_folders import (
-    UNLABELLED,
-    Pictures,
-    Progress,
-    check_size,
-    fill,
-    label_type,
-    opened_zip,
-)
+from vae_core.datasets.image_folders import UNLABELLED, Pictures, Progress, check_size, fill, label_type, opened_zip
 
 
 def read_npz(
@@ -131,8 +123,6 @@ def _classes(path: Path, labels: np.ndarray | None, n: int) -> tuple[np.ndarray,
             f"{path}: {n:,} images but labels of shape {labels.shape}, expected ({n},): one label for each image."
         )
     if labels.dtype.kind not in "iuU":
-        raise DataError(
-            f"{path}: labels must be integers or strings, got {labels.dtype}. Use labels.astype(int)."
-        )
+        raise DataError(f"{path}: labels must be integers or strings, got {labels.dtype}. Use labels.astype(int).")
     names, numbers = np.unique(labels, return_inverse=True)
     return numbers.astype(label_type(len(names))), tuple(str(name) for name in names)

@@ -149,10 +149,7 @@ def _crop(x: np.ndarray, background: np.ndarray, aspect: float) -> tuple[np.ndar
     fits = abs(height / width - aspect) < 0.01 * aspect
     if fits and max((bottom - top) / height, (right - left) / width) >= FILLS:
         return x, "left as it is: the garment fills the frame"
-    return (
-        x[top:bottom, left:right],
-        f"to the garment: {right - left} × {bottom - top} of {width} × {height} pixels",
-    )
+    return (x[top:bottom, left:right], f"to the garment: {right - left} × {bottom - top} of {width} × {height} pixels")
 
 
 def _fit(x: np.ndarray, background: np.ndarray, height: int, width: int) -> np.ndarray:

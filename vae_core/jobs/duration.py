@@ -36,9 +36,7 @@ class Estimate:
     method: str
 
 
-def estimate(
-    model: ModelConfig, training: TrainingConfig, sizes: dict[str, int], root: Path
-) -> Estimate | None:
+def estimate(model: ModelConfig, training: TrainingConfig, sizes: dict[str, int], root: Path) -> Estimate | None:
     """How long it will take to train on `sizes` (images per split); None before anything was measured here."""
     step, method = _past(model, training, root)
     if step is None:

@@ -86,9 +86,7 @@ def download(path: Path) -> bytes:
 def take_in(data: bytes) -> Path:
     """The model of an uploaded zip as a new folder beside the shipped ones. `ImportProblem` says why not."""
     if len(data) > MOST_BYTES:
-        raise imports.ImportProblem(
-            f"the zip has {len(data) >> 20} MiB, at most {MOST_BYTES >> 20} are taken."
-        )
+        raise imports.ImportProblem(f"the zip has {len(data) >> 20} MiB, at most {MOST_BYTES >> 20} are taken.")
     return imports.take_in(data, checkpoints_folder().resolve())
 
 

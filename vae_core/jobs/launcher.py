@@ -55,11 +55,7 @@ class Request:
             return self.sizes
         if self.settled() == "drawn":
             return dict(datasets.DRAWN)
-        return {
-            "train": 60_000 - datasets.HELD_OUT,
-            "validation": datasets.HELD_OUT,
-            "test": 10_000,
-        }
+        return {"train": 60_000 - datasets.HELD_OUT, "validation": datasets.HELD_OUT, "test": 10_000}
 
     def arguments(self, run: Run) -> list[str]:
         """The words of the command that trains it."""
@@ -126,9 +122,7 @@ def start(request: Request, *, beside: bool = False) -> Run:
         try:
             run.write_control(Control("run" if beside else "wait"))
             arguments = request.arguments(run)
-            run.write_request(
-                arguments=arguments, data=request.settled(), asked=asked, machine=estimate.machine()
-            )
+            run.write_request(arguments=arguments, data=request.settled(), asked=asked, machine=estimate.machine())
             waits = not beside and bool(turns.before(run, asked))
             _TRAINERS.launch(root, run, arguments, asked, cold=waits)
         except OSError as error:

@@ -40,9 +40,7 @@ def serve(root: Path, cold: bool = False) -> int:
             from vae_core.training import train as training
     except ImportError as error:
         name = getattr(error, "name", None) or "tensorflow"
-        _tell(
-            error=f"{name} is not installed, so nothing can be trained here. Run: pip install -r requirements.txt"
-        )
+        _tell(error=f"{name} is not installed, so nothing can be trained here. Run: pip install -r requirements.txt")
         return 2
     requests = Queue()
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()

@@ -92,9 +92,7 @@ class Trainers:
             if child is not None:
                 self._standby = None
                 if child.process.returncode != 0:  # 0: nobody had asked for long
-                    why = child.told.get(
-                        "error", f"the trainer's process ended with {child.process.returncode}."
-                    )
+                    why = child.told.get("error", f"the trainer's process ended with {child.process.returncode}.")
                     self._failed = (time.monotonic(), str(why))
             if time.monotonic() - self._failed[0] < RETRY_SECONDS:
                 return Ready("unavailable", self._failed[1])
@@ -115,9 +113,7 @@ class Trainers:
                 started = None
                 with suppress(psutil.Error):
                     started = psutil.Process(child.process.pid).create_time()
-                run.write_status(
-                    "waiting", pid=child.process.pid, started=started, since=asked, doing="starting"
-                )
+                run.write_status("waiting", pid=child.process.pid, started=started, since=asked, doing="starting")
                 try:
                     child.send(run, arguments)
                     return

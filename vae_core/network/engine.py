@@ -45,8 +45,7 @@ class Engine:
         walks = {part.name: part.walk() for part in (network.encoder, network.decoder)}
         self._names = {name: [layer.name for layer, *_ in walk] for name, walk in walks.items()}
         self._slice = {
-            name: max(1, SLICE_VALUES // max(math.prod(after) for *_, after in walk))
-            for name, walk in walks.items()
+            name: max(1, SLICE_VALUES // max(math.prod(after) for *_, after in walk)) for name, walk in walks.items()
         }
 
     def encode(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -84,14 +83,8 @@ class Engine:
             shown = shapes if every else shapes[len(part.layers) :] * (2 if part.name == "decoder" else 1)
             return [np.zeros((0, *shape), np.float32) for shape in shown]
         step = self._slice[part.name]  # small enough that memory does not grow with the batch
-        pieces = self._in_slices(
-            session, [batch[start : start + step] for start in range(0, len(batch), step)]
-        )
-        return (
-            pieces[0]
-            if len(pieces) == 1
-            else [np.concatenate(outputs) for outputs in zip(*pieces, strict=True)]
-        )
+        pieces = self._in_slices(session, [batch[start : start + step] for start in range(0, len(batch), step)])
+        return pieces[0] if len(pieces) == 1 else [np.concatenate(outputs) for outputs in zip(*pieces, strict=True)]
 
     def _in_slices(self, session: ort.InferenceSession, slices: list[np.ndarray]) -> list[list[np.ndarray]]:
         """Each slice on one thread, several at a time: quicker than several threads on one slice, and than their waking."""
@@ -132,9 +125,7 @@ def onnx_model(part: Part, weights: Weights, every: bool = False) -> onnx.ModelP
     """
     graph = _Graph()
     tensors: dict[str, str] = {}  # layer name -> tensor, channels last; made when first asked for
-    ends: dict[str, tuple[str, bool]] = {
-        "input": ("input", False)
-    }  # (tensor as computed, is it channels first)
+    ends: dict[str, tuple[str, bool]] = {"input": ("input", False)}  # (tensor as computed, is it channels first)
 
     def channels_last(name: str) -> str:
         if name not in tensors:
@@ -184,12 +175,7 @@ def _layer(
     assert kernel is not None and bias is not None  # `check_weights` has seen to it
     if layer.kind == "dense":
         return graph.node("Gemm", [source, graph.constant(kernel), graph.constant(bias)])
-    order = (
-        3,
-        2,
-        0,
-        1,
-    )  # Keras' (k, k, in, out) and (k, k, out, in) -> ONNX' (out, in, k, k) and (in, out, k, k)
+    order = (3, 2, 0, 1)  # Keras' (k, k, in, out) and (k, k, out, in) -> ONNX' (out, in, k, k) and (in, out, k, k)
     weight = graph.constant(np.ascontiguousarray(kernel.transpose(order)))
     wide, narrow = (shape, after) if layer.kind == "conv2d" else (after, shape)
     pads = [same_padding(wide[axis], narrow[axis], layer) for axis in (0, 1)]
@@ -252,15 +238,11 @@ class _Graph:
     def model(self, part: Part, outputs: list[str]) -> onnx.ModelProto:
         shapes = {layer.name: after for layer, _, _, after in part.walk()}
         shapes["image"] = shapes.get("logits", ())
-        values = [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shapes[name]]) for name in outputs
-        ]
+        values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shapes[name]]) for name in outputs]
         source = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", *part.input_shape])
         graph = helper.make_graph(self.nodes, part.name, [source], values, self.constants)
         opset = helper.make_opsetid("", OPSET)
-        return helper.make_model(
-            graph, opset_imports=[opset], ir_version=IR_VERSION, producer_name="vae-explorer"
-        )
+        return helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION, producer_name="vae-explorer")
 
 
 def _as_batch(values: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:

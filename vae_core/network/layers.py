@@ -149,9 +149,7 @@ class Network:
     def weight_shapes(self, only: str | None = None) -> dict[str, Shape]:
         """Full weight name -> shape, in order, for both parts or only for the encoder or the decoder."""
         if only:
-            return {
-                name: shape for name, shape in self.weight_shapes().items() if name.startswith(only + "/")
-            }
+            return {name: shape for name, shape in self.weight_shapes().items() if name.startswith(only + "/")}
         sigma: dict[str, Shape] = {self.sigma_name: ()} if self.likelihood == "gaussian" else {}
         return {**self.encoder.weight_shapes(), **self.decoder.weight_shapes(), **sigma}
 
@@ -201,14 +199,8 @@ def _part(name: str, values: Mapping[str, Any]) -> Part:
         raise NetworkError(
             f"network.json: the {name} is not described as expected ({error!r} is missing or odd)."
         ) from error
-    if (
-        not shape
-        or len(shape) not in (1, 3)
-        or not all(type(side) is int and 0 < side <= 4096 for side in shape)
-    ):
-        raise NetworkError(
-            f"network.json: {name} input_shape must be 1 or 3 whole numbers in 1..4096, got {shape}."
-        )
+    if not shape or len(shape) not in (1, 3) or not all(type(side) is int and 0 < side <= 4096 for side in shape):
+        raise NetworkError(f"network.json: {name} input_shape must be 1 or 3 whole numbers in 1..4096, got {shape}.")
     return part
 
 
@@ -227,13 +219,9 @@ def _layer(raw: Mapping[str, Any]) -> Layer:
     if layer.kind not in KINDS:
         raise NetworkError(f"{label}: kind must be one of {', '.join(KINDS)}, got {layer.kind!r}.")
     if layer.activation not in ACTIVATIONS:
-        raise NetworkError(
-            f"{label}: activation must be one of {', '.join(ACTIVATIONS)}, got {layer.activation!r}."
-        )
+        raise NetworkError(f"{label}: activation must be one of {', '.join(ACTIVATIONS)}, got {layer.activation!r}.")
     if layer.kernel_init not in INITIALISERS:  # Keras would take any object's description here
-        raise NetworkError(
-            f"{label}: kernel_init must be one of {', '.join(INITIALISERS)}, got {layer.kernel_init!r}."
-        )
+        raise NetworkError(f"{label}: kernel_init must be one of {', '.join(INITIALISERS)}, got {layer.kernel_init!r}.")
     if type(layer.bias_init) not in (int, float) or not abs(layer.bias_init) <= 1e6:
         raise NetworkError(f"{label}: bias_init must be a number in -1e6..1e6, got {layer.bias_init!r}.")
     for key, low, high in (("size", 0, 1_000_000), ("kernel", 0, 31), ("strides", 1, 8)):
@@ -273,21 +261,15 @@ def _check(network: Network) -> None:
             f"network.json: the encoder gives {sorted(ends)}, the decoder takes {network.decoder.input_shape}."
         )
     if network.decoder.walk()[-1][3] != network.encoder.input_shape:
-        raise NetworkError(
-            "network.json: the decoder's pictures do not have the shape that the encoder takes."
-        )
+        raise NetworkError("network.json: the decoder's pictures do not have the shape that the encoder takes.")
     if network.parameters() > MAX_PARAMETERS:
-        raise NetworkError(
-            f"network.json: {network.parameters():,} parameters; the limit is {MAX_PARAMETERS:,}."
-        )
+        raise NetworkError(f"network.json: {network.parameters():,} parameters; the limit is {MAX_PARAMETERS:,}.")
 
 
 def _checked_step(layer: Layer, shape: Shape) -> Shape:
     rank = 3 if layer.kind.startswith("conv") else 1 if layer.kind in ("dense", "fourier") else len(shape)
     if len(shape) != rank:
-        raise NetworkError(
-            f"network.json: layer {layer.name!r} ({layer.kind}) cannot take an input of shape {shape}."
-        )
+        raise NetworkError(f"network.json: layer {layer.name!r} ({layer.kind}) cannot take an input of shape {shape}.")
     after = layer.output_shape(shape)
     good = len(after) in (1, 3) and all(type(side) is int and side > 0 for side in after)
     if not good or math.prod(after) > MAX_ACTIVATION:

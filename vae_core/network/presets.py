@@ -91,14 +91,7 @@ def swift(config: ModelConfig) -> tuple[list[Layer], list[Layer]]:
             Layer(f"deconv_{i + 1}", "conv2d_transpose", filters, kernel=3, strides=2, activation="relu")
             for i in range(halvings - 1)  # (n, 14, 14, 32 or 64)
         ),
-        Layer(
-            f"deconv_{halvings}",
-            "conv2d_transpose",
-            8 if plane else 16,
-            kernel=3,
-            strides=2,
-            activation="relu",
-        ),
+        Layer(f"deconv_{halvings}", "conv2d_transpose", 8 if plane else 16, kernel=3, strides=2, activation="relu"),
     ]
     left_out = ("dropout",) if plane else ("fourier",) if config.dropout else ("fourier", "dropout")
     return [layer for layer in encoder if layer.kind not in left_out], [
@@ -110,7 +103,4 @@ def _divides(config: ModelConfig, halvings: int) -> bool:
     return all(side % 2**halvings == 0 for side in config.image_shape[:2])
 
 
-BUILDERS: dict[str, Callable[[ModelConfig], tuple[list[Layer], list[Layer]]]] = {
-    "classic": classic,
-    "swift": swift,
-}
+BUILDERS: dict[str, Callable[[ModelConfig], tuple[list[Layer], list[Layer]]]] = {"classic": classic, "swift": swift}

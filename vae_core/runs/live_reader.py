@@ -148,7 +148,7 @@ class LiveRun:
         before = self._view
         same = (before.health, before.step, before.snapshots, before.marks, len(before.steps), before.control) == (
             found.health, found.step, found.snapshots, found.marks, len(found.steps), found.control,
-        )  # fmt: skip
+        )
         return replace(found, version=before.version + (not same))
 
     # --- the rows ---------------------------------------------------------------------------------------------

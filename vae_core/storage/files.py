@@ -55,9 +55,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise FileProblem(f"{path} is missing. The folder is incomplete; copy or make it again.") from error
     except (ValueError, RecursionError) as error:
-        raise FileProblem(
-            f"{path} is not valid JSON ({error}). It may be truncated; copy or make it again."
-        ) from error
+        raise FileProblem(f"{path} is not valid JSON ({error}). It may be truncated; copy or make it again.") from error
     except OSError as error:
         raise FileProblem(f"{path} cannot be read: {error.strerror}.") from error
     if not isinstance(values, dict):
@@ -67,9 +65,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_weights(path: Path, weights: Mapping[str, np.ndarray]) -> None:
     """Weights as safetensors, as `write_bytes`."""
-    write_bytes(
-        path, safetensors_bytes({name: np.asarray(array, order="C") for name, array in weights.items()})
-    )
+    write_bytes(path, safetensors_bytes({name: np.asarray(array, order="C") for name, array in weights.items()}))
 
 
 def read_weights(path: Path, network: Network) -> Weights:
@@ -82,9 +78,7 @@ def read_weights(path: Path, network: Network) -> Weights:
         check_shapes(network, {name: tuple(file.get_slice(name).get_shape()) for name in names}, str(path))
         for name in names:
             if file.get_slice(name).get_dtype() not in ("F32", "F16"):
-                raise NetworkError(
-                    f"{path}: {name} is {file.get_slice(name).get_dtype()}, expected F32 or F16."
-                )
+                raise NetworkError(f"{path}: {name} is {file.get_slice(name).get_dtype()}, expected F32 or F16.")
         weights = {name: file.get_tensor(name).astype(np.float32) for name in network.weight_shapes()}
     check_weights(network, weights, str(path))
     return weights

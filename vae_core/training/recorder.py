@@ -119,9 +119,14 @@ class Recorder(keras.callbacks.Callback):
     """Writes metrics.jsonl, status.json and the snapshots; calls `show` with each row for a terminal."""
 
     def __init__(
-        self, run: Run, progress: Progress, average: Average, images: np.ndarray, labels: np.ndarray,
+        self,
+        run: Run,
+        progress: Progress,
+        average: Average,
+        images: np.ndarray,
+        labels: np.ndarray,
         show: Callable[[dict[str, Any]], None] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.run, self.progress, self.average, self.show = run, progress, average, show
         self.images, self.labels = images, labels
@@ -190,14 +195,10 @@ class Recorder(keras.callbacks.Callback):
         """Tell the readers where we are."""
         self._last_report = time.monotonic()
         figures = {
-            key: self._row[key]
-            for key in ("loss", "reconstruction_loss", "kl_loss", "batch_time")
-            if key in self._row
+            key: self._row[key] for key in ("loss", "reconstruction_loss", "kl_loss", "batch_time") if key in self._row
         }
         total = self.progress.total_steps
-        self.run.write_status(
-            self.state, **self._where(), total_steps=total, eta_seconds=self.eta(), **figures
-        )
+        self.run.write_status(self.state, **self._where(), total_steps=total, eta_seconds=self.eta(), **figures)
 
     def beat_if_due(self) -> None:
         """`beat`, unless the readers have just heard of us."""
@@ -211,9 +212,7 @@ class Recorder(keras.callbacks.Callback):
     def snapshot_wait(self) -> float:
         """Seconds from one snapshot to the next: 2 at first, then a share of the run; more where they are dear."""
         return max(
-            FIRST_SNAPSHOT_SECONDS,
-            SNAPSHOT_SPACING * self.progress.seconds,
-            self._snapshot_cost / SNAPSHOT_SHARE,
+            FIRST_SNAPSHOT_SECONDS, SNAPSHOT_SPACING * self.progress.seconds, self._snapshot_cost / SNAPSHOT_SHARE
         )
 
     def snapshot(self) -> None:
@@ -276,9 +275,7 @@ class Remote(keras.callbacks.Callback):
         if self._control.command == "pause" and not self._paused:
             self._turn_to("paused")
             keep()
-        while (
-            self._control.command == "pause" and self._steps >= self._control.steps and not self.interrupted
-        ):
+        while self._control.command == "pause" and self._steps >= self._control.steps and not self.interrupted:
             time.sleep(0.05)
             self.recorder.beat_if_due()
             self._look()

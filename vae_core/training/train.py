@@ -103,17 +103,21 @@ def train(
             raise RunError(
                 f"{start.name} has other layers than this model. Start from one of the same preset, units and pictures."
             )
-        config["started_from"] = {
-            "name": start.name,
-            "step": start.step,
-            "training": start.training.to_dict(),
-        }
+        config["started_from"] = {"name": start.name, "step": start.step, "training": start.training.to_dict()}
     with run.lock():
         run.create(config, presets.build(model))
         return _go(
-            run, model, training, dataset, show, strategy, tensorboard, deterministic, checkpoint_seconds,
+            run,
+            model,
+            training,
+            dataset,
+            show,
+            strategy,
+            tensorboard,
+            deterministic,
+            checkpoint_seconds,
             weights=start.weights if start else None,
-        )  # fmt: skip
+        )
 
 
 def resume(
@@ -134,9 +138,7 @@ def resume(
     _check(tensorboard)
     config = run.config()
     if run.status().get("state") == "finished":
-        raise RunError(
-            f"{run.path} has finished its epochs; there is nothing to resume. Train a new run instead."
-        )
+        raise RunError(f"{run.path} has finished its epochs; there is nothing to resume. Train a new run instead.")
     began, now = config["dataset"], dataset.describe()
     if began.get("checksum") != now.get("checksum"):
         raise RunError(
@@ -148,24 +150,29 @@ def resume(
     model, training = ModelConfig.from_dict(config["model"]), TrainingConfig.from_dict(config["training"])
     with run.lock():
         return _go(
-            run, model, training, dataset, show, strategy, tensorboard, deterministic, checkpoint_seconds,
-            resumed=True,
-        )  # fmt: skip
+            run, model, training, dataset, show, strategy, tensorboard, deterministic, checkpoint_seconds, resumed=True
+        )
 
 
 def _check(tensorboard: bool) -> None:
     """TensorFlow no longer brings TensorBoard along."""
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
-        raise RunError(
-            "TensorBoard is not installed. Install it (pip install tensorboard), or train without it."
-        )
+        raise RunError("TensorBoard is not installed. Install it (pip install tensorboard), or train without it.")
 
 
 def _go(
-    run: Run, model: ModelConfig, training: TrainingConfig, dataset: Dataset, show: Show | None, strategy: str,
-    tensorboard: bool, deterministic: bool, checkpoint_seconds: float, resumed: bool = False,
+    run: Run,
+    model: ModelConfig,
+    training: TrainingConfig,
+    dataset: Dataset,
+    show: Show | None,
+    strategy: str,
+    tensorboard: bool,
+    deterministic: bool,
+    checkpoint_seconds: float,
+    resumed: bool = False,
     weights: Weights | None = None,
-) -> str:  # fmt: skip
+) -> str:
     """Train, and keep the status true whatever happens. The caller holds the lock."""
     try:
         run.write_status("waiting", doing="building the network")
@@ -204,9 +211,7 @@ def _go(
 def _fail(run: Run, error: BaseException) -> None:
     """Say in the run directory that and why it ended; if even that cannot be written, the lock's end says it."""
     text = str(error) or type(error).__name__
-    before = {
-        key: value for key, value in run.status().items() if key in ("step", "epoch", "total_steps", "loss")
-    }
+    before = {key: value for key, value in run.status().items() if key in ("step", "epoch", "total_steps", "loss")}
     with suppress(OSError):
         run.write_status("failed", **before, error=text, traceback="".join(traceback.format_exception(error)))
         run.append_metrics({"kind": "event", "event": "failed", "step": before.get("step", 0), "error": text})
@@ -216,9 +221,15 @@ class _Session:
     """One process's work on one run: model, data order, callbacks."""
 
     def __init__(
-        self, run: Run, model: ModelConfig, training: TrainingConfig, dataset: Dataset, show: Show | None,
-        tensorboard: bool, checkpoint_seconds: float,
-    ) -> None:  # fmt: skip
+        self,
+        run: Run,
+        model: ModelConfig,
+        training: TrainingConfig,
+        dataset: Dataset,
+        show: Show | None,
+        tensorboard: bool,
+        checkpoint_seconds: float,
+    ) -> None:
         self.run, self.training = run, training
         self.pixels = dataset.pixels("train")[: training.images or None]
         self.validation, self.validation_batch = dataset.images("validation"), VALIDATION_BATCH
@@ -242,9 +253,7 @@ class _Session:
     def share_out(self, devices: int) -> None:
         """Leave out the few images that would leave a device without any: a convolution of none is an error."""
         if self.training.batch_size % devices:
-            raise RunError(
-                f"batch_size must be a multiple of the {devices} devices, got {self.training.batch_size}."
-            )
+            raise RunError(f"batch_size must be a multiple of the {devices} devices, got {self.training.batch_size}.")
         for name, images in (("train", self.pixels), ("validation", self.validation)):
             if len(images) < devices:
                 raise RunError(
@@ -294,9 +303,7 @@ class _Session:
     def save(self) -> None:
         """Everything that the next step depends on, in one file; never numbers that are not finite."""
         arrays = {f"model/{i}": variable.numpy() for i, variable in enumerate(self.vae.variables)}
-        arrays |= {
-            f"optimizer/{i}": variable.numpy() for i, variable in enumerate(self.vae.optimizer.variables)
-        }
+        arrays |= {f"optimizer/{i}": variable.numpy() for i, variable in enumerate(self.vae.optimizer.variables)}
         arrays |= {f"average/{name}": array for name, array in (self.average.weights or {}).items()}
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise diverged(self.progress.step)
@@ -312,15 +319,10 @@ class _Session:
         state = self.run.load_state()
         arrays, values = state if state else ({}, {"step": 0})
         if state:
-            for prefix, variables in (
-                ("model", self.vae.variables),
-                ("optimizer", self.vae.optimizer.variables),
-            ):
+            for prefix, variables in (("model", self.vae.variables), ("optimizer", self.vae.optimizer.variables)):
                 for i, variable in enumerate(variables):
                     variable.assign(arrays[f"{prefix}/{i}"])
-            kept = {
-                name.removeprefix("average/"): a for name, a in arrays.items() if name.startswith("average/")
-            }
+            kept = {name.removeprefix("average/"): a for name, a in arrays.items() if name.startswith("average/")}
             self.average.weights = {name: array.copy() for name, array in kept.items()} or None
             self.progress.step, self.progress.seconds = values["step"], values["seconds"]
             self.schedule.peak.assign(values["peak"])
@@ -377,9 +379,7 @@ def pace(model: ModelConfig, steps: int = 8) -> tuple[float, float]:
     return max(few - small * image, 0.0), image
 
 
-def batches(
-    pixels: np.ndarray, training: TrainingConfig, first: int, last: int, skip: int = 0
-) -> tf.data.Dataset:
+def batches(pixels: np.ndarray, training: TrainingConfig, first: int, last: int, skip: int = 0) -> tf.data.Dataset:
     """Float images in [0, 1], batch by batch, of epochs first..last - 1, leaving out `skip` batches of the first.
 
     pixels: (n, h, w, c) uint8. The order of epoch e is `default_rng((seed, e)).permutation(n)`.
@@ -453,14 +453,4 @@ def versions() -> dict[str, str]:
     }
 
 
-__all__ = [
-    "RunFailed",
-    "RunStopped",
-    "Schedule",
-    "batches",
-    "pace",
-    "resume",
-    "to_keras",
-    "train",
-    "versions",
-]
+__all__ = ["RunFailed", "RunStopped", "Schedule", "batches", "pace", "resume", "to_keras", "train", "versions"]

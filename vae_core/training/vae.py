@@ -89,9 +89,7 @@ def _layer(layer: Any, x: Any) -> Any:
     if layer.kind == "fourier":
         # z beside sin and cos of z * 2^i / 2, so that a small dense stack can draw sharp borders in z
         # (Tancik et al. 2020, arXiv:2006.10739). Stock operations: a saved model loads without this package.
-        waves = [
-            wave for i in range(layer.size) for wave in (ops.sin(x * (2.0**i / 2)), ops.cos(x * (2.0**i / 2)))
-        ]
+        waves = [wave for i in range(layer.size) for wave in (ops.sin(x * (2.0**i / 2)), ops.cos(x * (2.0**i / 2)))]
         return layers.Concatenate(name=layer.name)([x, *waves])  # (n, latent_dim * (1 + 2 * octaves))
     shared = {
         "activation": layer.activation,
@@ -113,13 +111,7 @@ class VAE(keras.Model):
     """
 
     def __init__(
-        self,
-        network: Network,
-        *,
-        beta: float = 1.0,
-        free_bits: float = 0.0,
-        kl_warmup_steps: int = 0,
-        seed: int = 0,
+        self, network: Network, *, beta: float = 1.0, free_bits: float = 0.0, kl_warmup_steps: int = 0, seed: int = 0
     ) -> None:
         super().__init__(name="vae")
         self.network = network
@@ -133,11 +125,7 @@ class VAE(keras.Model):
             shape=(), initializer=constant(-1.0), trainable=False, name="log_sigma", aggregation="mean"
         )
         self.terms = self.add_weight(
-            shape=(2 + network.latent_dim,),
-            initializer="zeros",
-            trainable=False,
-            name="terms",
-            aggregation="sum",
+            shape=(2 + network.latent_dim,), initializer="zeros", trainable=False, name="terms", aggregation="sum"
         )
         self.trackers = {name: keras.metrics.Mean(name=name) for name in ("reconstruction_loss", "kl_loss")}
         self.built = True
@@ -149,12 +137,7 @@ class VAE(keras.Model):
         return {"logits": self.decoder(z, training=training), "z_mean": z_mean, "z_log_var": z_log_var}
 
     def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         """loss = reconstruction_loss + beta * kl_loss, a scalar in nats per image."""
         if self.network.likelihood == "gaussian":

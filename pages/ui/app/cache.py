@@ -106,15 +106,11 @@ def open_model(entry: Entry) -> Opened:
     return _open(entry, str(entry.path), entry.changed)
 
 
-@st.cache_resource(
-    max_entries=6, show_spinner="Opening the model …", hash_funcs={Entry: lambda entry: entry.id}
-)
+@st.cache_resource(max_entries=6, show_spinner="Opening the model …", hash_funcs={Entry: lambda entry: entry.id})
 def _open(entry: Entry, path: str, changed: int) -> Opened:
     checkpoint = checkpoints.load(path)
     latents = _latents(checkpoint)
-    return Opened(
-        entry, checkpoint, checkpoint.engine(), latents, class_names(checkpoint, latents), (path, changed)
-    )
+    return Opened(entry, checkpoint, checkpoint.engine(), latents, class_names(checkpoint, latents), (path, changed))
 
 
 def class_names(checkpoint: Checkpoint, latents: Latents | None) -> tuple[str, ...]:
@@ -228,9 +224,7 @@ def codes_of(dataset: Mapping[str, Any], fixed: bool) -> str:
     return " ".join(f"{'fixed' if fixed else ''} {'drawn' if name == DRAWN else name} test images".split())
 
 
-@st.cache_resource(
-    max_entries=4, show_spinner="Drawing the map …", hash_funcs={Opened: lambda model: model.key}
-)
+@st.cache_resource(max_entries=4, show_spinner="Drawing the map …", hash_funcs={Opened: lambda model: model.key})
 def plain_map(model: Opened) -> PlainMap:
     """The garments of the plane, decoded once. For two latent units."""
     extent = extent_of(model.latents.z_mean) if model.latents is not None else 3.0
@@ -251,9 +245,7 @@ def prepared(upload: Upload, image_shape: tuple[int, int, int]) -> Prepared:
 def _prepared(upload: Upload, image_shape: tuple[int, int, int]) -> Prepared | str:
     """Of what is no picture the sentence that says why: exceptions are not kept, and it lies in the uploader for many runs."""
     try:
-        return prepare(
-            upload.data, image_shape, invert=upload.invert, crop=upload.crop, contrast=upload.contrast
-        )
+        return prepare(upload.data, image_shape, invert=upload.invert, crop=upload.crop, contrast=upload.contrast)
     except PictureError as error:
         return str(error)
 
@@ -268,9 +260,7 @@ def model_facts(entry: Entry) -> Facts | str:
     return _facts(entry, str(entry.path), entry.changed, _written(entry.path))
 
 
-@st.cache_resource(
-    max_entries=64, show_spinner="Reading the models …", hash_funcs={Entry: lambda entry: entry.id}
-)
+@st.cache_resource(max_entries=64, show_spinner="Reading the models …", hash_funcs={Entry: lambda entry: entry.id})
 def _facts(entry: Entry, path: str, changed: int, written: int) -> Facts | str:
     try:
         checkpoint = checkpoints.load(path)
@@ -293,7 +283,7 @@ def _curves(path: str, written: int) -> Curves:
 def _written(path: Path) -> int:
     """When the figures of a folder were last written; metrics.jsonl only counts until there is a history."""
     parts = [path / name for name in ("metrics.json", "history.csv", "metrics.jsonl")]
-    return max((part.stat().st_mtime_ns for part in parts[: 2 if parts[1].exists() else 3] if part.exists()), default=0)  # fmt: skip
+    return max((part.stat().st_mtime_ns for part in parts[: 2 if parts[1].exists() else 3] if part.exists()), default=0)
 
 
 def scores_of(model: Opened, found: Source) -> Scores:

@@ -100,9 +100,7 @@ def about(model: Opened, found: Source) -> str:
     shown = f"Pictures: **{found.title}**."
     if not fit(found, model):
         shape = " × ".join(map(str, model.engine.image_shape))
-        shown = (
-            f"The pictures of {shape} it was trained on are not here: upload one, or look at decoded points."
-        )
+        shown = f"The pictures of {shape} it was trained on are not here: upload one, or look at decoded points."
     return (
         f"Model **{checkpoint.name}**: {checkpoint.model.preset}, {checkpoint.network.parameters():,} parameters, "
         f"{units}, {trained}. {shown}"

@@ -133,9 +133,10 @@ def news(*names: str) -> dict[str, str]:
     return {
         name: value
         for name, value in asked.items()
-        if value is not None and value != written.get(name)
+        if value is not None
+        and value != written.get(name)
         and (_by_the_back_button() or value not in earlier.get(name, ()))
-    }  # fmt: skip
+    }
 
 
 def _by_the_back_button() -> bool:
@@ -175,9 +176,7 @@ def take_url(known: list[str]) -> list[str]:
                 f"The link asks for image={_short(asked['image'])}; that should be the number of a test image, 0 or more. "
                 "It is ignored."
             )
-    if (
-        chosen_model() is not None or not known
-    ):  # else the picker is about to choose: two writes were two steps back
+    if chosen_model() is not None or not known:  # else the picker is about to choose: two writes were two steps back
         show_in_url()
     return problems
 

@@ -50,17 +50,17 @@ def ask_look(answers: Sequence[Answer], view: str) -> Look:
             _drop_unknown(_layer_key(part), names)
             layer = _segments("Layer", _layer_key(part), names, usual[-1])
             channel = _ask_channel(layers[part][layer].shape[2])
-    seen = (
-        [layers[part][layer]]
-        if view == ONE
-        else [maps for found in layers.values() for maps in found.values()]
-    )
+    seen = [layers[part][layer]] if view == ONE else [maps for found in layers.values() for maps in found.values()]
     signed = [bool(one.min() < 0) for one in seen]
     with st.container(horizontal=True):
         scope = _segments(
-            "Colours span" if view == ONE else "Each map's colours span", "heat_scope", SCOPES,
-            "channel", lambda name: "Each map" if view == ALL and name == "channel" else SCOPES[name], SCOPE_HELP,
-        )  # fmt: skip
+            "Colours span" if view == ONE else "Each map's colours span",
+            "heat_scope",
+            SCOPES,
+            "channel",
+            lambda name: "Each map" if view == ALL and name == "channel" else SCOPES[name],
+            SCOPE_HELP,
+        )
         order = "number"
         if view == ONE:
             order = _select("Order of channels", "heat_order", list(ORDERS), ORDERS.__getitem__)
@@ -71,9 +71,16 @@ def ask_look(answers: Sequence[Answer], view: str) -> Look:
             diverging = _select("Colour map, signed", "heat_diverging", DIVERGING)
         pixels = _segments("Pixels", "heat_pixels", ("nearest", "bilinear"), "nearest", str.capitalize)
         alpha = st.slider(
-            "Map over picture", 0.0, 1.0, 0.6, 0.05, key="heat_alpha", persist_state="session", width=180,
+            "Map over picture",
+            0.0,
+            1.0,
+            0.6,
+            0.05,
+            key="heat_alpha",
+            persist_state="session",
+            width=180,
             help="0 shows the picture alone, 1 the map alone.",
-        )  # fmt: skip
+        )
     return Look(part, layer, channel, scope, order, colormap, diverging, pixels == "bilinear", alpha)
 
 
@@ -87,7 +94,11 @@ def ask_view() -> str:
 def channel_name(channel: str, channels: int) -> str:
     """For people: "mean of 64 channels", "channel 12"."""
     over = {MEAN: "mean", MAXIMUM: "maximum"}
-    return f"{over[channel]} of {channels} channel{'' if channels == 1 else 's'}" if channel in over else f"channel {channel}"  # fmt: skip
+    return (
+        f"{over[channel]} of {channels} channel{'' if channels == 1 else 's'}"
+        if channel in over
+        else f"channel {channel}"
+    )
 
 
 def _ask_channel(channels: int) -> str:
@@ -113,14 +124,28 @@ def _drop_unknown(key: str, options: Sequence[str]) -> None:
 
 
 def _segments(
-    label: str, key: str, options: Iterable[str], default: str, words: Callable[[str], str] = str,
+    label: str,
+    key: str,
+    options: Iterable[str],
+    default: str,
+    words: Callable[[str], str] = str,
     help: str | None = None,
-) -> str:  # fmt: skip
+) -> str:
     """What is looked at goes into the URL, how it is drawn (heat_...) only into the session."""
-    return st.segmented_control(
-        label, list(options), default=default, key=key, required=True, format_func=words, help=help,
-        bind=None if key.startswith("heat_") else "query-params", persist_state="session",
-    ) or default  # fmt: skip
+    return (
+        st.segmented_control(
+            label,
+            list(options),
+            default=default,
+            key=key,
+            required=True,
+            format_func=words,
+            help=help,
+            bind=None if key.startswith("heat_") else "query-params",
+            persist_state="session",
+        )
+        or default
+    )
 
 
 def _select(label: str, key: str, options: Sequence[str], words: Callable[[str], str] = str) -> str:

@@ -9,17 +9,7 @@ import streamlit as st
 
 from pages.ui.app.cache import Opened
 from pages.ui.components.mosaic import Tile
-from pages.ui.heatmaps.pictures import (
-    LARGE,
-    SUMMARIES,
-    Answer,
-    Drawn,
-    Look,
-    channel_ids,
-    enlarged,
-    position,
-    tiles,
-)
+from pages.ui.heatmaps.pictures import LARGE, SUMMARIES, Answer, Drawn, Look, channel_ids, enlarged, position, tiles
 from pages.ui.shared import png_sheet as heat_sheet
 from vae_core.analysis import heatmaps
 
@@ -34,9 +24,7 @@ def number(value: float, digits: int = 3) -> str:
 
 def colour_bar(colormap: str, low: float, high: float) -> None:
     """The colours from low to high with the raw values at their ends."""
-    stops = ", ".join(
-        f"rgb{tuple(map(int, rgb))}" for rgb in heatmaps.colour(np.linspace(0, 1, 17), colormap)
-    )
+    stops = ", ".join(f"rgb{tuple(map(int, rgb))}" for rgb in heatmaps.colour(np.linspace(0, 1, 17), colormap))
     st.html(
         f'<div role="img" aria-label="Colours from {number(low)} to {number(high)}" style="max-width: {LARGE}px">'
         f'<div style="height: 12px; border-radius: 3px; background: linear-gradient(to right, {stops})"></div>'
@@ -62,11 +50,16 @@ def layer_sheet(title: str, answers: Sequence[Answer], drawn: Drawn, look: Look,
         large = enlarged(drawn, which, one.below[look.part], look)
         sheet = tiles(drawn, which, ids[len(SUMMARIES) :], look.smooth)
         times = max(1, round(48 / sheet.shape[2]))
-        columns.append([
-            one.name, large, heat_sheet.bar(drawn.colormap, large.shape[1]),
-            f"{words}: colours {number(drawn.low[k])} to {number(drawn.high[k])}", f"all channels by {order}, colours span {span} values",
-            heatmaps.mosaic(sheet, columns=min(8, len(sheet)), scale=times, fill=255),
-        ])  # fmt: skip
+        columns.append(
+            [
+                one.name,
+                large,
+                heat_sheet.bar(drawn.colormap, large.shape[1]),
+                f"{words}: colours {number(drawn.low[k])} to {number(drawn.high[k])}",
+                f"all channels by {order}, colours span {span} values",
+                heatmaps.mosaic(sheet, columns=min(8, len(sheet)), scale=times, fill=255),
+            ]
+        )
     return heat_sheet.png(title, columns)
 
 
@@ -75,10 +68,21 @@ def downloads(model: Opened, answers: Sequence[Answer], name: str, png: Callable
     stem = f"{model.checkpoint.name}-{name}"
     with st.container(horizontal=True):
         st.download_button(
-            "PNG: what is shown", png, f"{stem}.png", "image/png", key="heat_png", on_click="ignore", icon=":material/image:",
-        )  # fmt: skip
+            "PNG: what is shown",
+            png,
+            f"{stem}.png",
+            "image/png",
+            key="heat_png",
+            on_click="ignore",
+            icon=":material/image:",
+        )
         st.download_button(
-            "NPZ: raw activations", lambda: heat_sheet.npz(answers), f"{model.checkpoint.name}-activations.npz",
-            "application/octet-stream", key="heat_npz", on_click="ignore", icon=":material/data_array:",
+            "NPZ: raw activations",
+            lambda: heat_sheet.npz(answers),
+            f"{model.checkpoint.name}-activations.npz",
+            "application/octet-stream",
+            key="heat_npz",
+            on_click="ignore",
+            icon=":material/data_array:",
             help="Every convolution of encoder and decoder, float32 (h, w, channels), named encoder/conv_1 and so on.",
-        )  # fmt: skip
+        )

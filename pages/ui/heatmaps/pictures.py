@@ -115,7 +115,7 @@ def tiles(drawn: Drawn, which: int, ids: Sequence[str], smooth: bool) -> np.ndar
     return heatmaps.colour(np.moveaxis(np.clip(values, 0, 1), 2, 0), drawn.colormap)
 
 
-def enlarged(drawn: Drawn, which: int, below: np.ndarray, look: Look, alpha: float | None = None) -> np.ndarray:  # fmt: skip
+def enlarged(drawn: Drawn, which: int, below: np.ndarray, look: Look, alpha: float | None = None) -> np.ndarray:
     """The chosen map over the picture below it, (H, W, 3) uint8 of about `LARGE` pixels; alpha 1 is the map by itself."""
     picture = enlarge(below, LARGE)
     values = drawn.values[which][..., position(look.channel)]
@@ -123,7 +123,7 @@ def enlarged(drawn: Drawn, which: int, below: np.ndarray, look: Look, alpha: flo
     return heatmaps.overlay(picture, coloured, look.alpha if alpha is None else alpha)
 
 
-def glance(answers: Sequence[Answer], which: int, look: Look) -> dict[tuple[str, str], tuple[np.ndarray, float, float]]:  # fmt: skip
+def glance(answers: Sequence[Answer], which: int, look: Look) -> dict[tuple[str, str], tuple[np.ndarray, float, float]]:
     """One picture's mean map of every layer, over what it belongs to: {(part, layer): (uint8 (H, W, 3), low, high)}."""
     found = {}
     for part, layers in answers[which].maps.items():
@@ -149,9 +149,7 @@ def thumbnail(image: np.ndarray, pixels: int) -> np.ndarray:
 
 
 def _mean_of(look: Look, part: str, layer: str) -> Look:
-    return Look(
-        part, layer, MEAN, look.scope, look.order, look.colormap, look.diverging, look.smooth, look.alpha
-    )
+    return Look(part, layer, MEAN, look.scope, look.order, look.colormap, look.diverging, look.smooth, look.alpha)
 
 
 def _coloured(values: np.ndarray, size: tuple[int, int], colormap: str, smooth: bool) -> np.ndarray:

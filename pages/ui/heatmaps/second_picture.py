@@ -35,27 +35,30 @@ def second(model: Opened, found: Source | None, shown: Subject) -> Subject | Non
 def _controls(found: Source | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.button(
-            "Pin the first picture here", icon=":material/keep:", key="pin", on_click=_pin,
+            "Pin the first picture here",
+            icon=":material/keep:",
+            key="pin",
+            on_click=_pin,
             help="The picture that is chosen now becomes the second one. Then choose another as the first.",
-        )  # fmt: skip
+        )
         if found is None:
             return
         index = st.session_state[SECOND].index
         tell("second_index", None if index is None else min(index, len(found.labels) - 1))
         st.number_input(
-            "Second: test image", 0, len(found.labels) - 1, key="second_index", on_change=_by_number, width=170,
-            value=None, placeholder="number",
-        )  # fmt: skip
+            "Second: test image",
+            0,
+            len(found.labels) - 1,
+            key="second_index",
+            on_change=_by_number,
+            width=170,
+            value=None,
+            placeholder="number",
+        )
         st.selectbox(
-            "Second: of class",
-            [ANY, *found.dataset.classes],
-            key="second_class",
-            persist_state="session",
-            width=180,
+            "Second: of class", [ANY, *found.dataset.classes], key="second_class", persist_state="session", width=180
         )
-        st.button(
-            "Second: random", icon=":material/shuffle:", key="second_random", on_click=_random, args=(found,)
-        )
+        st.button("Second: random", icon=":material/shuffle:", key="second_random", on_click=_random, args=(found,))
 
 
 def _pin() -> None:

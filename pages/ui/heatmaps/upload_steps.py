@@ -36,9 +36,15 @@ def _switches(upload: state.Upload) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**From your picture to the model's input**", width="content")
         st.segmented_control(
-            "Invert", list(INVERT), key="upload_invert", required=True, on_change=_changed, format_func=lambda name: f"Invert: {name}",
-            label_visibility="collapsed", help="Auto swaps light and dark if the background is light: the model knows garments on black.",
-        )  # fmt: skip
+            "Invert",
+            list(INVERT),
+            key="upload_invert",
+            required=True,
+            on_change=_changed,
+            format_func=lambda name: f"Invert: {name}",
+            label_visibility="collapsed",
+            help="Auto swaps light and dark if the background is light: the model knows garments on black.",
+        )
         st.toggle("Crop to the garment", key="upload_crop", on_change=_changed)
         st.toggle("Stretch contrast", key="upload_contrast", on_change=_changed)
 

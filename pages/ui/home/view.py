@@ -68,9 +68,7 @@ def inside(model: Opened, shown: Subject) -> None:
     with slots[0]:
         st.markdown("**What the model sees**")
         picture(figures.enlarge(image), alt=f"The picture as the model sees it: {shown.name}")
-        steps = (
-            "" if shown.prepared is None else ": " + " → ".join(step.name for step in shown.prepared.steps)
-        )
+        steps = "" if shown.prepared is None else ": " + " → ".join(step.name for step in shown.prepared.steps)
         st.caption(f"{shown.name}{steps}")
         _link("latent_space", "Its place in latent space", "scatter_plot")
     with slots[1]:
@@ -85,10 +83,7 @@ def inside(model: Opened, shown: Subject) -> None:
     with slots[2]:
         st.markdown(f"**Heatmap of {layer}**")
         picture(figures.enlarge(coloured), alt=f"Where {layer} responds, over the picture")
-        picture(
-            heatmaps.colour_bar(height=10, width=252, horizontal=True),
-            alt="The heatmap's colours, low to high",
-        )
+        picture(heatmaps.colour_bar(height=10, width=252, horizontal=True), alt="The heatmap's colours, low to high")
         st.caption(
             f"{found.low:.3g} (left) to {found.high:.3g} (right): mean of {channels} channels, natively {height}\u00a0×\u00a0{width}. "
             "A strong response is not importance."

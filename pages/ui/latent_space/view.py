@@ -17,12 +17,7 @@ from pages.ui.shared.picture import picture
 from vae_core.analysis import evaluation as metrics
 from vae_core.analysis import latent_points as latent
 
-NEAR, CENTRES, ROWS, TABLE = (
-    "latent_near",
-    "latent_centres",
-    "latent_rows",
-    "latent_table",
-)  # the widgets' keys
+NEAR, CENTRES, ROWS, TABLE = ("latent_near", "latent_centres", "latent_rows", "latent_table")  # the widgets' keys
 NEIGHBOURS = 12
 LARGE = 252  # pixels a side of the pinned picture: 28 × 28 ninefold, which fits its column
 FEW = 24  # units that a plain table lists
@@ -85,9 +80,12 @@ def coordinates(model: Opened, shown: Subject) -> None:
     else:
         number = st.column_config.NumberColumn
         st.dataframe(
-            columns, hide_index=True, height=598, alt=f"z of {shown.name}",
+            columns,
+            hide_index=True,
+            height=598,
+            alt=f"z of {shown.name}",
             column_config={name: number(format="%.3f", width="small") for name in columns if name != "Unit"},
-        )  # fmt: skip
+        )
     st.caption(words)
 
 
@@ -127,14 +125,23 @@ def neighbours(model: Opened, found: Source | None, shown: Subject) -> None:
     names = [model.classes[int(model.latents.labels[row])] for row in rows]
     kind = "" if real else ", reconstructed"
     tiles = [
-        Tile(str(row), name, f"{one:.3f}" if one < 10 else f"{one:.1f}", f"Test image {row}{kind}: {name}, {one:.3f} away")
+        Tile(
+            str(row),
+            name,
+            f"{one:.3f}" if one < 10 else f"{one:.1f}",
+            f"Test image {row}{kind}: {name}, {one:.3f} away",
+        )
         for row, name, one in zip(rows.tolist(), names, far.tolist(), strict=True)
-    ]  # fmt: skip
+    ]
     mosaic(small(images), tiles, NEAR, "Nearest test images", chosen="", size=64, least=64)
     st.caption(
         f"By the distance of their z_mean from z (below each), among the {len(codes) - (itself is not None):,} {'other ' if itself is not None else ''}test codes. "
-        + ("Click one to go there." if real else "The pictures are not on this machine: these are **reconstructions** from z_mean. Click one to go there.")
-    )  # fmt: skip
+        + (
+            "Click one to go there."
+            if real
+            else "The pictures are not on this machine: these are **reconstructions** from z_mean. Click one to go there."
+        )
+    )
 
 
 def centres(model: Opened, shown: Subject, facts: Landmarks) -> None:
@@ -143,9 +150,14 @@ def centres(model: Opened, shown: Subject, facts: Landmarks) -> None:
     far = np.linalg.norm(facts.centres - shown.z, axis=1)
     nearest = model.classes[int(facts.classes[far.argmin()])]
     tiles = [
-        Tile(str(label), model.classes[label], f"{one:.2f}", f"Centre of {count} codes of {model.classes[label]}, {one:.2f} away")
+        Tile(
+            str(label),
+            model.classes[label],
+            f"{one:.2f}",
+            f"Centre of {count} codes of {model.classes[label]}, {one:.2f} away",
+        )
         for label, count, one in zip(facts.classes.tolist(), facts.counts.tolist(), far.tolist(), strict=True)
-    ]  # fmt: skip
+    ]
     here = str(facts.classes[far.argmin()]) if shown.decoded and far.min() < 1e-3 else ""
     mosaic(facts.pictures, tiles, CENTRES, "Class centres", chosen=here, size=64, least=64)
     st.caption(
@@ -164,21 +176,14 @@ def walks(model: Opened, shown: Subject, facts: Landmarks | None) -> None:
     first = min(len(units) - quiet, FEW) or min(len(units), FEW)
     hidden, last = len(units) - first, min(len(units), MOST)
     if hidden:
-        why = (
-            f"with a KL below {QUIET} nats"
-            if quiet == hidden
-            else "with less KL"
-            if facts is not None
-            else "more"
+        why = f"with a KL below {QUIET} nats" if quiet == hidden else "with less KL" if facts is not None else "more"
+        more = st.toggle(
+            f"Show the {hidden} unit{'s' if hidden > 1 else ''} {why} too", key="latent_all", persist_state="session"
         )
-        more = st.toggle(f"Show the {hidden} unit{'s' if hidden > 1 else ''} {why} too", key="latent_all", persist_state="session")  # fmt: skip
         first = last if more else first
     chosen = tuple(int(unit) for unit in units[:first])
     pictures, values = traversed(model, tuple(shown.z.tolist()), chosen)
-    rows = [
-        Row(unit, unit_name(unit), "" if facts is None else f"KL {facts.kl[unit]:.2f} nats")
-        for unit in chosen
-    ]
+    rows = [Row(unit, unit_name(unit), "" if facts is None else f"KL {facts.kl[unit]:.2f} nats") for unit in chosen]
     latent_rows(pictures, rows, values, shown.z, ROWS, "Traversals", size=84 if len(rows) <= 4 else 56)
     extent = traversal_extent(shown.z)
     order = f"; KL is the mean over the {_codes(model)}, highest first" if facts is not None else ""
@@ -203,11 +208,17 @@ def table(model: Opened, found: Source | None) -> None:
     columns = {"Test image": np.arange(len(labels)), "Class": names}
     columns |= {unit_name(unit): z_mean[:, unit] for unit in range(z_mean.shape[1])}
     st.dataframe(
-        columns, key=TABLE, hide_index=True, height=420, on_select=take, selection_mode="single-row",
-        alt="Codes of the test images", column_config={
+        columns,
+        key=TABLE,
+        hide_index=True,
+        height=420,
+        on_select=take,
+        selection_mode="single-row",
+        alt="Codes of the test images",
+        column_config={
             unit_name(unit): st.column_config.NumberColumn(format="%.3f") for unit in range(z_mean.shape[1])
         },
-    )  # fmt: skip
+    )
     st.caption(f"z_mean of the {_codes(model)}. Click a heading to sort; tick a line to go there.")
 
 

@@ -45,9 +45,8 @@ def map_of(model: Opened, found: Source | None, shown: Subject, height: int = 62
     view = VIEWS[0]
     if model.engine.latent_dim == 2 and model.latents is not None:
         view = st.segmented_control(
-            "Map", VIEWS, default=VIEWS[0], key="view", required=True, bind="query-params",
-            label_visibility="collapsed",
-        )  # fmt: skip
+            "Map", VIEWS, default=VIEWS[0], key="view", required=True, bind="query-params", label_visibility="collapsed"
+        )
     if view == VIEWS[0]:
         _living(model, found, shown, height)
     else:
@@ -74,14 +73,17 @@ def _plain(model: Opened, shown: Subject) -> None:
     assert model.latents is not None  # the view is only offered with codes
     plain, codes, labels = plain_map(model), model.latents.z_mean, model.latents.labels
     drawn = np.random.default_rng(0).permutation(len(codes))[: figures.POINTS]
-    figure = figures.map_figure(
-        plain.background, plain.extent, codes[drawn], labels[drawn], model.classes, shown.z
-    )
+    figure = figures.map_figure(plain.background, plain.extent, codes[drawn], labels[drawn], model.classes, shown.z)
     with st.container(key="map"):
         st.plotly_chart(
-            figure, key=PLAIN, on_select="rerun", selection_mode="points", height="stretch",
-            config={"displayModeBar": False}, alt="Garments decoded over the plane of z, with the test codes on top",
-        )  # fmt: skip
+            figure,
+            key=PLAIN,
+            on_select="rerun",
+            selection_mode="points",
+            height="stretch",
+            config={"displayModeBar": False},
+            alt="Garments decoded over the plane of z, with the test codes on top",
+        )
     st.caption(
         f"{len(drawn):,} of the {len(codes):,} codes (z_mean) of the test images, coloured by class, over {figures.SIDE} × "
         f"{figures.SIDE} garments decoded where they lie: z₁ to the right, z₂ upwards. Click a class in the legend to hide "

@@ -43,9 +43,7 @@ def side_by_side(entry: Entry, entries: dict[str, Entry], good: dict[str, Facts]
         return
     if st.session_state.get("other") not in others:
         st.session_state["other"] = others[0]
-    other = st.selectbox(
-        "B, to compare with", others, key="other", format_func=lambda name: entries[name].label
-    )
+    other = st.selectbox("B, to compare with", others, key="other", format_func=lambda name: entries[name].label)
     rows = compare(good[entry.id], good[other])
     names = {"A": entry.id, "B": other}
     st.markdown(f"**A: {plain(entry.id)}**, **B: {plain(other)}**")
@@ -54,9 +52,7 @@ def side_by_side(entry: Entry, entries: dict[str, Entry], good: dict[str, Facts]
             "Figure": [sentence(row.label) for row in rows],
             "A": [in_digits(row.a) for row in rows],
             "B": [in_digits(row.b) for row in rows],
-            "B − A": [
-                "" if row.difference is None else in_digits(row.difference, signed=True) for row in rows
-            ],
+            "B − A": ["" if row.difference is None else in_digits(row.difference, signed=True) for row in rows],
             "Better": [
                 f"**{row.better}: {plain(names[row.better])}**" if row.better in names else row.better or "–"
                 for row in rows
@@ -93,9 +89,7 @@ def compare(a: Facts, b: Facts) -> list[Row]:
     return rows
 
 
-def _obstacle(
-    name: str, a: Facts, b: Facts, one: Figure | None, two: Figure | None, same_data: bool = False
-) -> str:
+def _obstacle(name: str, a: Facts, b: Facts, one: Figure | None, two: Figure | None, same_data: bool = False) -> str:
     """Why two figures must not be subtracted; "" if they may."""
     if one is None or two is None:
         return "only one of them has it"

@@ -22,7 +22,9 @@ from vae_core.network.layers import Part
 from vae_core.runs.directory import Run
 
 LOSSES = ("loss", "reconstruction_loss", "kl_loss")
-TRAIN_FLOOR = 188.28  # nats: the entropy of Fashion-MNIST's 60,000 train pictures, the least a Bernoulli likelihood can reach
+TRAIN_FLOOR = (
+    188.28  # nats: the entropy of Fashion-MNIST's 60,000 train pictures, the least a Bernoulli likelihood can reach
+)
 POINTS = 400  # of a curve: more than a chart has pixels for
 MAX_TEXT = 1_000_000  # bytes of a card or a history that are read
 
@@ -94,7 +96,7 @@ def facts_of(checkpoint: Checkpoint, size: int) -> Facts:
     history = _read_csv(checkpoint.path / "history.csv")
     return Facts(
         checkpoint, figures, method.removeprefix("checksum "), _validation(checkpoint, history), len(history), size
-    )  # fmt: skip
+    )
 
 
 def curves(path: Path) -> Curves:
@@ -112,11 +114,7 @@ def curves(path: Path) -> Curves:
     for kind, prefix in (("step", ""), ("validation", "val_")):
         chosen = [row for row in reports if row.get("kind") == kind]
         for loss in LOSSES:
-            points = [
-                (row["epoch"], row[prefix + loss])
-                for row in chosen
-                if prefix + loss in row and "epoch" in row
-            ]
+            points = [(row["epoch"], row[prefix + loss]) for row in chosen if prefix + loss in row and "epoch" in row]
             if points:
                 x, y = np.array(points, np.float64).T
                 found[prefix + loss] = thin(x, y)
@@ -135,12 +133,15 @@ def layer_rows(part: Part) -> list[LayerRow]:
     """Every layer of the encoder or the decoder, heads last."""
     return [
         LayerRow(
-            name=layer.name, kind=layer.kind, activation=layer.activation, output=" × ".join(map(str, after)),
+            name=layer.name,
+            kind=layer.kind,
+            activation=layer.activation,
+            output=" × ".join(map(str, after)),
             parameters=sum(math.prod(size) for size in layer.weight_shapes(before).values()),
             multiply_adds=layer.multiply_adds(before),
         )
         for layer, _, before, after in part.walk()
-    ]  # fmt: skip
+    ]
 
 
 def plain(text: str) -> str:
@@ -214,8 +215,10 @@ def _validation(checkpoint: Checkpoint, history: list[dict[str, float]]) -> Figu
     """−ELBO is the sum of the two terms whatever beta was; `val_loss` is only that at beta = 1."""
     sizes = checkpoint.dataset.get("sizes")
     n = sizes.get("validation") if isinstance(sizes, Mapping) else None
-    last = next((row for row in reversed(history) if {"val_reconstruction_loss", "val_kl_loss"} <= row.keys()), None)  # fmt: skip
+    last = next((row for row in reversed(history) if {"val_reconstruction_loss", "val_kl_loss"} <= row.keys()), None)
     if last is None or type(n) is not int:
         return None
-    method = "val_reconstruction_loss + val_kl_loss of the last epoch, nats per image, one sample of z per image, beta = 1"
+    method = (
+        "val_reconstruction_loss + val_kl_loss of the last epoch, nats per image, one sample of z per image, beta = 1"
+    )
     return Figure(last["val_reconstruction_loss"] + last["val_kl_loss"], "validation", n, method)

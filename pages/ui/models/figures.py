@@ -16,34 +16,43 @@ def history_figure(curves: Curves, loss: str, title: str, floor: float | None = 
     floor: a grey line at the least value possible. The axis leaves out the first moments, which would flatten the rest; a
     double click on the chart shows them.
     """
-    drawn = [(name, colour, curves[key]) for name, colour, key in (
-        ("train", TRAIN, loss), ("validation", VALIDATION, f"val_{loss}")
-    ) if key in curves]  # fmt: skip
+    drawn = [
+        (name, colour, curves[key])
+        for name, colour, key in (("train", TRAIN, loss), ("validation", VALIDATION, f"val_{loss}"))
+        if key in curves
+    ]
     if not drawn:
         return None
     figure = go.Figure()
     for name, colour, (x, y) in drawn:
         figure.add_trace(
             go.Scatter(
-                x=x, y=y, name=name, mode="lines+markers" if len(x) <= 60 else "lines",
-                line={"color": colour, "width": 2}, marker={"size": 5},
+                x=x,
+                y=y,
+                name=name,
+                mode="lines+markers" if len(x) <= 60 else "lines",
+                line={"color": colour, "width": 2},
+                marker={"size": 5},
                 hovertemplate="epoch %{x:.3g}: %{y:.2f} nats",
             )
-        )  # fmt: skip
+        )
     if floor is not None:
         figure.add_hline(
-            floor, line={"color": FLOOR, "width": 1, "dash": "dash"},
+            floor,
+            line={"color": FLOOR, "width": 1, "dash": "dash"},
             annotation={"text": f"floor {floor:.2f}", "font": {"color": FLOOR, "size": 11}},
             annotation_position="top left",
-        )  # fmt: skip
+        )
     low, high = _range([curve for _, _, curve in drawn], floor)
     figure.update_layout(
         title={"text": title, "font": {"size": 14}, "x": 0, "xanchor": "left", "y": 0.97, "yanchor": "top"},
-        height=310, margin={"l": 8, "r": 8, "t": 56, "b": 8}, hovermode="x unified",
+        height=310,
+        margin={"l": 8, "r": 8, "t": 56, "b": 8},
+        hovermode="x unified",
         xaxis={"title": {"text": "epoch"}, "rangemode": "tozero"},
         yaxis={"range": [low, high], "automargin": True},
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "xanchor": "left"},
-    )  # fmt: skip
+    )
     return figure
 
 

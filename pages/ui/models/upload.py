@@ -18,9 +18,11 @@ def bring_model() -> None:
         st.success(f"{brought} is here now: it is the model of every page.", icon=":material/check:")
     upload = st.file_uploader(
         "Open a model: the zip that Download on the page Train gives, or a zip of a folder like those in checkpoints/",
-        ["zip"], key="model_zip", max_upload_size=LARGEST_MB,
+        ["zip"],
+        key="model_zip",
+        max_upload_size=LARGEST_MB,
         help="It is checked file by file and never executed; one that fits goes into the folder of models.",
-    )  # fmt: skip
+    )
     if upload is None or upload.file_id == st.session_state.get("last_model_zip"):
         return
     try:

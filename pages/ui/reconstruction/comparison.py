@@ -27,10 +27,7 @@ FIGURES = {
     "kl_loss": ("KL", "nats", 2),
     "negative_elbo": ("−ELBO", "nats", 1),
 }
-ONE_SAMPLE = (
-    "reconstruction_loss",
-    "negative_elbo",
-)  # of one sample of z, whatever the picture is decoded from
+ONE_SAMPLE = ("reconstruction_loss", "negative_elbo")  # of one sample of z, whatever the picture is decoded from
 COLUMNS = ("original", "reconstruction", "signed error", "SSIM map")
 SIMILARITY = "magma"  # the SSIM map's colours
 BAR, MARK = "#a58bd0", "#e8862e"
@@ -109,8 +106,7 @@ def strip(rebuilt: Rebuilt, what: str, first: int, count: int, pixels: int = 84)
     Always as wide as `count` pictures: what is missing is grey, so that rows keep their scale.
     """
     found = [
-        _rgb(enlarge(part(rebuilt, what, i), pixels))
-        for i in range(first, min(first + count, len(rebuilt.images)))
+        _rgb(enlarge(part(rebuilt, what, i), pixels)) for i in range(first, min(first + count, len(rebuilt.images)))
     ]
     found += [np.full_like(found[0], 128)] * (count - len(found))
     return heatmaps.mosaic(np.stack(found), columns=count, gap=4, fill=128)
@@ -135,9 +131,7 @@ def table(found: Sequence[Rebuilt], i: int = 0) -> list[dict[str, str]]:
             "Figure": called(name, "gaussian" if gaussian else "bernoulli"),
             # neither a name nor a figure is broken over two lines
             **{
-                one.model.replace("-", "‑"): shown(name, float(getattr(one.scores, name)[i])).replace(
-                    " ", "\xa0"
-                )
+                one.model.replace("-", "‑"): shown(name, float(getattr(one.scores, name)[i])).replace(" ", "\xa0")
                 for one in found
             },
             "Method": method,
@@ -174,22 +168,27 @@ def distribution(
     counts, edges = np.histogram(values[np.isfinite(values)], bins=60, range=limits)
     figure = go.Figure(
         go.Bar(
-            x=(edges[1:] + edges[:-1]) / 2, y=counts, marker={"color": BAR, "line": {"width": 0}}, width=np.diff(edges),
+            x=(edges[1:] + edges[:-1]) / 2,
+            y=counts,
+            marker={"color": BAR, "line": {"width": 0}},
+            width=np.diff(edges),
             hovertemplate=f"{label} about %{{x:.4g}}<br>%{{y}} images<extra></extra>",
         )
-    )  # fmt: skip
+    )
     if np.isfinite(value):
         figure.add_vline(
-            x=value,
-            line={"color": MARK, "width": 3},
-            annotation_text="this picture",
-            annotation_position="top",
+            x=value, line={"color": MARK, "width": 3}, annotation_text="this picture", annotation_position="top"
         )
     unit = FIGURES[name][1]
     figure.update_layout(
-        height=260, margin={"l": 48, "r": 40, "t": 28, "b": 40}, showlegend=False, bargap=0, dragmode=False,
-        xaxis_title=f"{label}{f', {unit}' if unit else ''}: {words}", yaxis_title="images",
-    )  # fmt: skip
+        height=260,
+        margin={"l": 48, "r": 40, "t": 28, "b": 40},
+        showlegend=False,
+        bargap=0,
+        dragmode=False,
+        xaxis_title=f"{label}{f', {unit}' if unit else ''}: {words}",
+        yaxis_title="images",
+    )
     margin = 0.02 * (limits[1] - limits[0])
     figure.update_xaxes(fixedrange=True, range=[limits[0] - margin, limits[1] + margin], zeroline=False)
     figure.update_yaxes(fixedrange=True)
@@ -217,9 +216,12 @@ def sheet(found: Sequence[Rebuilt], names: Sequence[str]) -> bytes:
             rows += [f"{name}, {one.model}", figures, heatmaps.mosaic(pictures, columns=4, gap=8, fill=255)]
     bar = heat_sheet.bar(heatmaps.DIVERGING, pixels), heat_sheet.bar(SIMILARITY, pixels)
     legend: list[heat_sheet.Item] = [
-        "signed error, −1 (too dark) to 1 (too bright)", bar[0], "SSIM map, 0 (unlike) to 1 (alike)", bar[1],
+        "signed error, −1 (too dark) to 1 (too bright)",
+        bar[0],
+        "SSIM map, 0 (unlike) to 1 (alike)",
+        bar[1],
         *method(found[0]).split("; "),
-    ]  # fmt: skip
+    ]
     columns = [rows[k : k + 24] for k in range(0, len(rows), 24)]
     columns[-1] = columns[-1] + legend
     columns = [[_plain(item) if isinstance(item, str) else item for item in column] for column in columns]

@@ -42,7 +42,7 @@ def four(one: Rebuilt, name: str) -> None:
 def wipes(rebuilt: Sequence[Rebuilt]) -> None:
     """A slider between two of what there is: original and reconstruction, or the two models' reconstructions."""
     original = ("original", rebuilt[0].images[0])
-    pictures = [(one.model if len(rebuilt) > 1 else "reconstruction", one.reconstructions[0]) for one in rebuilt]  # fmt: skip
+    pictures = [(one.model if len(rebuilt) > 1 else "reconstruction", one.reconstructions[0]) for one in rebuilt]
     pairs = [(original, picture) for picture in pictures]
     if len(pictures) > 1:
         pairs.append((pictures[0], pictures[1]))
@@ -50,9 +50,13 @@ def wipes(rebuilt: Sequence[Rebuilt]) -> None:
     which = 0
     if len(pairs) > 1:
         which = st.selectbox(
-            "Wipe between", range(len(pairs)), key="wipe_pair", label_visibility="collapsed", width=336,
+            "Wipe between",
+            range(len(pairs)),
+            key="wipe_pair",
+            label_visibility="collapsed",
+            width=336,
             format_func=lambda i: " and ".join(name for name, _ in pairs[i]),
-        )  # fmt: skip
+        )
     (left, one), (right, another) = pairs[which]
     wipe(enlarge(one, 336), enlarge(another, 336), (left, right), "wipe")
 
@@ -70,9 +74,15 @@ def standing(models: Sequence[Opened], found: Source, rebuilt: Sequence[Rebuilt]
     """This picture's figure among those of the whole split."""
     st.subheader("Where this picture stands", anchor=False)
     name = st.segmented_control(
-        "Figure", list(FIGURES), default="mse", key="standing_by", required=True, persist_state="session",
-        format_func=lambda name: compare.called(name, models[0].engine.likelihood), label_visibility="collapsed",
-    )  # fmt: skip
+        "Figure",
+        list(FIGURES),
+        default="mse",
+        key="standing_by",
+        required=True,
+        persist_state="session",
+        format_func=lambda name: compare.called(name, models[0].engine.likelihood),
+        label_visibility="collapsed",
+    )
     assert name is not None  # required
     splits = [scores_of(model, found) for model in models]
     values = [float(getattr(one.scores, name)[0]) for one in rebuilt]
@@ -90,8 +100,10 @@ def standing(models: Sequence[Opened], found: Source, rebuilt: Sequence[Rebuilt]
         with column:
             st.plotly_chart(
                 compare.distribution(scores, name, value, one.model, limits, label),
-                key=f"standing_{one.model}", config={"displayModeBar": False}, alt=f"Histogram. {words}, {one.model}",
-            )  # fmt: skip
+                key=f"standing_{one.model}",
+                config={"displayModeBar": False},
+                alt=f"Histogram. {words}, {one.model}",
+            )
             st.caption(f"**{words}** by {one.model}. {how}.")
 
 
@@ -108,9 +120,10 @@ def sixteen(rebuilt: Sequence[Rebuilt], names: Sequence[str], found: Source) -> 
                     last = min(first + BLOCK, len(names)) - 1
                     st.caption(f"**{what[0].upper()}{what[1:]}**{of}")
                     picture(
-                        compare.strip(one, what, first, BLOCK), width="stretch",
+                        compare.strip(one, what, first, BLOCK),
+                        width="stretch",
                         alt=f"{what}, {one.model}: {', '.join(names[first : last + 1])}",
-                    )  # fmt: skip
+                    )
     left, right = st.columns(2)
     with left:
         colour_bar(heatmaps.DIVERGING, -1, 1)
@@ -130,7 +143,7 @@ def sixteen(rebuilt: Sequence[Rebuilt], names: Sequence[str], found: Source) -> 
         column_config={"Picture": st.column_config.TextColumn(pinned=True)}
         | {name: st.column_config.NumberColumn(format=form) for name, form in digits.items()},
     )
-    st.caption(f"Of {len(names)} images of {found.title}, decoded from {rebuilt[0].way}: {compare.method(rebuilt[0])}.")  # fmt: skip
+    st.caption(f"Of {len(names)} images of {found.title}, decoded from {rebuilt[0].way}: {compare.method(rebuilt[0])}.")
     comparable(rebuilt)
     downloads(rebuilt, names)
 
@@ -140,10 +153,20 @@ def downloads(rebuilt: Sequence[Rebuilt], names: Sequence[str]) -> None:
     stem = "-".join(["reconstruction", *(one.model.split(" ")[0] for one in rebuilt)])
     with st.container(horizontal=True):
         st.download_button(
-            "PNG: the comparison", lambda: compare.sheet(rebuilt, names), f"{stem}.png", "image/png", key="rebuilt_png",
-            icon=":material/image:", on_click="ignore",
-        )  # fmt: skip
+            "PNG: the comparison",
+            lambda: compare.sheet(rebuilt, names),
+            f"{stem}.png",
+            "image/png",
+            key="rebuilt_png",
+            icon=":material/image:",
+            on_click="ignore",
+        )
         st.download_button(
-            "CSV: the figures", lambda: compare.csv_text(rebuilt, names), f"{stem}.csv", "text/csv", key="rebuilt_csv",
-            icon=":material/table:", on_click="ignore",
-        )  # fmt: skip
+            "CSV: the figures",
+            lambda: compare.csv_text(rebuilt, names),
+            f"{stem}.csv",
+            "text/csv",
+            key="rebuilt_csv",
+            icon=":material/table:",
+            on_click="ignore",
+        )

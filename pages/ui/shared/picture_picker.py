@@ -53,20 +53,25 @@ def _from_test(found: Source) -> None:
     tell("choose_index", None if now is None else min(now, last))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.number_input(
-            f"Test image, 0 to {last:,}", 0, last, key="choose_index", value=None, width=190, placeholder="number",
+            f"Test image, 0 to {last:,}",
+            0,
+            last,
+            key="choose_index",
+            value=None,
+            width=190,
+            placeholder="number",
             on_change=_by_number,
-        )  # fmt: skip
-        st.selectbox(
-            "Of class", [ANY, *found.dataset.classes], key="choose_class", persist_state="session", width=190,
-            on_change=_of_class, args=(found,),
-        )  # fmt: skip
-        st.button(
-            "Previous",
-            icon=":material/chevron_left:",
-            key="choose_previous",
-            on_click=_step,
-            args=(found, -1),
         )
+        st.selectbox(
+            "Of class",
+            [ANY, *found.dataset.classes],
+            key="choose_class",
+            persist_state="session",
+            width=190,
+            on_change=_of_class,
+            args=(found,),
+        )
+        st.button("Previous", icon=":material/chevron_left:", key="choose_previous", on_click=_step, args=(found, -1))
         st.button("Next", icon=":material/chevron_right:", key="choose_next", on_click=_step, args=(found, 1))
         st.button("Random", icon=":material/shuffle:", key="choose_random", on_click=_random, args=(found,))
 
@@ -83,18 +88,11 @@ def _from_codes(model: Opened) -> None:
     chosen = 0 if now is None else next((i for i, z in enumerate(codes.tolist()) if z == list(now)), None)
     st.markdown(f"**Test codes, decoded**: the first {len(codes)} of {len(model.latents.labels):,}")
     tiles = [
-        Tile(str(i), str(i), model.classes[label], f"test code {i}, {model.classes[label]}, decoded") for i, label in enumerate(labels)
-    ]  # fmt: skip
+        Tile(str(i), str(i), model.classes[label], f"test code {i}, {model.classes[label]}, decoded")
+        for i, label in enumerate(labels)
+    ]
     pictures = np.stack([heatmaps.mosaic(picture[None]) for picture in model.engine.decode(codes)])
-    mosaic(
-        pictures,
-        tiles,
-        DECODED,
-        "Decoded test codes",
-        "" if chosen is None else str(chosen),
-        size=64,
-        least=72,
-    )
+    mosaic(pictures, tiles, DECODED, "Decoded test codes", "" if chosen is None else str(chosen), size=64, least=72)
 
 
 def among(found: Source) -> np.ndarray:

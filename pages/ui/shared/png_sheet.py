@@ -58,9 +58,7 @@ def npz(answers: Sequence[Answer]) -> bytes:
         arrays[f"{prefix}picture"] = one.below["encoder"]
         arrays[f"{prefix}z"] = one.z
         arrays |= {
-            f"{prefix}{part}/{layer}": maps
-            for part, layers in one.maps.items()
-            for layer, maps in layers.items()
+            f"{prefix}{part}/{layer}": maps for part, layers in one.maps.items() for layer, maps in layers.items()
         }
     buffer = BytesIO()
     np.savez_compressed(buffer, **arrays)

@@ -62,11 +62,7 @@ def curve(
     }
     return {
         "animation": False,
-        "title": {
-            "text": f"{name} ({unit})",
-            "textStyle": {"fontSize": 13, "fontWeight": "normal"},
-            "left": 0,
-        },
+        "title": {"text": f"{name} ({unit})", "textStyle": {"fontSize": 13, "fontWeight": "normal"}, "left": 0},
         "grid": {"left": 48, "right": 12, "top": 34, "bottom": 28},
         "tooltip": {"trigger": "axis", "valueFormatter": "%.2f"},
         "xAxis": {"type": "value", "min": 0, "max": "dataMax", "axisLabel": {"hideOverlap": True}},
@@ -86,11 +82,7 @@ def bars(values: np.ndarray, *, name: str, unit: str = "nats") -> dict[str, Any]
     order = np.argsort(-values, kind="stable")
     return {
         "animation": False,
-        "title": {
-            "text": f"{name} ({unit})",
-            "textStyle": {"fontSize": 13, "fontWeight": "normal"},
-            "left": 0,
-        },
+        "title": {"text": f"{name} ({unit})", "textStyle": {"fontSize": 13, "fontWeight": "normal"}, "left": 0},
         "grid": {"left": 48, "right": 12, "top": 34, "bottom": 28},
         "tooltip": {"trigger": "axis", "valueFormatter": "%.3f"},
         "xAxis": {"type": "category", "data": [f"z{unit + 1}" for unit in order.tolist()]},
@@ -106,9 +98,7 @@ def bars(values: np.ndarray, *, name: str, unit: str = "nats") -> dict[str, Any]
     }
 
 
-def _line(
-    name: str, steps: np.ndarray, values: np.ndarray, style: dict[str, Any], colour: str
-) -> dict[str, Any]:
+def _line(name: str, steps: np.ndarray, values: np.ndarray, style: dict[str, Any], colour: str) -> dict[str, Any]:
     known = np.isfinite(values)
     points = list(zip(steps[known].tolist(), np.round(values[known], 4).tolist(), strict=True))
     return {

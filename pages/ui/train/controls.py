@@ -32,22 +32,23 @@ def steer(run: Run, view: View) -> None:
         )
         _button(run, "Stop", "stop", "stop", lambda: trainer.stop(run))
         if state == "waiting":
-            _button(
-                run, "Start now, beside the others", "fast_forward", "at_once", lambda: trainer.go_on(run)
-            )
+            _button(run, "Start now, beside the others", "fast_forward", "at_once", lambda: trainer.go_on(run))
         if view.health.hangs:
             _button(run, "End it by force", "dangerous", "force", lambda: _forced(run))
         if state in ("running", "paused"):
             with st.popover("Learning rate and beta", icon=":material/tune:"):
                 st.caption("From the next batch on; the charts mark where.")
                 st.number_input(
-                    "Learning rate (the schedule's peak)", 0.0, 1000.0, _asked(view, "learning_rate"), format="%.5f", key=f"dial_rate_{run.name}"
-                )  # fmt: skip
+                    "Learning rate (the schedule's peak)",
+                    0.0,
+                    1000.0,
+                    _asked(view, "learning_rate"),
+                    format="%.5f",
+                    key=f"dial_rate_{run.name}",
+                )
                 st.number_input("Beta", 0.0, 1e6, _asked(view, "beta"), key=f"dial_beta_{run.name}")
                 _button(run, "Apply", "check", "apply_dials", lambda: _turn(run), answer=False)
-    st.caption(
-        "It goes on when you close this page or stop the server; only Stop, here or in a terminal, ends it."
-    )
+    st.caption("It goes on when you close this page or stop the server; only Stop, here or in a terminal, ends it.")
 
 
 def _turn(run: Run) -> None:
@@ -68,17 +69,9 @@ def _forced(run: Run) -> None:
 
 
 def _button(
-    run: Run,
-    words: str,
-    icon: str,
-    key: str,
-    act: Callable[[], None],
-    disabled: bool = False,
-    answer: bool = True,
+    run: Run, words: str, icon: str, key: str, act: Callable[[], None], disabled: bool = False, answer: bool = True
 ) -> None:
-    st.button(
-        words, icon=f":material/{icon}:", key=key, on_click=_do, args=(run, act, answer), disabled=disabled
-    )
+    st.button(words, icon=f":material/{icon}:", key=key, on_click=_do, args=(run, act, answer), disabled=disabled)
 
 
 def _do(run: Run, act: Callable[[], None], answer: bool) -> None:

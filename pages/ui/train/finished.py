@@ -14,14 +14,7 @@ from vae_core.runs.live_reader import View
 def after_its_end(run: Run, view: View) -> None:
     """Resume, open, rename, keep, download."""
     if view.health.resumable:
-        st.button(
-            "Resume",
-            icon=":material/play_arrow:",
-            type="primary",
-            key="resume",
-            on_click=_resume,
-            args=(run,),
-        )
+        st.button("Resume", icon=":material/play_arrow:", type="primary", key="resume", on_click=_resume, args=(run,))
     if not view.snapshots:
         return
     st.subheader("Look at it, keep it", anchor=False)
@@ -44,9 +37,14 @@ def after_its_end(run: Run, view: View) -> None:
             help="Measured on the whole test split, and put beside the shipped models.",
         )
         st.download_button(
-            "Download (zip)", lambda: trainer_models.download(run.path), f"{run.name}.zip", "application/zip", key="get_run",
-            icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
+            "Download (zip)",
+            lambda: trainer_models.download(run.path),
+            f"{run.name}.zip",
+            "application/zip",
+            key="get_run",
+            icon=":material/download:",
+            on_click="ignore",
+        )
     if keep:
         with st.spinner("Measuring it on the whole test split …"):
             try:

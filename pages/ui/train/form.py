@@ -26,16 +26,25 @@ def ask_run() -> None:
     data, pictures = _ask_data()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         preset = st.segmented_control(
-            "Preset", ["swift", "classic"], default="swift", key="form_preset", required=True, persist_state="session",
+            "Preset",
+            ["swift", "classic"],
+            default="swift",
+            key="form_preset",
+            required=True,
+            persist_state="session",
             help="swift: ours, fast. classic: the textbook model, two convolutions and a dense layer of 16.",
-        )  # fmt: skip
-        latent_dim = st.number_input(
-            "Latent units", 1, 256, 2, key="form_units", persist_state="session", width=140,
-            help="Two can be seen as a map; sixteen rebuild better.",
-        )  # fmt: skip
-        epochs = st.number_input(
-            "Epochs", 1, 1000, EPOCHS, key="form_epochs", persist_state="session", width=140
         )
+        latent_dim = st.number_input(
+            "Latent units",
+            1,
+            256,
+            2,
+            key="form_units",
+            persist_state="session",
+            width=140,
+            help="Two can be seen as a map; sixteen rebuild better.",
+        )
+        epochs = st.number_input("Epochs", 1, 1000, EPOCHS, key="form_epochs", persist_state="session", width=140)
         images = st.number_input(
             "Images, 0 for all", 0, 60_000, 0, 1000, key="form_images", persist_state="session", width=160
         )
@@ -46,9 +55,12 @@ def ask_run() -> None:
         shape = pictures.shape if pictures is not None else (28, 28, 1)
         model = ModelConfig(str(preset), int(latent_dim), shape, more.pop("likelihood"))
         request = Request(
-            name or "run", model, TrainingConfig(epochs=int(epochs), images=int(images), **more),
-            data, None if pictures is None else pictures.sizes,
-        )  # fmt: skip
+            name or "run",
+            model,
+            TrainingConfig(epochs=int(epochs), images=int(images), **more),
+            data,
+            None if pictures is None else pictures.sizes,
+        )
     except ConfigError as error:
         st.error(str(error), icon=":material/tune:")
         return
@@ -67,9 +79,14 @@ def ask_run() -> None:
         beside = st.toggle("Run beside it", key="form_beside")
     waiting_for_pictures = data == ""
     st.button(
-        "Train", type="primary", icon=":material/play_arrow:", key="start", on_click=_start, args=(request, beside),
+        "Train",
+        type="primary",
+        icon=":material/play_arrow:",
+        key="start",
+        on_click=_start,
+        args=(request, beside),
         disabled=waiting_for_pictures,
-    )  # fmt: skip
+    )
     st.caption(
         "A run is a process of its own: it goes on when you close this page or stop the server. Stop it here, or with "
         "`python -m vae_core runs --stop NAME`."
@@ -90,9 +107,14 @@ def _ask_data() -> tuple[str, Pictures | None]:
     real = source().real
     kinds = [REAL, DRAWN, OWN] if real else [DRAWN, OWN]
     kind = st.segmented_control(
-        "Train on", kinds, default=kinds[0], key="form_data", required=True, persist_state="session",
+        "Train on",
+        kinds,
+        default=kinds[0],
+        key="form_data",
+        required=True,
+        persist_state="session",
         help=None if real else "Fashion-MNIST is not on this machine: the sidebar can fetch it.",
-    )  # fmt: skip
+    )
     if kind != OWN:
         return "fashion" if kind == REAL else "drawn", None
     upload = st.file_uploader(
@@ -116,31 +138,33 @@ def _ask_data() -> tuple[str, Pictures | None]:
 def _ask_more(preset: str) -> dict[str, Any]:
     rate = 3e-3 if preset == "swift" else 1e-3
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        batch = st.number_input(
-            "Batch size", 1, 8192, 64, key="form_batch", persist_state="session", width=140
-        )
+        batch = st.number_input("Batch size", 1, 8192, 64, key="form_batch", persist_state="session", width=140)
         learning_rate = st.number_input(
-            "Learning rate", 0.0, 1000.0, rate, format="%.5f", key=f"form_rate_{preset}", persist_state="session", width=160
-        )  # fmt: skip
+            "Learning rate",
+            0.0,
+            1000.0,
+            rate,
+            format="%.5f",
+            key=f"form_rate_{preset}",
+            persist_state="session",
+            width=160,
+        )
         beta = st.number_input("Beta", 0.0, 1e6, 1.0, key="form_beta", persist_state="session", width=140)
         warm = st.number_input(
-            "KL warm-up, share of the run",
-            0.0,
-            1.0,
-            0.0,
-            0.05,
-            key="form_warm",
-            persist_state="session",
-            width=220,
+            "KL warm-up, share of the run", 0.0, 1.0, 0.0, 0.05, key="form_warm", persist_state="session", width=220
         )
         likelihood = st.selectbox(
             "Likelihood", ["bernoulli", "gaussian"], key="form_likelihood", persist_state="session", width=160
         )
         seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="form_seed", persist_state="session", width=140)
     return {
-        "batch_size": int(batch), "learning_rate": float(learning_rate), "beta": float(beta), "kl_warmup": float(warm),
-        "likelihood": str(likelihood), "seed": int(seed),
-    }  # fmt: skip
+        "batch_size": int(batch),
+        "learning_rate": float(learning_rate),
+        "beta": float(beta),
+        "kl_warmup": float(warm),
+        "likelihood": str(likelihood),
+        "seed": int(seed),
+    }
 
 
 def _estimate(request: Request, unknown: bool) -> None:

@@ -139,15 +139,17 @@ def _kept(run: Run) -> None:
             seen = found.get(f"val_{name}")
             _chart(
                 train_charts.curve(
-                    epochs * each, values, values, name=name, marks=[(step, "shown")],
+                    epochs * each,
+                    values,
+                    values,
+                    name=name,
+                    marks=[(step, "shown")],
                     validation=None if seen is None else (seen[0] * each, seen[1]),
                 ),
                 name,
-            )  # fmt: skip
-        if found:
-            st.caption(
-                "After each epoch: the mean over its batches (violet) and the validation split (orange)."
             )
+        if found:
+            st.caption("After each epoch: the mean over its batches (violet) and the validation split (orange).")
 
 
 def heading(run: Run, view: View) -> None:
@@ -162,11 +164,7 @@ def standing(view: View) -> None:
     """What there is to say, progress, figures of the moment."""
     if view.health.note:
         say = (
-            st.error
-            if view.health.state in ("failed", "unreadable")
-            else st.warning
-            if view.health.hangs
-            else st.info
+            st.error if view.health.state in ("failed", "unreadable") else st.warning if view.health.hangs else st.info
         )
         say(view.health.note[:1].upper() + view.health.note[1:])
     if view.health.log and view.health.state == "failed":
@@ -177,8 +175,7 @@ def standing(view: View) -> None:
     eta = "" if view.eta_seconds is None else f", about {duration(view.eta_seconds)} to go"
     pace = "" if view.images_per_second is None else f", {view.images_per_second:,.0f} images a second"
     st.progress(
-        view.progress,
-        f"Step {view.step:,} of {view.total_steps:,}, epoch {view.epoch:.2f} of {view.epochs}{eta}{pace}",
+        view.progress, f"Step {view.step:,} of {view.total_steps:,}, epoch {view.epoch:.2f} of {view.epochs}{eta}{pace}"
     )
 
 
@@ -228,9 +225,7 @@ def _which(run: Run, steps: list[int], active: bool, follow: bool) -> int:
     if follow:
         st.session_state.pop(frozen, None)
         return steps[-1]
-    known = (
-        st.session_state.setdefault(frozen, steps) if active else steps
-    )  # a slider whose ends move cannot be held
+    known = st.session_state.setdefault(frozen, steps) if active else steps  # a slider whose ends move cannot be held
     return int(
         st.select_slider(
             "Timeline: snapshot at step",
@@ -249,14 +244,16 @@ def curves_of(view: View, shown: int | None) -> tuple[dict[str, Spec], dict[str,
     for name in ("loss", "reconstruction_loss", "kl_loss"):
         series, val = view.series[name], view.validation
         losses[name] = train_charts.curve(
-            view.steps, series.raw, series.smooth, name=name, marks=marks,
+            view.steps,
+            series.raw,
+            series.smooth,
+            name=name,
+            marks=marks,
             validation=(val["step"], val[f"val_{name}"]) if f"val_{name}" in val else None,
             floor=floor if name == "reconstruction_loss" else None,
-        )  # fmt: skip
+        )
     pace, words = view.series["batch_time"], "time per batch"
-    others = {
-        words: train_charts.curve(view.steps, pace.raw, pace.smooth, name=words, unit="ms", marks=view.marks)
-    }
+    others = {words: train_charts.curve(view.steps, pace.raw, pace.smooth, name=words, unit="ms", marks=view.marks)}
     if view.kl_per_unit is not None and np.isfinite(view.kl_per_unit).all():
         others["KL per unit"] = train_charts.bars(view.kl_per_unit, name="KL per unit, newest report")
     return losses, others
@@ -271,9 +268,13 @@ def say_what_is_drawn(floor: float | None) -> None:
     st.caption(
         "Train: means over the batches between two reports (thin), and their moving average (bold). Validation (orange): the "
         "whole split after each epoch, one sample of z per image, weights averaged."
-        + ("" if floor is None else f" The grey line at {floor} nats is the entropy of the train pixels: no model gets below it.")
+        + (
+            ""
+            if floor is None
+            else f" The grey line at {floor} nats is the entropy of the train pixels: no model gets below it."
+        )
         + " The first moments may lie above the charts."
-    )  # fmt: skip
+    )
 
 
 def _floor(view: View) -> float | None:

@@ -188,8 +188,6 @@ def cloth(
     columns = clamp(1.6 * wave(X, dice.between(2.4, 5.5), dice.between(0, 1)) + dice.between(0, 1))
     spots = clamp(dice.between(0.8, 2) * blotches(dice, dice.between(0.2, 1)) + dice.between(-0.1, 0.7))
     weave = np.where(across & down, np.float32(0.5), np.float32(1)) * (rows * across + columns * down)
-    shade = (
-        base + step * (spots * speckle + weave) + folds(dice, crease * dice.between(0.2, 1.8) * (0.3 + base))
-    )
+    shade = base + step * (spots * speckle + weave) + folds(dice, crease * dice.between(0.2, 1.8) * (0.3 + base))
     shade += dice.grain() * (noise * dice.between(0.1, 1.9) * (0.4 + base))
     return np.minimum(np.maximum(shade, np.float32(0.02)), np.float32(1))

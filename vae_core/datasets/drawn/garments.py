@@ -35,12 +35,21 @@ def t_shirt(dice: Dice) -> Field:
     bare = dice.happens(0.08)  # straps instead of sleeves
     chest = dice.near(6.9, 0.9)
     cut = Cut(
-        neck=dice.near(3.6, 1.0), depth=dice.between(1.2, 3.2) + 4 * bare, drop=dice.near(2.2, 0.6),
-        shoulder=dice.near(7.2, 0.9) - 2.5 * bare, chest=chest, waist=chest - dice.near(0.3, 0.6),
-        hem=chest + dice.near(0.1, 0.8), length=dice.between(27.3, 28.3), armpit=dice.near(10.6, 1.2) - bare,
-        reach=dice.near(10.9, 1.2), cuff=dice.near(4.2, 0.7), wrist=dice.near(9.2, 1.4) * (1 - bare), slant=dice.near(0.45, 0.2),
+        neck=dice.near(3.6, 1.0),
+        depth=dice.between(1.2, 3.2) + 4 * bare,
+        drop=dice.near(2.2, 0.6),
+        shoulder=dice.near(7.2, 0.9) - 2.5 * bare,
+        chest=chest,
+        waist=chest - dice.near(0.3, 0.6),
+        hem=chest + dice.near(0.1, 0.8),
+        length=dice.between(27.3, 28.3),
+        armpit=dice.near(10.6, 1.2) - bare,
+        reach=dice.near(10.9, 1.2),
+        cuff=dice.near(4.2, 0.7),
+        wrist=dice.near(9.2, 1.4) * (1 - bare),
+        slant=dice.near(0.45, 0.2),
         curve=dice.between(0, 1.2),
-    )  # fmt: skip
+    )
     fabric = cloth(dice, base, speckled=0.08, striped=0.05, pleated=0.01, crease=0.1)
     seam = light_seam(dice, base, 0.8)
     canvas, _, u = sew(dice, cut, fabric, fabric * dice.between(0.9, 1.12), seam)
@@ -55,11 +64,20 @@ def pullover(dice: Dice) -> Field:
     chest = dice.near(6.6, 0.8)
     high_neck = dice.happens(0.12)
     cut = Cut(
-        neck=dice.near(3.3, 0.8), depth=dice.between(0.5, 1.9) * (1 - high_neck) + 0.1, drop=dice.near(2.6, 0.7),
-        shoulder=dice.near(7.9, 0.7), chest=chest, waist=chest - dice.near(0.2, 0.5), hem=chest - dice.near(0.2, 0.6),
-        length=dice.between(23.5, 27.5), armpit=dice.near(9.5, 1), reach=dice.near(10.6, 1.2),
-        cuff=dice.near(2.9, 0.5), wrist=dice.between(26.5, 28.5), slant=dice.near(0.15, 0.15),
-    )  # fmt: skip
+        neck=dice.near(3.3, 0.8),
+        depth=dice.between(0.5, 1.9) * (1 - high_neck) + 0.1,
+        drop=dice.near(2.6, 0.7),
+        shoulder=dice.near(7.9, 0.7),
+        chest=chest,
+        waist=chest - dice.near(0.2, 0.5),
+        hem=chest - dice.near(0.2, 0.6),
+        length=dice.between(23.5, 27.5),
+        armpit=dice.near(9.5, 1),
+        reach=dice.near(10.6, 1.2),
+        cuff=dice.near(2.9, 0.5),
+        wrist=dice.between(26.5, 28.5),
+        slant=dice.near(0.15, 0.15),
+    )
     fabric = cloth(dice, base, speckled=0.06, striped=0.07, crease=0.07)
     sleeve = fabric * dice.between(0.9, 1.1)
     canvas, body, u = sew(dice, cut, fabric, sleeve, light_seam(dice, base))
@@ -81,12 +99,21 @@ def dress(dice: Dice) -> Field:
     waist = chest - dice.between(0, 1.2)
     shoulder = chest + dice.near(0.1, 0.4)
     cut = Cut(
-        neck=dice.near(2.5, 0.7), depth=dice.between(1, 3.5) + bare * dice.between(0, 3.5), drop=dice.near(1.7, 0.6),
-        shoulder=shoulder - 0.8 * bare, chest=chest, waist=waist, hem=waist + dice.between(0, 1) * dice.between(0.6, 6.5),
-        length=dice.between(27.5, 28.5), armpit=dice.near(7.6, 1), reach=chest + 1.6 + 2.4 * dice.between(0.4, 1),
-        cuff=dice.near(2.4, 0.5), wrist=long_arm * dice.between(12, 19) + short_arm * dice.between(5.5, 8.5),
-        slant=0.15 * long_arm + 0.45 * short_arm, curve=dice.between(0, 1.5),
-    )  # fmt: skip
+        neck=dice.near(2.5, 0.7),
+        depth=dice.between(1, 3.5) + bare * dice.between(0, 3.5),
+        drop=dice.near(1.7, 0.6),
+        shoulder=shoulder - 0.8 * bare,
+        chest=chest,
+        waist=waist,
+        hem=waist + dice.between(0, 1) * dice.between(0.6, 6.5),
+        length=dice.between(27.5, 28.5),
+        armpit=dice.near(7.6, 1),
+        reach=chest + 1.6 + 2.4 * dice.between(0.4, 1),
+        cuff=dice.near(2.4, 0.5),
+        wrist=long_arm * dice.between(12, 19) + short_arm * dice.between(5.5, 8.5),
+        slant=0.15 * long_arm + 0.45 * short_arm,
+        curve=dice.between(0, 1.5),
+    )
     fabric = cloth(dice, base, speckled=0.22, striped=0.04, checked=0.01, crease=0.25)
     canvas, body, u = sew(dice, cut, fabric, fabric * dice.between(0.85, 1.1), light_seam(dice, base, 0.7))
     finish_neck(dice, canvas, cut, u, base, 0.2)
@@ -102,11 +129,20 @@ def coat(dice: Dice) -> Field:
     chest = dice.near(6.5, 0.8)
     slim = dice.happens(0.2) * dice.between(0.5, 1.8)  # long coats fill the height, so they are narrower
     cut = Cut(
-        neck=dice.near(2.3, 0.6), depth=dice.between(0, 0.6) + 0.1, drop=dice.near(3.6, 0.8),
-        shoulder=dice.near(6.8, 0.6) - slim, chest=chest - slim, waist=chest - slim - dice.near(0.1, 0.5), hem=chest - slim + dice.near(0.2, 0.7),
-        length=dice.between(23.5, 28.3) + slim, armpit=dice.near(9.6, 1), reach=dice.near(10.3, 1) - 1.2 * slim,
-        cuff=dice.near(3.2, 0.5), wrist=dice.between(26, 28.5) - 3 * slim, slant=dice.near(0.15, 0.15),
-    )  # fmt: skip
+        neck=dice.near(2.3, 0.6),
+        depth=dice.between(0, 0.6) + 0.1,
+        drop=dice.near(3.6, 0.8),
+        shoulder=dice.near(6.8, 0.6) - slim,
+        chest=chest - slim,
+        waist=chest - slim - dice.near(0.1, 0.5),
+        hem=chest - slim + dice.near(0.2, 0.7),
+        length=dice.between(23.5, 28.3) + slim,
+        armpit=dice.near(9.6, 1),
+        reach=dice.near(10.3, 1) - 1.2 * slim,
+        cuff=dice.near(3.2, 0.5),
+        wrist=dice.between(26, 28.5) - 3 * slim,
+        slant=dice.near(0.15, 0.15),
+    )
     fabric = cloth(dice, base, speckled=0.05, striped=0.02, checked=0.03, crease=0.06, noise=0.025)
     quilting = wave(Y, dice.between(2.6, 4.2), dice.between(0, 1))
     fabric += quilting * (dice.happens(0.2) * dice.between(0.05, 0.15))
@@ -118,9 +154,7 @@ def coat(dice: Dice) -> Field:
     lapel = clamp(1 - abs(u - 0.45 * (dice.between(8, 12) - Y))) * body * between(Y, 2, 12)
     canvas += lapel * (dice.happens(0.4) * dice.near(0, 0.35))
     dark = clamp(base - dice.between(0.15, 0.5)) + 0.02
-    zip_line = clamp(1.1 - dice.between(0.9, 1.6) * abs(u - dice.between(0, 0.5))) * between(
-        Y, 0.6 * collar, 99
-    )
+    zip_line = clamp(1.1 - dice.between(0.9, 1.6) * abs(u - dice.between(0, 0.5))) * between(Y, 0.6 * collar, 99)
     paint(canvas, zip_line * body * dice.happens(0.85) * dice.between(0.5, 1), dark)
     pocket = between(Y, dice.between(16, 19), dice.between(19.2, 21)) * between(u, 3, dice.between(3.8, 5))
     canvas += pocket * body * (dice.happens(0.4) * dice.near(-0.08, 0.25))
@@ -133,12 +167,21 @@ def shirt(dice: Dice) -> Field:
     short = dice.happens(0.18)
     chest = dice.near(6.7, 0.8)
     cut = Cut(
-        neck=dice.near(2.6, 0.8), depth=dice.between(0.4, 2.6), drop=dice.near(3.0, 0.8),
-        shoulder=dice.near(6.6, 0.8), chest=chest, waist=chest - dice.near(0.5, 0.6), hem=chest + dice.near(0.2, 0.9),
-        length=dice.between(26, 28.3), armpit=dice.near(9.8, 1) + short, reach=dice.near(10.6, 1) - 0.4 * short,
-        cuff=dice.near(2.7, 0.5) + short, wrist=dice.between(23, 28) * (1 - short) + short * dice.between(10.5, 15),
-        slant=dice.near(0.15, 0.15) + 0.25 * short, curve=dice.between(0, 5),
-    )  # fmt: skip
+        neck=dice.near(2.6, 0.8),
+        depth=dice.between(0.4, 2.6),
+        drop=dice.near(3.0, 0.8),
+        shoulder=dice.near(6.6, 0.8),
+        chest=chest,
+        waist=chest - dice.near(0.5, 0.6),
+        hem=chest + dice.near(0.2, 0.9),
+        length=dice.between(26, 28.3),
+        armpit=dice.near(9.8, 1) + short,
+        reach=dice.near(10.6, 1) - 0.4 * short,
+        cuff=dice.near(2.7, 0.5) + short,
+        wrist=dice.between(23, 28) * (1 - short) + short * dice.between(10.5, 15),
+        slant=dice.near(0.15, 0.15) + 0.25 * short,
+        curve=dice.between(0, 5),
+    )
     fabric = cloth(dice, base, speckled=0.24, striped=0.05, checked=0.1, pleated=0.03, crease=0.1)
     sleeve = fabric * dice.between(0.85, 1.1)
     canvas, body, u = sew(dice, cut, fabric, sleeve, light_seam(dice, base, 1.2))
@@ -209,9 +252,7 @@ def bag(dice: Dice) -> Field:
     arch = outline(ellipse(X - middle, Y - top - 0.5, span, handle + 0.1), dice.between(0.9, 1.8))
     arch = arch * below(Y, top + 0.8) * (handle > 1)
     paint(canvas, arch, clamp(base * dice.between(0.75, 1.1)))
-    loop = ellipse(
-        X - middle, Y - 0.5 * (top + floor), half + 0.6, 0.5 * tall - 0.5
-    )  # a shoulder strap, at the sides
+    loop = ellipse(X - middle, Y - 0.5 * (top + floor), half + 0.6, 0.5 * tall - 0.5)  # a shoulder strap, at the sides
     strap = outline(loop, dice.between(0.8, 1.5)) * (abs(X - middle) > half - 2.5)
     paint(canvas, strap * flat * dice.happens(0.4), clamp(base * 0.9))
     fabric = cloth(dice, base, speckled=0.07, striped=0.02, checked=0.02, crease=0.04, noise=0.02)

@@ -19,9 +19,17 @@ from vae_core.datasets.fashion_mnist import CLASSES
 __all__ = ["CLASSES", "draw", "draw_class"]
 
 _TAILORS: tuple[Callable[[Dice], Field], ...] = (
-    garments.t_shirt, garments.trouser, garments.pullover, garments.dress, garments.coat,
-    footwear.sandal, garments.shirt, footwear.sneaker, garments.bag, footwear.ankle_boot,
-)  # fmt: skip
+    garments.t_shirt,
+    garments.trouser,
+    garments.pullover,
+    garments.dress,
+    garments.coat,
+    footwear.sandal,
+    garments.shirt,
+    footwear.sneaker,
+    garments.bag,
+    footwear.ankle_boot,
+)
 _BATCH = 64  # pictures drawn at a time: their arrays stay in the processor's cache
 
 Images = NDArray[np.uint8]
@@ -79,11 +87,7 @@ def _check_labels(labels: Sequence[int]) -> list[int]:
     names = ", ".join(f"{number} {name}" for number, name in enumerate(CLASSES))
     for label in chosen:
         if isinstance(label, bool) or not isinstance(label, (int, np.integer)) or not 0 <= label <= last:
-            raise ValueError(
-                f"a class must be a whole number in 0..{last}, got {label!r}. They are: {names}."
-            )
+            raise ValueError(f"a class must be a whole number in 0..{last}, got {label!r}. They are: {names}.")
     if not chosen or len(set(chosen)) < len(chosen):
-        raise ValueError(
-            f"classes must name each class once and at least one, got {chosen}. They are: {names}."
-        )
+        raise ValueError(f"classes must name each class once and at least one, got {chosen}. They are: {names}.")
     return [int(label) for label in chosen]

@@ -33,13 +33,7 @@ class Row:
 
 
 def latent_rows(
-    pictures: np.ndarray,
-    rows: Sequence[Row],
-    values: np.ndarray,
-    z: np.ndarray,
-    key: str,
-    label: str,
-    size: int,
+    pictures: np.ndarray, rows: Sequence[Row], values: np.ndarray, z: np.ndarray, key: str, label: str, size: int
 ) -> None:
     """Show pictures (rows, steps, h, w, 3) uint8, decoded from z (d,) with the row's unit at each of values (steps,).
 
@@ -48,7 +42,9 @@ def latent_rows(
     """
     count, steps, height, width = pictures.shape[:4]
     if len(rows) != count or len(values) != steps:
-        raise ValueError(f"{count} rows of {steps} pictures need as many names and values, got {len(rows)} and {len(values)}.")  # fmt: skip
+        raise ValueError(
+            f"{count} rows of {steps} pictures need as many names and values, got {len(rows)} and {len(values)}."
+        )
     sprite = heatmaps.mosaic(pictures.reshape(-1, height, width, 3), columns=steps, gap=0)
     _rows(
         key=key,

@@ -95,9 +95,7 @@ def live_map(
     coming = _coming(key, now, later)
     settings["parts"] = tuple((kind, part and part.digest) for kind, part in parts.items())
     settings["coming"] = tuple(coming)
-    with st.container(
-        gap=None
-    ):  # what comes and goes has places of its own, so that the map stays where it is
+    with st.container(gap=None):  # what comes and goes has places of its own, so that the map stays where it is
         with st.container(gap=None):
             _carry(key, {kind: parts[kind] for kind in ("decoder", "codes", "grid")}, coming)
         result = _map(key=key, data=settings, on_pinned_change=_ignore, on_missing_change=_ignore)

@@ -88,9 +88,7 @@ def decoder_part(network: Network, weights: Weights) -> Part:
     return _part({"description": description, "multiply_adds": cost, "light": LIGHT_MULTIPLY_ADDS}, payload)
 
 
-def codes_part(
-    latents: Latents, classes: Sequence[str], colours: Sequence[str], what: str = "test images"
-) -> Part:
+def codes_part(latents: Latents, classes: Sequence[str], colours: Sequence[str], what: str = "test images") -> Part:
     """Codes, labels, and what the map says about them.
 
     classes, colours: a name and a CSS colour per label. what: what the codes are codes of, in the plural.
@@ -108,10 +106,14 @@ def codes_part(
             f"label {most} has no name or no colour among {len(classes)} classes and {len(colours)} colours."
         )
     header: dict[str, Any] = {
-        "n": len(z_mean), "latent_dim": z_mean.shape[1], "has_log_var": True, "what": what,
-        "classes": [str(name) for name in classes], "colours": list(colours[: len(classes)]),
+        "n": len(z_mean),
+        "latent_dim": z_mean.shape[1],
+        "has_log_var": True,
+        "what": what,
+        "classes": [str(name) for name in classes],
+        "colours": list(colours[: len(classes)]),
         "kl": kl_per_unit(latents).tolist(),
-    }  # fmt: skip
+    }
     if z_mean.shape[1] > 2 and len(z_mean) > 1:
         header["components"] = latent.pca_plane(z_mean).axes.tolist()
     return _part(header, z_mean.tobytes() + z_log_var.tobytes() + labels.astype(np.uint8).tobytes())

@@ -33,7 +33,7 @@ class Tile:
 
 def mosaic(
     pictures: np.ndarray, tiles: Sequence[Tile], key: str, label: str, chosen: str, size: int = 56, least: int = 44
-) -> None:  # fmt: skip
+) -> None:
     """Show pictures (n, h, w, 3) uint8, one per tile; `clicked(key)` tells in the next run which one was chosen.
 
     size: about how many pixels the longer side of a tile takes on the screen, a whole multiple of the picture's. least: of
