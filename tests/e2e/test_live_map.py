@@ -425,7 +425,7 @@ def test_lost_parts_are_asked_for_until_they_come(open_map: Any) -> None:
     assert lossy.lost == 2 and lossy.asked == 0  # Python said that they were coming
     view.page.get_by_role("button", name="Go to one, one").click()  # now it says that they are here
     view.until("ready")
-    assert lossy.asked == 2
+    assert lossy.asked in (2, 3)  # three where an answer takes longer than RETRY
     view.until("z.every(value => value === 1)")
 
 

@@ -11,15 +11,14 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.app.state import FAR
+from pages.ui.components._assets import script, style
 from pages.ui.images import data_uri
 from vae_core.analysis import heatmaps
 
 FOLDER = Path(__file__).parent
 
 _rows = st.components.v2.component(
-    "vae_explorer_latent_rows",
-    css=(FOLDER / "latent_rows.css").read_text(encoding="utf-8"),
-    js=(FOLDER / "latent_rows.js").read_text(encoding="utf-8"),
+    "vae_explorer_latent_rows", css=style(FOLDER / "latent_rows.css"), js=script(FOLDER / "latent_rows.js")
 )
 
 

@@ -3,8 +3,8 @@
 Streamlit sends a component's `data` again when any of it changes. So the large parts travel by themselves, each through a
 `carrier` that shows nothing, and the map itself is only told their digests. A carrier is mounted in one run only: Streamlit
 spends time on megabytes in every run in which they are mentioned. The browser keeps the parts, and a map that finds one gone
-asks for it; for the thumbnails it asks when the pointer first rests on it. Scripts and style sheet are joined here and go out
-inline: nothing is fetched, nothing is built.
+asks for it; for the thumbnails it asks when the pointer first rests on it. `live_map.js` imports the other modules (see
+`_assets`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from pages.ui.components._assets import script, style
 from pages.ui.components.live_map.parts import MapData, Part, Thumbnails, grid_part, map_data, snapshot_map
 
 __all__ = ["MapData", "Pin", "Selected", "grid_part", "live_map", "map_data", "pinned", "snapshot_map"]
@@ -25,16 +26,11 @@ __all__ = ["MapData", "Pin", "Selected", "grid_part", "live_map", "map_data", "p
 FOLDER = Path(__file__).parent
 SENT = "live_map_sent"  # in the session: digests of the parts that its browser was sent
 REMEMBERED = 200
-SCRIPTS = ("decoder", "plane", "background", "drawing", "panel", "pointer", "parts", "tiles", "live_map")
 
 
-def _read(*names: str) -> str:
-    return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names)
-
-
-_carrier = st.components.v2.component("vae_explorer_carrier", js=_read("carrier.js"))
+_carrier = st.components.v2.component("vae_explorer_carrier", js=script(FOLDER / "carrier.js"))
 _map = st.components.v2.component(
-    "vae_explorer_live_map", css=_read("live_map.css"), js=_read(*(f"{name}.js" for name in SCRIPTS))
+    "vae_explorer_live_map", css=style(FOLDER / "live_map.css"), js=script(FOLDER / "live_map.js")
 )
 
 

@@ -1,8 +1,10 @@
 // Decoding that nobody waits for (the tiles, the atlas), in a worker: the pointer's decodes stay quick meanwhile.
 
+import { makeDecoder } from "./decoder.js";
+
 /** open(description, buffer) takes up a decoder; ask(tag, z) queues a decode, whose result comes as onImage(tag, image);
  *  clear() forgets what is not begun yet. One worker serves all decoders: starting one costs more than a map of tiles. */
-function makeBackground(onImage) {
+export function makeBackground(onImage) {
   const AIM = 50; // milliseconds of work in a batch: each one that comes back is drawn, which costs a frame
   const HEAD_START = 300; // milliseconds that the rest of a page which just opens may have the cores
   let queue = [], busy = 0, ended = false, begun = false, worker = null, decode = null, url = null, serial = 0, cost = 0, size = 4;
@@ -92,7 +94,7 @@ function makeBackground(onImage) {
 }
 
 // For decoders too heavy to follow a pointer: SIDE x SIDE decoded pictures over the plane, blended in between.
-function makeAtlas(extent, pixels, side = 41) {
+export function makeAtlas(extent, pixels, side = 41) {
   const images = new Array(side * side), blended = new Float32Array(pixels), step = (2 * extent) / (side - 1);
   const place = (i) => [-extent + (i % side) * step, -extent + Math.floor(i / side) * step];
   const far = (i) => Math.hypot(...place(i)); // the middle is where the pointer goes first

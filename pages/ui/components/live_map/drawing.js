@@ -1,7 +1,9 @@
 // What is drawn, on three canvases that lie on each other: tiles, marks (codes, circles, numbers), and what moves.
 
+import { ellipse } from "./plane.js";
+
 /** A float picture (h, w, c) in [0, 1] onto a canvas of its own size. */
-function paint(canvas, image, [height, width, channels]) {
+export function paint(canvas, image, [height, width, channels]) {
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
   canvas.pixels ??= context.createImageData(width, height);
@@ -19,7 +21,7 @@ function paint(canvas, image, [height, width, channels]) {
 const ACCENT = "#c9adff"; // the map's ground is black in both themes
 
 /** An empty canvas, ready to be drawn on in CSS pixels. */
-function clear(canvas, view, ratio) {
+export function clear(canvas, view, ratio) {
   const context = canvas.getContext("2d");
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, view.size, view.size);
@@ -27,7 +29,7 @@ function clear(canvas, view, ratio) {
 }
 
 /** Frames per second over the last 120 frames; a pause is no slow frame. */
-function makeMeter() {
+export function makeMeter() {
   let times = [];
   return (now) => {
     if (times.length && now - times[times.length - 1] > 250) times = [];
@@ -53,7 +55,7 @@ function outlined(context, width, colour, stroke) {
 }
 
 /** One tile where it lies; edges are rounded alike for neighbours, so that no seam shows. */
-function drawTile(context, view, tile, cell) {
+export function drawTile(context, view, tile, cell) {
   const scale = view.size / (2 * view.half);
   const x = (u) => Math.round((u - view.centre[0] + view.half) * scale);
   const y = (u) => Math.round((view.centre[1] + view.half - u) * scale);
@@ -65,7 +67,7 @@ function drawTile(context, view, tile, cell) {
 
 /** A round mark for each class, drawn once and stamped thousands of times: as a bitmap, since of a canvas a copy is made for
  *  each stamp. */
-function makeStamps(colours, radius, ratio) {
+export function makeStamps(colours, radius, ratio) {
   return colours.map((colour) => {
     const side = Math.ceil(2 * (radius + 1.5) * ratio), bitmaps = "OffscreenCanvas" in window;
     const stamp = bitmaps ? new OffscreenCanvas(side, side) : document.createElement("canvas");
@@ -84,7 +86,7 @@ function makeStamps(colours, radius, ratio) {
 }
 
 /** The first `count` codes (they lie in random order) of the shown classes that are on screen. Returns how many it drew. */
-function drawCodes(context, view, codes, count, hidden, stamps, ratio) {
+export function drawCodes(context, view, codes, count, hidden, stamps, ratio) {
   let drawn = 0;
   for (let i = 0; i < count; i++) {
     const label = codes.labels[i];
@@ -99,7 +101,7 @@ function drawCodes(context, view, codes, count, hidden, stamps, ratio) {
 }
 
 /** The nearest drawn code within `reach` pixels of (x, y): its position in the random order, or -1. */
-function nearestCode(view, codes, count, hidden, [x, y], reach) {
+export function nearestCode(view, codes, count, hidden, [x, y], reach) {
   let found = -1, best = reach * reach;
   const [left, top] = view.fromScreen([x - reach, y - reach]), [right, bottom] = view.fromScreen([x + reach, y + reach]);
   for (let i = 0; i < count; i++) {
@@ -111,7 +113,7 @@ function nearestCode(view, codes, count, hidden, [x, y], reach) {
   return found;
 }
 
-function drawPrior(context, view) {
+export function drawPrior(context, view) {
   context.setLineDash([5, 4]);
   for (const sigmas of [1, 2, 3]) {
     const ring = ellipse([0, 0], [1, 0, 1], sigmas, 120);
@@ -140,7 +142,7 @@ function ticks(from, to, quantile) {
 }
 
 /** Numbers along the lower and the left edge. */
-function drawScale(context, view, names) {
+export function drawScale(context, view, names) {
   const [left, high] = view.fromScreen([0, 0]), [right, low] = view.fromScreen([view.size, view.size]);
   const text = (value) => String(Number(value.toFixed(4))).replace("-", "−");
   for (const value of ticks(left, right, view.quantile)) {
@@ -189,7 +191,7 @@ function drawPin(context, [x, y], colour) {
 }
 
 /** What changes from frame to frame: trail, posterior at true scale, pin, the code under the pointer, the pointer. */
-function drawMoving(context, view, plane, { trail, posterior, pinned, hover, near }) {
+export function drawMoving(context, view, plane, { trail, posterior, pinned, hover, near }) {
   drawTrail(context, view, trail, ACCENT);
   if (posterior) {
     const centre = plane.project(posterior.zMean), spread = posterior.zLogVar && plane.covariance(posterior.zLogVar);

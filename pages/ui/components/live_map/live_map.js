@@ -1,8 +1,14 @@
-// The living map: what it holds, and what happens when the pointer moves. The files before this one in the module give
-// makeDecoder, the geometry, the drawing, the panel and the pointer; `__init__.py` joins them.
+// The living map: what it holds, and what happens when the pointer moves.
 //
 // For tests and the curious, window.__liveMap[name] tells: z, checksum of the picture, decodes, frames per second while
 // moving, milliseconds of a decode, tiles still missing, codes drawn, approximate or not; and offers decode(z).
+
+import { clear, drawCodes, drawMoving, drawPrior, drawScale, makeMeter, makeStamps, nearestCode, paint } from "./drawing.js";
+import { buildControls, buildPanel, signed, unitName } from "./panel.js";
+import { carried, letGo, openCodes, openDecoder, openGrid, openThumbnails } from "./parts.js";
+import { makePlane, makeView, visibleTiles } from "./plane.js";
+import { listen } from "./pointer.js";
+import { makeTiles } from "./tiles.js";
 
 const maps = new WeakMap();
 const THINNED = 2000; // codes over the garments at zoom 1: more hide them

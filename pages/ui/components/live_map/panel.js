@@ -2,8 +2,8 @@
 
 const LAYERS = { codes: "Codes", garments: "Garments", posterior: "Posterior", trail: "Trail", prior: "Prior" };
 const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
-const unitName = (unit) => "z" + [...String(unit + 1)].map((digit) => SUBSCRIPTS[digit]).join("");
-const signed = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
+export const unitName = (unit) => "z" + [...String(unit + 1)].map((digit) => SUBSCRIPTS[digit]).join("");
+export const signed = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
 
 function make(tag, className = "", parent = null, text = "") {
   const element = document.createElement(tag);
@@ -38,7 +38,7 @@ function makeToggle(parent, text, pressed, onToggle, colour = null) {
   });
 }
 
-function buildPanel(parent) {
+export function buildPanel(parent) {
   const root = make("div", "live-map"), body = make("div", "lm-body", root);
   const preview = make("div", "lm-preview", body), stage = make("div", "lm-stage", body);
   const picture = make("canvas", "lm-picture", preview), facts = make("div", "lm-facts", preview);
@@ -66,7 +66,7 @@ function buildPanel(parent) {
 }
 
 /** Legend, layers, grid, axes and sliders, built anew when the model or its codes change. Returns sync(z) for the sliders. */
-function buildControls(panel, state, on) {
+export function buildControls(panel, state, on) {
   const { codes, latentDim } = state;
   panel.controls.replaceChildren();
   if (codes) {

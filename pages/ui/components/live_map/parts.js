@@ -1,10 +1,12 @@
 // The large parts as the map uses them.
 
+import { makeDecoder } from "./decoder.js";
+
 const GLIDE = 450; // milliseconds that codes take to their new places
 const BUDGET = 64 * 2 ** 20; // bytes of parts that are kept for the next map
 
 /** What `carrier.js` has laid down under a digest, or null while it is on its way. What is used is kept longest. */
-function carried(digest) {
+export function carried(digest) {
   const part = digest && window.__liveMapParts?.get(digest);
   if (!part) return null;
   window.__liveMapParts.delete(digest);
@@ -13,7 +15,7 @@ function carried(digest) {
 }
 
 /** Lets go of the parts longest unused. Only a map that has opened its own calls this: one may be larger than all we keep. */
-function letGo() {
+export function letGo() {
   const parts = window.__liveMapParts;
   let total = 0;
   for (const { buffer } of parts.values()) total += buffer.byteLength;
@@ -24,7 +26,7 @@ function letGo() {
   }
 }
 
-function openDecoder({ header, buffer }) {
+export function openDecoder({ header, buffer }) {
   const { description, multiply_adds: cost } = header, heads = description.decoder.heads;
   const imageShape = heads[heads.length - 1].output_shape;
   return {
@@ -35,7 +37,7 @@ function openDecoder({ header, buffer }) {
 }
 
 /** The codes, with an order drawn at random so that the first so many are a fair sample. */
-function openCodes({ header, buffer }) {
+export function openCodes({ header, buffer }) {
   const { n, latent_dim: d, has_log_var: wide } = header;
   const zMean = new Float32Array(buffer, 0, n * d);
   const zLogVar = wide ? new Float32Array(buffer, 4 * n * d, n * d) : null;
@@ -79,7 +81,7 @@ function openCodes({ header, buffer }) {
 }
 
 /** Pictures that were decoded on the server, for the cells of one view: picture(cell, z) in [0, 1], or null for any other. */
-function openGrid({ header, buffer }) {
+export function openGrid({ header, buffer }) {
   const { side, extent } = header, bytes = new Uint8Array(buffer), pixels = bytes.length / side ** 2;
   return {
     fits: (view, count) => !view.quantile && count === side && view.extent === extent,
@@ -93,7 +95,7 @@ function openGrid({ header, buffer }) {
 }
 
 /** Thumbnails come as one PNG mosaic; draw(context, index) once it is open. */
-function openThumbnails({ header, buffer }, onReady) {
+export function openThumbnails({ header, buffer }, onReady) {
   const { columns, tile: [height, width] } = header;
   const thumbnails = { height, width, bitmap: null };
   thumbnails.draw = (canvas, index) => {

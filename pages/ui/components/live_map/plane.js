@@ -4,7 +4,7 @@
 // becomes a z by moving a base z along the two directions, so the other directions keep the base's values.
 
 /** Two latent units as a plane, or two given directions (principal components). */
-function makePlane(latentDim, units, components) {
+export function makePlane(latentDim, units, components) {
   const directions = components ?? units.map((unit) => {
     const direction = new Float32Array(latentDim);
     direction[unit] = 1;
@@ -38,7 +38,7 @@ function makePlane(latentDim, units, components) {
 }
 
 /** The outline of the Gaussian's contour at `sigmas` standard deviations: [[a, b], ...]. */
-function ellipse([a, b], [xx, xy, yy], sigmas, corners = 72) {
+export function ellipse([a, b], [xx, xy, yy], sigmas, corners = 72) {
   const l11 = Math.sqrt(xx), l21 = xy / l11, l22 = Math.sqrt(Math.max(yy - l21 * l21, 0)); // Cholesky
   return Array.from({ length: corners + 1 }, (_, i) => {
     const angle = (2 * Math.PI * i) / corners, x = sigmas * Math.cos(angle), y = sigmas * Math.sin(angle);
@@ -67,7 +67,7 @@ function normalQuantile(share) {
 }
 
 /** What part of the plane is on screen. In a "quantile" view equal lengths are equal shares of the prior. */
-function makeView(extent) {
+export function makeView(extent) {
   const view = { quantile: false, extent, centre: [0, 0], half: extent, size: 1 };
   const toScale = (v) => (view.quantile ? normalShare(v) : v);
   const fromScale = (u) => (view.quantile ? normalQuantile(u) : u);
@@ -110,7 +110,7 @@ function makeView(extent) {
 }
 
 /** The tiles on screen: a lattice fixed to the plane, twice as fine each time the zoom doubles. */
-function visibleTiles(view, side) {
+export function visibleTiles(view, side) {
   const { middle, half } = view.home(), level = Math.max(0, Math.floor(Math.log2(view.zoom()) + 1e-9));
   const count = side * 2 ** level, step = (2 * half) / count, origin = middle - half, cells = [];
   const first = view.centre.map((centre) => Math.floor((centre - view.half - origin) / step + 1e-9));

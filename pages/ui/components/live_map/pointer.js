@@ -3,7 +3,7 @@
 // wishes: hover([x, y]), leave(), pin([x, y] or null for where the cursor is), pan(dx, dy), zoom([x, y], factor), reset(),
 // step(right, up) in fortieths of the map.
 
-function listen(canvas, wishes) {
+export function listen(canvas, wishes) {
   const CLICK = 5, DOUBLE = 350; // pixels, milliseconds
   const pointers = new Map(); // id -> {start, last, pans}
   let lastClick = { time: -1e9, at: [0, 0] }, pinched = false;

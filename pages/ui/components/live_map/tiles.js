@@ -1,6 +1,10 @@
 // The decoded grid: which garments are on screen, asked for in the background, kept, drawn as they come.
 
-function makeTiles(canvas, view) {
+import { makeAtlas, makeBackground } from "./background.js";
+import { clear, drawTile, paint } from "./drawing.js";
+import { visibleTiles } from "./plane.js";
+
+export function makeTiles(canvas, view) {
   const LIMIT = 1800;
   let decoder = null, background = null, atlas = null, grid = null, lift = null, asked = null;
   const kept = new Map(); // key -> {tile, cell}

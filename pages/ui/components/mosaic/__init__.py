@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from pages.ui.components._assets import script, style
 from pages.ui.images import data_uri
 from vae_core.analysis import heatmaps
 
 FOLDER = Path(__file__).parent
 
 _mosaic = st.components.v2.component(
-    "vae_explorer_mosaic",
-    css=(FOLDER / "mosaic.css").read_text(encoding="utf-8"),
-    js=(FOLDER / "mosaic.js").read_text(encoding="utf-8"),
+    "vae_explorer_mosaic", css=style(FOLDER / "mosaic.css"), js=script(FOLDER / "mosaic.js")
 )
 
 

@@ -7,15 +7,12 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from pages.ui.components._assets import script, style
 from pages.ui.images import data_uri
 
 FOLDER = Path(__file__).parent
 
-_wipe = st.components.v2.component(
-    "vae_explorer_wipe",
-    css=(FOLDER / "wipe.css").read_text(encoding="utf-8"),
-    js=(FOLDER / "wipe.js").read_text(encoding="utf-8"),
-)
+_wipe = st.components.v2.component("vae_explorer_wipe", css=style(FOLDER / "wipe.css"), js=script(FOLDER / "wipe.js"))
 
 
 def wipe(left: np.ndarray, right: np.ndarray, names: tuple[str, str], key: str) -> None:

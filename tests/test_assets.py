@@ -1,0 +1,55 @@
+"""How the components' ES modules become one script."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pages.ui.components import _assets
+from pages.ui.components._assets import script
+
+COMPONENTS = Path(_assets.__file__).parent
+
+
+def write(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (folder / f"{name}.js").write_text(text)
+    return folder / "entry.js"
+
+
+def test_modules_stand_before_those_that_import_them_and_once(tmp_path: Path) -> None:
+    entry = write(
+        tmp_path,
+        entry='// head\n\nimport { a, b } from "./one.js";\nimport { c } from "./two.js";\nexport default function () { a(b, c); }\n',
+        one='import { c } from "./two.js";\nexport function a() {}\nexport const b = c;\n',
+        two="export const c = 3;\n",
+    )
+    joined = script(entry)
+    assert "import" not in joined and re.findall(r"\bexport\b.*", joined) == ["export default function () { a(b, c); }"]
+    assert joined.index("const c = 3") < joined.index("function a()") < joined.index("export default")
+    assert joined.count("const c = 3") == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "problem"),
+    [
+        ({"entry": 'import { a } from "./one.js";\nconst a = 1;\n', "one": "export const a = 2;\n"}, "both declare a"),
+        ({"entry": 'import { a } from "./one.js";\n', "one": 'import { b } from "./entry.js";\n'}, "import each other"),
+        ({"entry": 'import a from "./one.js";\n', "one": "export default 1;\n"}, "import a from"),
+        ({"entry": "const a = 1;\nexport { a };\n"}, "export"),
+    ],
+)
+def test_what_cannot_be_joined_is_refused(tmp_path: Path, files: dict[str, str], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        script(write(tmp_path, **files))
+
+
+@pytest.mark.parametrize("folder", ["live_map", "mosaic", "latent_rows", "wipe"])
+def test_every_module_of_a_component_is_in_its_script(folder: Path) -> None:
+    joined = script(COMPONENTS / folder / f"{folder}.js")
+    for path in (COMPONENTS / folder).glob("*.js"):
+        if path.name != "carrier.js":  # a component of its own
+            assert path.read_text(encoding="utf-8").splitlines()[-2] in joined, path.name
+    assert joined.count("export default") == 1
