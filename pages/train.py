@@ -9,10 +9,10 @@ from pages.ui.app.frame import frame_without_model
 from pages.ui.app.widget_sync import tell
 from pages.ui.train.form import ask_run
 from pages.ui.train.watch import watch
-from vae_core.checkpoints.registry import checkpoints_folder
 from vae_core.checkpoints.timeline import frame_steps
 from vae_core.jobs import launcher as trainer
 from vae_core.runs.directory import ENDED, Run
+from vae_core.settings import checkpoints_folder
 
 NEW = "A new run"
 

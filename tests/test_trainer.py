@@ -172,7 +172,7 @@ def test_a_queued_run_can_begin_beside_or_be_stopped(request_for: Request, folde
 SERVER = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
-from pages.ui import trainer
+from vae_core.jobs import launcher as trainer
 from pages.ui.trainer import Request
 from vae_core.config import ModelConfig, TrainingConfig
 request = Request("demo", ModelConfig("classic", 2, (16, 16, 1)), TrainingConfig(epochs=1500, batch_size=16), sys.argv[2])

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vae_core.runs.directory import Run, list_runs
+from vae_core.settings import checkpoints_folder, runs_folder
 
-ROOT = Path(__file__).parents[2]
-CHECKPOINTS = "VAE_EXPLORER_CHECKPOINTS"  # another folder with models; runs are then left out too
-RUNS = "VAE_EXPLORER_RUNS"  # another folder with runs
 DEFAULT = "fashion-2d"
 PARTS = ("config.json", "network.json", "model.safetensors", "latents.npz")
 
@@ -39,20 +36,6 @@ class Entry:
         """Nanoseconds of the newest change: part of every cache's key, so that a folder written anew is opened anew."""
         parts = [self.path / name for name in (*PARTS, "snapshots")]
         return max((part.stat().st_mtime_ns for part in parts if part.exists()), default=0)
-
-
-def checkpoints_folder() -> Path:
-    """Where the shipped models lie."""
-    named = os.environ.get(CHECKPOINTS)
-    return Path(named) if named else ROOT / "checkpoints"
-
-
-def runs_folder() -> Path | None:
-    """Where runs lie; None if another folder of models was named and no folder of runs."""
-    named = os.environ.get(RUNS)
-    if named:
-        return Path(named)
-    return None if os.environ.get(CHECKPOINTS) else ROOT / "runs"
 
 
 def list_models() -> list[Entry]:

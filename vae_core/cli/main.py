@@ -12,9 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from vae_core.config import LIKELIHOODS, PRESETS, SCHEDULES
+from vae_core.settings import CHECKPOINTS_VARIABLE, RUNS_VARIABLE
 
 DATA_HELP = "auto (Fashion-MNIST, else drawn clothes), fashion, drawn, or a folder, zip or .npz of your own pictures"
-MODEL_HELP = "a checkpoint folder (checkpoints/fashion-2d) or a run directory (runs/demo)"
+MODEL_HELP = "a checkpoint folder (checkpoints/fashion-2d) or a run directory (runs/demo), or its name"
+RUN_HELP = "the run directory, or its name"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -57,7 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     _training_flags(arg)
 
     arg = add("resume", "Continue a run that was stopped or killed.", "resume runs/demo")
-    arg("run", help="the run directory")
+    arg("run", help=RUN_HELP)
     arg("--data", help=DATA_HELP + " (what it began with)")
     _training_flags(arg)
 
@@ -66,11 +68,14 @@ def build_parser() -> argparse.ArgumentParser:
         "Import TensorFlow and wait for one command on standard input; the app keeps one ready.",
         "standby --root runs",
     )
-    arg("--root", default="runs", help="the folder with the runs; how fast this machine trains is noted there (runs)")
+    arg(
+        "--root",
+        help=f"the folder with the runs; how fast this machine trains is noted there ({RUNS_VARIABLE}, else runs)",
+    )
     arg("--cold", action="store_true", help="import TensorFlow only when it is needed")
 
     arg = add("runs", "List runs, follow one, or ask one to pause, continue or stop.", "runs --stop demo")
-    arg("--root", default="runs", help="the folder with the runs (runs)")
+    arg("--root", help=f"the folder with the runs ({RUNS_VARIABLE}, else runs)")
     arg("--follow", metavar="RUN", help="print a run's progress until it ends")
     for verb in ("pause", "continue", "stop"):
         arg(f"--{verb}", metavar="RUN", help=f"ask a run to {verb}")
@@ -92,7 +97,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
 
     arg = add("models", "List the models in a folder with their measured figures.", "models --root checkpoints")
-    arg("--root", default="checkpoints", help="the folder (checkpoints)")
+    arg("--root", help=f"the folder ({CHECKPOINTS_VARIABLE}, else checkpoints)")
 
     arg = add(
         "sample", "Draw synthetic pictures from the prior.", "sample checkpoints/fashion-2d -n 256 --output samples.png"
@@ -141,7 +146,7 @@ def build_parser() -> argparse.ArgumentParser:
         "Turn a finished run into a checkpoint folder with figures and a card.",
         "keep runs/demo checkpoints/mine",
     )
-    arg("run", help="the run directory")
+    arg("run", help=RUN_HELP)
     arg("folder", help="the checkpoint folder to make")
     arg("--data", default="auto", help=DATA_HELP)
     arg("--snapshots", type=int, default=0, help="keep so many small frames of the timeline (0)")

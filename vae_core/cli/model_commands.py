@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vae_core import settings
+from vae_core.cli.common import model_path
 from vae_core.cli.train_commands import TrainingFailed, data_named, note, resume, runs, standby, train
 from vae_core.runs.directory import Run
 
@@ -33,9 +35,8 @@ def evaluate(model: str, data: str, split: str, n: int | None, iwae: int, seed: 
     """Measure, print, and with `write` keep."""
     from vae_core.analysis.evaluation import evaluate as measure
     from vae_core.checkpoints import publish as cards
-    from vae_core.checkpoints import store as checkpoints
 
-    checkpoint = checkpoints.load(model)
+    checkpoint = _load(model)
     dataset = data_named(data, checkpoint.model.image_shape)
     if write and (split != "test" or n is not None):
         raise ValueError("--write keeps the figures of the whole test split; leave out --split and -n.")
@@ -45,13 +46,14 @@ def evaluate(model: str, data: str, split: str, n: int | None, iwae: int, seed: 
         cards.write_into(checkpoint, figures)
 
 
-def models(root: str) -> None:
+def models(root: str | None) -> None:
     """A table of the models in a folder, with their measured figures."""
     from vae_core.checkpoints import publish as cards
     from vae_core.checkpoints import store as checkpoints
 
-    found = [checkpoints.load(path) for path in checkpoints.list_checkpoints(root)]
-    print(cards.comparison_table(found) if found else f"no models in {root}. `keep` makes one of a run.")
+    folder = settings.expanded(root) if root else settings.command_line_checkpoints()
+    found = [checkpoints.load(path) for path in checkpoints.list_checkpoints(folder)]
+    print(cards.comparison_table(found) if found else f"no models in {folder}. `keep` makes one of a run.")
 
 
 def sample(model: str, n: int, seed: int, output: str) -> None:
@@ -145,7 +147,7 @@ def keep(run: str, folder: str, data: str, snapshots: int, half: bool) -> None:
     """Run directory -> checkpoint folder, measured on the whole test split."""
     from vae_core.checkpoints import publish as cards
 
-    opened = Run(run)
+    opened = Run(model_path(run))
     dataset = data_named(data, tuple(opened.config()["model"]["image_shape"]))
     path, figures = cards.keep(opened, folder, dataset, snapshots, half, note)
     print(cards.figures_table(figures))
@@ -155,7 +157,7 @@ def keep(run: str, folder: str, data: str, snapshots: int, half: bool) -> None:
 def _load(model: str) -> Checkpoint:
     from vae_core.checkpoints import store as checkpoints
 
-    return checkpoints.load(model)
+    return checkpoints.load(model_path(model))
 
 
 def _pictures(

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from vae_core import settings
+from vae_core.cli.common import model_path, run_path
 from vae_core.config import ModelConfig, recommended
 from vae_core.datasets import dataset as datasets
 from vae_core.datasets import fashion_mnist as fashion
@@ -26,7 +28,7 @@ class TrainingFailed(Exception):
 
 def train(run_dir: str, queue: bool, **wanted: Any) -> None:
     """Train a new model; queue: when no other run of the folder is in progress."""
-    run = Run(run_dir)
+    run = Run(settings.expanded(run_dir))
     if (run.path / "config.json").exists():
         raise RunError(f"{run.path} holds a run already. Choose another --run-dir, or continue it with resume.")
     if queue:
@@ -59,7 +61,7 @@ def _new(
     model = ModelConfig(preset, latent_dim, dataset.image_shape, likelihood)
     if dropout is not None:
         model = replace(model, dropout=dropout)
-    start = checkpoints.load(start_from) if start_from else None
+    start = checkpoints.load(model_path(start_from)) if start_from else None
     given = {name: value for name, value in recipe.items() if value is not None}
     if start:
         given = {"kl_warmup": 0.0, **given}  # its units are awake already
@@ -98,7 +100,7 @@ def _again(data: str, dataset: datasets.Dataset) -> str:
 
 def resume(run: str, data: str | None, queue: bool, **flags: Any) -> None:
     """Continue a run, with the data that it began with unless others are named."""
-    opened = Run(run)
+    opened = Run(model_path(run))
     shape = tuple(opened.config()["model"]["image_shape"])
 
     def again() -> Go:
@@ -111,11 +113,11 @@ def resume(run: str, data: str | None, queue: bool, **flags: Any) -> None:
         _watched(opened, again())
 
 
-def standby(root: str, cold: bool) -> int:
+def standby(root: str | None, cold: bool) -> int:
     """Import TensorFlow, then wait for a command on standard input."""
     from vae_core.jobs.worker import serve
 
-    return serve(Path(root), cold)
+    return serve(_runs_folder(root), cold)
 
 
 def _in_turn(run: Run, job: Callable[[], Go]) -> None:
@@ -159,23 +161,26 @@ def _watched(run: Run, go: Go) -> None:
     print(f"{state}: {run.path}. " + (hint if state == "finished" else f"Go on:  python -m vae_core resume {run.path}"))
 
 
-def runs(root: str, follow: str | None, pause: str | None, stop: str | None, kill: str | None, **others: Any) -> None:
+def runs(
+    root: str | None, follow: str | None, pause: str | None, stop: str | None, kill: str | None, **others: Any
+) -> None:
     """List, follow, pause, continue, stop, kill."""
+    folder = _runs_folder(root)
     if kill:
-        run = _find(root, kill)
+        run = _find(folder, kill)
         print(f"{run.path}: {end(run)}")
         return
     verbs = {"pause": pause, "run": others["continue"], "stop": stop}
     for command, name in verbs.items():
         if name:
-            _ask(_find(root, name), command)
+            _ask(_find(folder, name), command)
             return
     if follow:
-        _follow(_find(root, follow))
+        _follow(_find(folder, follow))
         return
-    found = list_runs(root)
+    found = list_runs(folder)
     if not found:
-        print(f"no runs in {root}. Start one:  python -m vae_core train --run-dir {root}/demo")
+        print(f"no runs in {folder}. Start one:  python -m vae_core train --run-dir {folder}/demo")
     for run in found:
         status = run.status()
         how = health(run, status)
@@ -185,8 +190,12 @@ def runs(root: str, follow: str | None, pause: str | None, stop: str | None, kil
         print(f"{run.name:24} {state:9} {step:20} {loss:12} {note}".rstrip())
 
 
-def _find(root: str, name: str) -> Run:
-    run = Run(name if Path(name).is_dir() else Path(root) / name)
+def _runs_folder(root: str | None) -> Path:
+    return settings.expanded(root) if root else settings.command_line_runs()
+
+
+def _find(folder: Path, name: str) -> Run:
+    run = Run(run_path(name, folder))
     if not (run.path / "status.json").exists():  # one that waits for its turn has this and no config.json yet
         run.config()
     return run

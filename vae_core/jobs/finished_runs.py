@@ -13,10 +13,10 @@ from pathlib import Path
 
 from vae_core.checkpoints import bundle as imports
 from vae_core.checkpoints import packing
-from vae_core.checkpoints.registry import ROOT, checkpoints_folder
 from vae_core.datasets import image_folders as owndata
 from vae_core.jobs import launcher as trainer
 from vae_core.runs.directory import ENDED, Run, RunError
+from vae_core.settings import ROOT, checkpoints_folder
 from vae_core.storage.files import read_json, write_bytes, write_json
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")

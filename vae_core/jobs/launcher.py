@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from vae_core.checkpoints.bundle import safe_name
-from vae_core.checkpoints.registry import RUNS, runs_folder
 from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.datasets import dataset as datasets
 from vae_core.jobs import duration as estimate
@@ -26,6 +25,7 @@ from vae_core.jobs.duration import Estimate
 from vae_core.jobs.worker_pool import Ready, Trainers
 from vae_core.runs import health
 from vae_core.runs.directory import ENDED, Control, Run, RunError, list_runs
+from vae_core.settings import RUNS_VARIABLE, runs_folder
 
 _TRAINERS = Trainers()  # one for all sessions of the server
 
@@ -78,7 +78,7 @@ def folder() -> Path:
     """Where runs lie, absolute; `RunError` where none was named."""
     found = runs_folder()
     if found is None:
-        raise RunError(f"There is no folder for runs. Set {RUNS} to one, and start the app again.")
+        raise RunError(f"There is no folder for runs. Set {RUNS_VARIABLE} to one, and start the app again.")
     return found.resolve()
 
 
@@ -224,5 +224,5 @@ def _new_directory(root: Path, name: str, now: Callable[[], datetime] = datetime
 
 def _unwritable(path: Path, error: OSError) -> RunError:
     return RunError(
-        f"cannot write to {path}: {error.strerror}. Free some space or make it writable, or set {RUNS} to another folder."
+        f"cannot write to {path}: {error.strerror}. Free some space or make it writable, or set {RUNS_VARIABLE} to another folder."
     )

@@ -15,9 +15,9 @@ from typing import Any
 
 import psutil
 
-from vae_core.checkpoints.registry import ROOT
 from vae_core.runs.directory import ENDED, Run
 from vae_core.runs.health import LOG
+from vae_core.settings import ROOT
 
 RETRY_SECONDS = 60.0  # between two tries to start a process that could not be started
 

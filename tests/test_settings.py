@@ -1,0 +1,82 @@
+"""Folders and environment variables: the app and the command line look in the same places."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tiny_models import save_checkpoint
+from tiny_runs import MODEL
+
+from vae_core import settings
+from vae_core.checkpoints.registry import list_models
+from vae_core.cli.common import model_path, run_path
+from vae_core.cli.main import main
+from vae_core.runs.directory import Run
+
+
+@pytest.fixture
+def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with a folder of models and one of runs, both named by variables with `~`; the current folder is another."""
+    save_checkpoint(tmp_path / "models" / "mine", MODEL)
+    (tmp_path / "trained" / "demo").mkdir(parents=True)
+    Run(tmp_path / "trained" / "demo").write_status("finished", step=3)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", "~/models")
+    monkeypatch.setenv("VAE_EXPLORER_RUNS", "~/trained")
+    return tmp_path
+
+
+def test_the_app_looks_in_the_named_folders(named: Path) -> None:
+    assert [entry.path for entry in list_models()] == [named / "models" / "mine"]
+    assert settings.runs_folder() == named / "trained"
+
+
+def test_the_command_line_looks_in_the_named_folders(named: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == 0
+    assert "mine" in capsys.readouterr().out
+    assert main(["runs"]) == 0
+    assert capsys.readouterr().out.startswith("demo")
+
+
+@pytest.mark.parametrize("name", ["mine", "checkpoints/mine", "~/models/mine", "../models/mine"])
+def test_a_model_is_found_by_its_name_or_path(name: str, named: Path) -> None:
+    assert model_path(name).resolve() == named / "models" / "mine"
+
+
+@pytest.mark.parametrize("name", ["demo", "runs/demo", "~/trained/demo", "../trained/demo"])
+def test_a_run_is_found_by_its_name_or_path(name: str, named: Path) -> None:
+    assert model_path(name).resolve() == named / "trained" / "demo"
+    assert run_path(name, settings.command_line_runs()).resolve() == named / "trained" / "demo"
+
+
+def test_a_path_comes_before_a_name(named: Path) -> None:
+    folder = named / "elsewhere" / "demo"
+    folder.mkdir()
+    assert model_path("demo") == named / "trained" / "demo"  # an empty folder is no model
+    Run(folder).write_status("finished")
+    assert model_path("demo").resolve() == folder
+
+
+def test_a_name_that_is_nowhere_stays_as_it_was_written(named: Path) -> None:
+    assert model_path("nothing") == Path("nothing")
+    assert run_path("nothing", Path("runs")) == Path("runs/nothing")
+
+
+def test_an_empty_variable_counts_as_not_set(named: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", "")
+    monkeypatch.setenv("VAE_EXPLORER_RUNS", "")
+    assert settings.checkpoints_folder() == settings.ROOT / "checkpoints"
+    assert settings.runs_folder() == settings.ROOT / "runs"
+    assert settings.command_line_runs() == Path("runs")
+    assert settings.command_line_checkpoints() == settings.ROOT / "checkpoints"
+    (named / "elsewhere" / "checkpoints").mkdir()
+    assert settings.command_line_checkpoints() == Path("checkpoints")
+
+
+def test_a_tilde_for_nobody_is_a_folder_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAE_EXPLORER_RUNS", "~nobody-at-all/runs")
+    assert settings.runs_folder() == Path("~nobody-at-all/runs")

@@ -1,0 +1,51 @@
+"""Folders and environment variables, in one place for the app and the command line.
+
+An environment variable that is empty counts as not set; `~` in a folder's name is the user's home.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+CHECKPOINTS_VARIABLE = "VAE_EXPLORER_CHECKPOINTS"
+RUNS_VARIABLE = "VAE_EXPLORER_RUNS"
+
+
+def checkpoints_folder() -> Path:
+    """The folder of the models that the app shows: the named one, else the shipped one."""
+    return named_folder(CHECKPOINTS_VARIABLE) or ROOT / "checkpoints"
+
+
+def runs_folder() -> Path | None:
+    """The folder of the app's runs; None if another folder of models was named and no folder of runs."""
+    named = named_folder(RUNS_VARIABLE)
+    if named is None and named_folder(CHECKPOINTS_VARIABLE) is not None:
+        return None
+    return named or ROOT / "runs"
+
+
+def command_line_checkpoints() -> Path:
+    """The folder of models for the command line: the named one, else `checkpoints` here, else the shipped one."""
+    here = Path("checkpoints")
+    return here if not os.environ.get(CHECKPOINTS_VARIABLE) and here.is_dir() else checkpoints_folder()
+
+
+def command_line_runs() -> Path:
+    """The folder of runs for the command line: the named one, else `runs` in the current folder."""
+    return named_folder(RUNS_VARIABLE) or Path("runs")
+
+
+def named_folder(variable: str) -> Path | None:
+    """The folder that an environment variable names; None where it is empty or not set."""
+    named = os.environ.get(variable)
+    return expanded(named) if named else None
+
+
+def expanded(name: str) -> Path:
+    """A path with `~` for the user's home written out; a `~` that stands for nobody is left as it is."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
