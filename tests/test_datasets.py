@@ -328,6 +328,7 @@ def test_the_real_drawn_clothes_have_the_same_classes() -> None:
 def test_what_a_data_set_says(drawn: None) -> None:
     dataset = datasets.load("drawn")
     assert dataset.title("test") == "drawn clothes test, 2,000 images"
+    assert dataset.describe()["fit"] == "garment"
     assert json.loads(json.dumps(dataset.describe()))["sizes"] == {"train": 20_000, "validation": 2_000, "test": 2_000}
     images = dataset.images("test", 7)
     assert images.shape == (7, 28, 28, 1) and images.dtype == np.float32
@@ -430,6 +431,30 @@ def test_a_picture_that_is_none(tmp_path: Path, content: bytes) -> None:
     packed = zip_of(tmp_path / "x.zip", {path.name: path.read_bytes() for path in folder.iterdir()})
     with pytest.raises(DataError, match=r"x\.zip: bad\.png"):
         datasets.from_zip(packed)
+
+
+def test_own_pictures_are_what_they_are(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    squares = np.zeros((30, 28, 28), np.uint8)
+    for square in squares:
+        top, left, side = *rng.integers(0, 18, 2), rng.integers(4, 9)
+        square[top : top + side, left : left + side] = 255
+    squares[::2] = 255 - squares[::2]  # some on white
+    files = {}
+    for i, square in enumerate(squares):
+        out = io.BytesIO()
+        Image.fromarray(square).save(out, "PNG")
+        files[f"x/{i:03}.png"] = out.getvalue()
+    (tmp_path / "folder/x").mkdir(parents=True)
+    for name, content in files.items():
+        (tmp_path / "folder" / name).write_bytes(content)
+    np.savez(tmp_path / "squares.npz", images=squares)
+    made = [datasets.load(tmp_path / "folder"), datasets.load(zip_of(tmp_path / "x.zip", files))]
+    made.append(datasets.load(tmp_path / "squares.npz"))
+    assert len({dataset.checksum for dataset in made}) == 1
+    pixels = np.concatenate([made[0].pixels(split) for split in datasets.SPLITS])[..., 0]
+    assert sorted(map(bytes, pixels)) == sorted(map(bytes, squares))
+    assert all(dataset.describe()["fit"] == "resize" for dataset in made)
 
 
 def test_empty_sources(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from vae_core.datasets.preprocessing import PictureError, Prepared, open_picture, prepare
+from vae_core.datasets.preprocessing import PictureError, Prepared, open_picture, prepare, treatment
 
 
 def packed(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -343,3 +343,31 @@ def test_other_misuse(tmp_path: Path) -> None:
     negative = Image.fromarray(np.full((8, 8), -1.0, np.float32))
     with pytest.raises(PictureError, match="negative pixels"):
         prepare(negative)
+
+
+# ---- what was done to the pictures that a model knows
+
+
+def test_resized_and_nothing_else() -> None:
+    light = 255 - garment(56, 56, 30, 10)
+    prepared = prepare(light, (56, 56, 1), fit="resize")
+    assert np.array_equal(np.rint(prepared.image[..., 0] * 255), light)
+    assert not prepared.inverted and names(prepared) == ["opened", "grey", "resized"]
+    assert prepare(light, fit="resize", invert=True, crop=True).inverted
+    with pytest.raises(ValueError, match="fit must be one of resize, garment, got 'crop'"):
+        prepare(light, fit="crop")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "fit"),
+    [
+        ({"fit": "resize"}, "resize"),
+        ({"fit": "garment"}, "garment"),
+        ({"name": "Fashion-MNIST"}, "garment"),
+        ({"source": "the user's own 60 pictures in 1 class, from a zip; validation ..."}, "garment"),
+        ({"source": "the user's own 60 pictures in 1 class, from a .npz; validation ..."}, "resize"),
+        ({"fit": ["?"]}, "garment"),
+    ],
+)
+def test_an_upload_is_treated_as_the_training_data_were(dataset: dict[str, Any], fit: str) -> None:
+    assert treatment(dataset) == {"fit": fit}

@@ -15,6 +15,10 @@ from vae_core.config import LIKELIHOODS, PRESETS, SCHEDULES
 from vae_core.settings import CHECKPOINTS_VARIABLE, RUNS_VARIABLE
 
 DATA_HELP = "auto (Fashion-MNIST, else drawn clothes), fashion, drawn, or a folder, zip or .npz of your own pictures"
+FIT_HELP = (
+    "your own pictures: resize (and nothing else), or garment: cut to the garment and, where most are on a light "
+    "background, all inverted, as Fashion-MNIST was made (resize)"
+)
 MODEL_HELP = "a checkpoint folder (checkpoints/fashion-2d) or a run directory (runs/demo), or its name"
 RUN_HELP = "the run directory, or its name"
 
@@ -56,6 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     arg("--start-from", metavar="MODEL", help="begin with the weights of this checkpoint folder or run directory")
     arg("--run-dir", required=True, help="where to write; must not hold a run yet")
     arg("--data", default="auto", help=DATA_HELP)
+    arg("--fit", choices=("resize", "garment"), default="resize", help=FIT_HELP)
     _training_flags(arg)
 
     arg = add("resume", "Continue a run that was stopped or killed.", "resume runs/demo")

@@ -10,6 +10,7 @@ import numpy as np
 from vae_core import settings
 from vae_core.cli.common import model_path
 from vae_core.cli.train_commands import TrainingFailed, data_named, note, resume, runs, standby, train
+from vae_core.datasets.preprocessing import treatment
 from vae_core.runs.directory import Run
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def evaluate(model: str, data: str, split: str, n: int | None, iwae: int, seed: 
     from vae_core.checkpoints import publish as cards
 
     checkpoint = _load(model)
-    dataset = data_named(data, checkpoint.model.image_shape)
+    dataset = data_named(data, checkpoint.model.image_shape, treatment(checkpoint.dataset)["fit"])
     if write and (split != "test" or n is not None):
         raise ValueError("--write keeps the figures of the whole test split; leave out --split and -n.")
     figures = measure(checkpoint.engine(), dataset, split, n=n, seed=seed, iwae_k=iwae, progress=None)
@@ -135,7 +136,9 @@ def export(model: str, format: str, output: str, data: str) -> None:
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     if format == "projector":
-        written = exports.projector(checkpoint, data_named(data, checkpoint.model.image_shape), folder)
+        written = exports.projector(
+            checkpoint, data_named(data, checkpoint.model.image_shape, treatment(checkpoint.dataset)["fit"]), folder
+        )
     else:
         written = {"onnx": exports.onnx_files, "keras": exports.keras_files, "browser": exports.browser}[format](
             checkpoint, folder
@@ -148,7 +151,8 @@ def keep(run: str, folder: str, data: str, snapshots: int, half: bool) -> None:
     from vae_core.checkpoints import publish as cards
 
     opened = Run(model_path(run))
-    dataset = data_named(data, tuple(opened.config()["model"]["image_shape"]))
+    config = opened.config()
+    dataset = data_named(data, config["model"]["image_shape"], treatment(config["dataset"])["fit"])
     path, figures = cards.keep(opened, folder, dataset, snapshots, half, note)
     print(cards.figures_table(figures))
     print(path)
@@ -167,14 +171,15 @@ def _pictures(
     if picture:
         from vae_core.datasets.preprocessing import prepare
 
+        treated = treatment(checkpoint.dataset)
         prepared = []
         for name in picture:
             try:
-                prepared.append(prepare(Path(name), checkpoint.model.image_shape).image)
+                prepared.append(prepare(Path(name), checkpoint.model.image_shape, **treated).image)
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from error
         return np.stack(prepared), [Path(name).name for name in picture]
-    dataset = data_named(data, checkpoint.model.image_shape)
+    dataset = data_named(data, checkpoint.model.image_shape, treatment(checkpoint.dataset)["fit"])
     size, chosen = dataset.sizes["test"], index or [0]
     if not all(0 <= i < size for i in chosen):
         raise ValueError(f"--index must be in 0..{size - 1} for {dataset.title('test')}, got {chosen}.")

@@ -15,6 +15,7 @@ from vae_core.cli.common import model_path, run_path
 from vae_core.config import ModelConfig, recommended
 from vae_core.datasets import dataset as datasets
 from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets.preprocessing import treatment
 from vae_core.jobs.duration import machine
 from vae_core.runs.directory import ENDED, Run, RunError, list_runs
 from vae_core.runs.health import end, health
@@ -44,6 +45,7 @@ def _new(
     likelihood: str,
     image_shape: tuple[int, int, int] | None,
     data: str,
+    fit: str,
     dropout: float | None,
     start_from: str | None,
     strategy: str,
@@ -55,7 +57,7 @@ def _new(
     """What `train` is to do, checked and with its data at hand."""
     from vae_core.checkpoints import store as checkpoints
 
-    dataset = data_named(data, image_shape)
+    dataset = data_named(data, image_shape, fit)
     if image_shape and dataset.image_shape != image_shape:
         raise ValueError(f"--image-shape is for pictures of your own; {dataset.name} has {dataset.image_shape}.")
     model = ModelConfig(preset, latent_dim, dataset.image_shape, likelihood)
@@ -101,10 +103,11 @@ def _again(data: str, dataset: datasets.Dataset) -> str:
 def resume(run: str, data: str | None, queue: bool, **flags: Any) -> None:
     """Continue a run, with the data that it began with unless others are named."""
     opened = Run(model_path(run))
-    shape = tuple(opened.config()["model"]["image_shape"])
+    config = opened.config()
+    shape, fit = tuple(config["model"]["image_shape"]), treatment(config["dataset"])["fit"]
 
     def again() -> Go:
-        dataset = data_named(data or str(opened.request().get("data", "auto")), shape)
+        dataset = data_named(data or str(opened.request().get("data", "auto")), shape, fit)
         return lambda training, show: training.resume(opened, dataset, show=show, forget=not queue, **flags)
 
     if queue:
@@ -229,9 +232,9 @@ def _follow(run: Run) -> None:
     print(f"{run.path}: {state} {note}".rstrip())
 
 
-def data_named(name: str, image_shape: Any = None) -> datasets.Dataset:
-    """The data set that --data names; image_shape: of the user's own pictures, where it is settled already."""
-    return datasets.load(name, notify=note, image_shape=tuple(image_shape) if image_shape else None)
+def data_named(name: str, image_shape: Any = None, fit: str = "resize") -> datasets.Dataset:
+    """The data set that --data names; image_shape, fit: of the user's own pictures, where they are settled already."""
+    return datasets.load(name, notify=note, image_shape=tuple(image_shape) if image_shape else None, fit=fit)
 
 
 def note(text: str) -> None:

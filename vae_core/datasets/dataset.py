@@ -53,6 +53,7 @@ class Dataset:
     checksum: SHA-256 (hex) that is the same for the same pictures, wherever they lie. classes: a name per label.
     image_shape: (height, width, channels). sizes: images per split.
     read: a split's name -> the arrays of that split, and of others that came along.
+    fit: "garment" (pictures as Fashion-MNIST's are) or "resize" (the user's own, resized and nothing else).
     """
 
     name: str
@@ -62,6 +63,7 @@ class Dataset:
     image_shape: tuple[int, int, int]
     sizes: Mapping[str, int]
     read: Callable[[str], Mapping[str, Arrays]] = field(repr=False)
+    fit: str = "garment"
     _kept: dict[str, Arrays] = field(default_factory=dict, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
@@ -90,6 +92,7 @@ class Dataset:
             "sizes": dict(self.sizes),
             "classes": list(self.classes),
             "image_shape": list(self.image_shape),
+            "fit": self.fit,
         }
 
     def title(self, split: str) -> str:
@@ -119,6 +122,7 @@ def load(
     notify: Notify = _to_stderr,
     progress: Progress | None = None,
     image_shape: tuple[int, int, int] | None = None,
+    fit: str = "resize",
 ) -> Dataset:
     """The data set that `--data` names.
 
@@ -126,6 +130,7 @@ def load(
         the way out if it cannot be had), "drawn", or the path of a folder, a .zip or an .npz.
     notify: takes a line for the user. progress(done, total): bytes of a download, or pictures read.
     image_shape: of the user's own pictures; None is 28×28×1, or what an .npz holds.
+    fit: what is done to the user's own pictures, see `preprocessing.prepare`.
     """
     if name == "drawn":
         return _drawn()
@@ -148,10 +153,10 @@ def load(
             if problem:
                 raise DataError(f"{path} has Fashion-MNIST's file names, but {problem}. Get its files again.")
             return _fashion(path, f"the folder {path.resolve().name}")
-        return from_folder(path, image_shape, progress=progress)
+        return from_folder(path, image_shape, progress=progress, fit=fit)
     if path.is_file() and path.suffix.lower() in (".zip", ".npz"):
         reader = from_zip if path.suffix.lower() == ".zip" else from_npz
-        return reader(path, image_shape, progress=progress)
+        return reader(path, image_shape, progress=progress, fit=fit)
     kind = "is neither a folder nor a .zip or .npz" if path.exists() else "does not exist"
     raise DataError(f"data must be auto, fashion, drawn, or the path of a folder, .zip or .npz; {str(name)!r} {kind}.")
 
@@ -170,16 +175,19 @@ def from_folder(
     image_shape: tuple[int, int, int] | None = None,
     *,
     progress: Progress | None = None,
-    **treatment: Any,
+    fit: str = "resize",
 ) -> Dataset:
     """The user's pictures from a folder; its sub-folders are the classes.
 
-    Every picture goes through `preprocessing.prepare`, which image_shape (28×28×1 if None) and treatment (invert, crop,
-    contrast) are for. Raises `DataError` naming the file that is at fault.
+    Every picture goes through `preprocessing.prepare`, which image_shape (28×28×1 if None) and fit are for. Raises
+    `DataError` naming the file that is at fault.
     """
     path = Path(path).expanduser()
     return _own(
-        path.resolve().name, "folder", owndata.read_folder(path, image_shape or (28, 28, 1), treatment, progress)
+        path.resolve().name,
+        "folder",
+        owndata.read_folder(path, image_shape or (28, 28, 1), {"fit": fit}, progress),
+        fit,
     )
 
 
@@ -188,11 +196,11 @@ def from_zip(
     image_shape: tuple[int, int, int] | None = None,
     *,
     progress: Progress | None = None,
-    **treatment: Any,
+    fit: str = "resize",
 ) -> Dataset:
     """As `from_folder`, from a zip that is read in memory."""
     path = Path(path).expanduser()
-    return _own(path.stem, "zip", owndata.read_zip(path, image_shape or (28, 28, 1), treatment, progress))
+    return _own(path.stem, "zip", owndata.read_zip(path, image_shape or (28, 28, 1), {"fit": fit}, progress), fit)
 
 
 def from_npz(
@@ -200,14 +208,14 @@ def from_npz(
     image_shape: tuple[int, int, int] | None = None,
     *,
     progress: Progress | None = None,
-    **treatment: Any,
+    fit: str = "resize",
 ) -> Dataset:
     """The user's pictures from `images` (and `labels`) of an .npz.
 
     They are taken as they are, unless image_shape is another than theirs: then they go through `preprocessing.prepare`.
     """
     path = Path(path).expanduser()
-    return _own(path.stem, ".npz", ownarrays.read_npz(path, image_shape, treatment, progress))
+    return _own(path.stem, ".npz", ownarrays.read_npz(path, image_shape, {"fit": fit}, progress), fit)
 
 
 def _find_or_fetch(notify: Notify, progress: Progress | None, strict: bool = True) -> tuple[Path, str]:
@@ -269,7 +277,7 @@ def _drawn() -> Dataset:
     )
 
 
-def _own(name: str, kind: str, pictures: owndata.Pictures) -> Dataset:
+def _own(name: str, kind: str, pictures: owndata.Pictures, fit: str) -> Dataset:
     pixels, labels, classes = pictures
     n = len(pixels)
     if n < 3:
@@ -290,6 +298,7 @@ def _own(name: str, kind: str, pictures: owndata.Pictures) -> Dataset:
         (height, width, channels),
         {split: len(parts[split]) for split in SPLITS},
         lambda split: arrays,
+        fit,
     )
 
 

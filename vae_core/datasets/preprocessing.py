@@ -6,9 +6,10 @@ trim what is within 5 % of the corners' colour, longest edge to the frame, centr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -16,8 +17,9 @@ from PIL import Image
 from vae_core.config import ModelConfig
 from vae_core.datasets.image_files import PictureError, open_picture, planes, stages
 
-__all__ = ["PictureError", "Prepared", "Step", "open_picture", "prepare"]
+__all__ = ["FITS", "PictureError", "Prepared", "Step", "open_picture", "prepare", "treatment"]
 
+FITS = ("resize", "garment")  # what is done to pictures so that a model can take them
 TRIM = 0.05  # how far from the background a pixel must be to belong to the garment
 FILLS = 0.85  # a garment whose longest side takes this much of a frame is left where it is
 
@@ -46,8 +48,9 @@ def prepare(
     picture: bytes | Path | Image.Image | np.ndarray,
     image_shape: tuple[int, int, int] = (28, 28, 1),
     *,
+    fit: str = "garment",
     invert: bool | None = None,
-    crop: bool = True,
+    crop: bool | None = None,
     contrast: bool = False,
 ) -> Prepared:
     """Turn a picture into model input of `image_shape`.
@@ -55,13 +58,18 @@ def prepare(
     picture: a file's bytes or path, an open Pillow image, or an array: (h, w), (h, w, 1), (h, w, 3) or (h, w, 4),
         uint8, uint16, bool, or float in [0, 1].
     image_shape: (height, width, channels), as `ModelConfig` takes it.
-    invert: swap light and dark; None decides: yes on a light background if the model is grey (its garments are light on
-        black), no if it is in colour (nobody means a colour negative).
-    crop: cut to the garment so that its longest side fills the frame, and centre it.
+    fit: what was done to the pictures that the model was trained on (`treatment`): "resize" (nothing else) or "garment"
+        (as Fashion-MNIST was made). It is what invert and crop mean where they are None.
+    invert: swap light and dark; None decides. "resize": no. "garment": yes on a light background if the model is grey
+        (its garments are light on black), no if it is in colour (nobody means a colour negative).
+    crop: cut to the garment so that its longest side fills the frame, and centre it; None: for "garment" only.
     contrast: stretch so that the background is 0 and the brightest half per cent 1.
 
     Raises `PictureError` (what came, what was expected) for what is no picture, `ConfigError` for a bad image_shape.
     """
+    if fit not in FITS:
+        raise ValueError(f"fit must be one of {', '.join(FITS)}, got {fit!r}.")
+    garment = fit == "garment"
     height, width, channels = ModelConfig(image_shape=image_shape).image_shape
     found = stages(picture)
     steps = [_step(*stage) for stage in found]
@@ -76,7 +84,7 @@ def prepare(
         steps.append(_step("colour", "red, green and blue, each in 0..1", x))
 
     light = _light_background(x)
-    inverted = (light and channels == 1) if invert is None else bool(invert)
+    inverted = (garment and light and channels == 1) if invert is None else bool(invert)
     if inverted:
         why = "as asked" if invert else "the background is light, and the model knows garments on black"
         x = 1 - x
@@ -85,13 +93,25 @@ def prepare(
         x, note = _stretch(x)
         steps.append(_step("contrast", note, x))
     background = _background(x)
-    if crop:
+    if garment if crop is None else crop:
         x, note = _crop(x, background, height / width)
         steps.append(_step("cropped", note, x))
 
     x = _fit(x, background, height, width)
     steps.append(_step("resized", f"{height} × {width} pixels, centred: what the model sees", x))
     return Prepared(np.ascontiguousarray(x, dtype=np.float32), tuple(steps), inverted)
+
+
+def treatment(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """The keyword arguments with which `prepare` treats a picture as a model's training data were treated.
+
+    dataset: what the model's config.json notes of its data (`Dataset.describe`). One from before `fit` was noted counts
+    as "garment", except from an .npz, whose pictures were taken as they are.
+    """
+    fit = dataset.get("fit")
+    if fit not in FITS:
+        fit = "resize" if "from a .npz" in str(dataset.get("source", "")) else "garment"
+    return {"fit": fit}
 
 
 def _flatten(x: np.ndarray, steps: list[Step]) -> np.ndarray:
