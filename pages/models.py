@@ -13,9 +13,12 @@ from pages.ui.models.compare import side_by_side
 from pages.ui.models.facts import LOSSES, Facts, LayerRow, card_of, in_digits, layer_rows, plain, sentence
 from pages.ui.models.figures import history_figure
 from pages.ui.models.upload import bring_model
+from pages.ui.shared.deletion import ask_deletion, deleted_today, say_what_was_deleted
 from vae_core.checkpoints.publish import ROWS
-from vae_core.checkpoints.registry import Entry, list_models
+from vae_core.checkpoints.registry import Entry, is_shipped, list_models
+from vae_core.jobs.deletion import delete_model, delete_run, deleted_models
 from vae_core.network.layers import Part
+from vae_core.runs.directory import Run
 
 VIEWS = ("Figures", "Training", "Layers", "Card", "Compare")
 COLUMNS = {  # of the table: figure -> heading and format
@@ -32,7 +35,9 @@ NEW_RUN = "python -m vae_core train --epochs 2 --run-dir runs/demo"
 
 def main() -> None:
     """Table, one model, and a place to bring another one."""
+    say_what_was_deleted()
     models()
+    deleted_today(deleted_models(), "models")
     st.divider()
     bring_model()
 
@@ -49,10 +54,12 @@ def models() -> None:
     table(entries, good)
     for model_id, problem in found.items():
         if isinstance(problem, str):
-            st.warning(f"{plain(model_id)} cannot be opened: {plain(problem)}", icon=":material/broken_image:")
+            st.warning(f"{plain(model_id)} is damaged: {plain(problem)}", icon=":material/broken_image:")
+            deletable(entries[model_id])
     if not good:
         return
     entry, facts = choose(entries, good)
+    deletable(entry)
     view = st.segmented_control(
         "What of it",
         VIEWS,
@@ -72,6 +79,16 @@ def models() -> None:
         card(entry)
     else:
         side_by_side(entry, entries, good)
+
+
+def deletable(entry: Entry) -> None:
+    """A way to delete it; models that came with the program have none."""
+    if is_shipped(entry.path):
+        st.caption("It came with the program and is not deleted here.")
+    elif entry.state:
+        ask_deletion(entry.path, f"the run {plain(entry.path.name)}", lambda: delete_run(Run(entry.path)))
+    else:
+        ask_deletion(entry.path, f"the model {plain(entry.path.name)}", lambda: delete_model(entry.path))
 
 
 def table(entries: dict[str, Entry], good: dict[str, Facts]) -> None:

@@ -7,10 +7,12 @@ import streamlit as st
 from pages.ui.app import state
 from pages.ui.app.frame import frame_without_model
 from pages.ui.app.widget_sync import tell
+from pages.ui.shared.deletion import deleted_today, say_what_was_deleted
 from pages.ui.train.form import ask_run
 from pages.ui.train.watch import watch
 from vae_core.checkpoints.timeline import frame_steps
 from vae_core.jobs import launcher as trainer
+from vae_core.jobs.deletion import deleted_runs
 from vae_core.runs.directory import ENDED, Run
 from vae_core.settings import checkpoints_folder
 
@@ -23,6 +25,7 @@ def main() -> None:
     problem = st.session_state.pop("train_error", None)
     if problem:
         st.error(problem, icon=":material/error:")
+    say_what_was_deleted()
     run = pick_run()
     if run is None:
         st.markdown(
@@ -32,6 +35,7 @@ def main() -> None:
         ask_run()
     else:
         watch(run)
+    deleted_today(deleted_runs(), "runs")
 
 
 def pick_run() -> Run | None:

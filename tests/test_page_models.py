@@ -130,7 +130,7 @@ def test_a_damaged_model_is_listed_with_its_reason(folder: Path, name: str) -> N
     at = visit(PAGE, model=name)
     assert {line["Model"]: line["State"] for line in table(at)} == {"good": "kept", name: "damaged"}
     (problem,) = problems(at)
-    assert "cannot be opened" in problem and "model\\.safetensors" in problem
+    assert "is damaged" in problem and "model\\.safetensors" in problem
     assert at.selectbox(key="detail").options == ["good"]
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vae_core import settings
 from vae_core.runs.directory import Run, list_runs
 from vae_core.settings import checkpoints_folder, runs_folder
 
 DEFAULT = "fashion-2d"
+SHIPPED = ("classic-2d", "fashion-16d", "fashion-2d")  # in the program's own folder of models: they are not deleted
 PARTS = ("config.json", "network.json", "model.safetensors", "latents.npz")
 
 
@@ -34,14 +37,22 @@ class Entry:
     @property
     def changed(self) -> int:
         """Nanoseconds of the newest change: part of every cache's key, so that a folder written anew is opened anew."""
-        parts = [self.path / name for name in (*PARTS, "snapshots")]
-        return max((part.stat().st_mtime_ns for part in parts if part.exists()), default=0)
+        newest = 0
+        for name in (*PARTS, "snapshots"):
+            with suppress(OSError):  # not there, or deleted in this moment
+                newest = max(newest, (self.path / name).stat().st_mtime_ns)
+        return newest
+
+
+def is_shipped(path: Path) -> bool:
+    """Whether a folder is one of the models that came with the program."""
+    return path.name in SHIPPED and path.parent.resolve() == (settings.ROOT / "checkpoints").resolve()
 
 
 def list_models() -> list[Entry]:
     """Shipped models by name (damaged ones too: opening one says what is wrong), then runs that have a snapshot, newest first."""
     folder, runs = checkpoints_folder(), runs_folder()
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    found = sorted(path for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
     kept = [path for path in found if any((path / part).exists() for part in PARTS)]
     entries = [Entry(path.name, path, _state(path), _latent_dim(path)) for path in kept]
     for run in list_runs(runs) if runs else []:
@@ -72,5 +83,5 @@ def _latent_dim(path: Path) -> int | None:
     try:
         config: dict[str, Any] = json.loads((path / "config.json").read_bytes())
         return int(config["model"]["latent_dim"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None

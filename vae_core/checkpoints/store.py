@@ -196,5 +196,5 @@ def load_latents(path: str | Path) -> Latents:
 
 def list_checkpoints(*roots: str | Path) -> list[Path]:
     """Folders below `roots` that look like models (a config.json and a network.json), by name."""
-    found = [path.parent for root in roots for path in Path(root).glob("*/config.json")]
+    found = [path.parent for root in roots for path in Path(root).glob("[!.]*/config.json")]
     return sorted(path for path in found if (path / "network.json").exists())

@@ -85,6 +85,8 @@ def build_parser() -> argparse.ArgumentParser:
     for verb in ("pause", "continue", "stop"):
         arg(f"--{verb}", metavar="RUN", help=f"ask a run to {verb}")
     arg("--kill", metavar="RUN", help="end a trainer that does not listen; resume goes on from its last checkpoint")
+    arg("--delete", metavar="RUN", help="delete a run that has ended; it can be put back within a day")
+    arg("--restore", metavar="RUN", help="put a deleted run back")
 
     arg = add(
         "evaluate", "Measure a model on a split; every figure with n and method.", "evaluate checkpoints/fashion-2d"
@@ -103,6 +105,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     arg = add("models", "List the models in a folder with their measured figures.", "models --root checkpoints")
     arg("--root", help=f"the folder ({CHECKPOINTS_VARIABLE}, else checkpoints)")
+    arg("--delete", metavar="MODEL", help="delete a kept or imported model; it can be put back within a day")
+    arg("--restore", metavar="MODEL", help="put a deleted model back")
 
     arg = add(
         "sample", "Draw synthetic pictures from the prior.", "sample checkpoints/fashion-2d -n 256 --output samples.png"

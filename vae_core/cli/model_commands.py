@@ -9,7 +9,7 @@ import numpy as np
 
 from vae_core import settings
 from vae_core.cli.common import model_path
-from vae_core.cli.train_commands import TrainingFailed, data_named, note, resume, runs, standby, train
+from vae_core.cli.train_commands import TrainingFailed, data_named, deletion_note, note, resume, runs, standby, train
 from vae_core.datasets.preprocessing import treatment
 from vae_core.runs.directory import Run
 
@@ -47,12 +47,19 @@ def evaluate(model: str, data: str, split: str, n: int | None, iwae: int, seed: 
         cards.write_into(checkpoint, figures)
 
 
-def models(root: str | None) -> None:
-    """A table of the models in a folder, with their measured figures."""
+def models(root: str | None, delete: str | None, restore: str | None) -> None:
+    """A table of the models in a folder, with their measured figures; or delete one of them, or put it back."""
     from vae_core.checkpoints import publish as cards
     from vae_core.checkpoints import store as checkpoints
+    from vae_core.jobs import deletion
 
     folder = settings.expanded(root) if root else settings.command_line_checkpoints()
+    if delete:
+        print(deletion_note("models", deletion.delete_model(folder / Path(delete).name)))
+        return
+    if restore:
+        print(f"{deletion.restore_by_name(folder, restore)} is back.")
+        return
     found = [checkpoints.load(path) for path in checkpoints.list_checkpoints(folder)]
     print(cards.comparison_table(found) if found else f"no models in {folder}. `keep` makes one of a run.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -16,9 +17,11 @@ from vae_core.config import ModelConfig, recommended
 from vae_core.datasets import dataset as datasets
 from vae_core.datasets import fashion_mnist as fashion
 from vae_core.datasets.preprocessing import treatment
+from vae_core.jobs.deletion import delete_run, restore_by_name
 from vae_core.jobs.duration import machine
 from vae_core.runs.directory import ENDED, Run, RunError, list_runs
 from vae_core.runs.health import end, health
+from vae_core.storage.trash import Deleted
 
 Go = Callable[[Any, Any], str]  # (the module `training`, `show`) -> the run's last state
 
@@ -173,6 +176,12 @@ def runs(
         run = _find(folder, kill)
         print(f"{run.path}: {end(run)}")
         return
+    if others["delete"]:
+        print(deletion_note("runs", delete_run(_find(folder, others["delete"]))))
+        return
+    if others["restore"]:
+        print(f"{restore_by_name(folder, others['restore'])} is back.")
+        return
     verbs = {"pause": pause, "run": others["continue"], "stop": stop}
     for command, name in verbs.items():
         if name:
@@ -195,6 +204,15 @@ def runs(
 
 def _runs_folder(root: str | None) -> Path:
     return settings.expanded(root) if root else settings.command_line_runs()
+
+
+def deletion_note(command: str, entry: Deleted) -> str:
+    """What was deleted, and how it comes back."""
+    root = shlex.quote(str(entry.path.parents[1]))
+    return (
+        f"{entry.name} is deleted. Within a day this puts it back:  "
+        f"python -m vae_core {command} --root {root} --restore {shlex.quote(entry.name)}"
+    )
 
 
 def _find(folder: Path, name: str) -> Run:

@@ -5,18 +5,28 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui.app import state
+from pages.ui.formatting import markdown_text
+from pages.ui.shared.deletion import ask_deletion
 from vae_core.jobs import finished_runs as trainer_models
 from vae_core.jobs import launcher as trainer
+from vae_core.jobs.deletion import delete_run
 from vae_core.runs.directory import Run, RunError
 from vae_core.runs.live_reader import View
 
 
 def after_its_end(run: Run, view: View) -> None:
-    """Resume, open, rename, keep, download."""
+    """Resume, open, rename, keep, download, delete."""
     if view.health.resumable:
         st.button("Resume", icon=":material/play_arrow:", type="primary", key="resume", on_click=_resume, args=(run,))
-    if not view.snapshots:
-        return
+    if view.snapshots:
+        look_and_keep(run)
+    ask_deletion(
+        run.path, f"the run {markdown_text(run.name)}", lambda: delete_run(run), after=lambda: state.choose_run("")
+    )
+
+
+def look_and_keep(run: Run) -> None:
+    """Pages to open it on, its name, keeping it as a model, its zip."""
     st.subheader("Look at it, keep it", anchor=False)
     with st.container(horizontal=True):
         for page, words, icon in (

@@ -123,6 +123,9 @@ def _life(run: Run, active: bool, hurry: bool, follow: bool, way: tuple[str, boo
 def _kept(run: Run) -> None:
     """The timeline of a model that was kept with one, beside its losses over epochs."""
     steps = run.snapshots()
+    if not steps:  # deleted in this moment
+        st.info(f"The timeline of {run.name} is gone.", icon=":material/info:")
+        return
     st.caption("The timeline of a kept model: drag the slider and see the map being learned.")
     step = _which(run, steps, active=False, follow=False)
     left, right = st.columns(2, gap="large")
