@@ -1,9 +1,13 @@
 # make run    install what the app needs into .venv and start it
 # make test   install what the tests need into .venv and run everything that .ci/run runs
 #
-# Another Python:  make run PYTHON=python3.12        Another port:  make run ARGS="--server.port 8600"
+# Another Python:  make run PYTHON=python3.12        Another port:  make run PORT=8600
+# For others too, who then share its runs and models: make run HOST=0.0.0.0
 
 PYTHON ?= $(shell for v in 3.13 3.12 3.11 3.10; do python$$v -c 'import venv, ensurepip' >/dev/null 2>&1 && { echo python$$v; break; }; done)
+# set on the command line only: some shells export a HOST of their own
+HOST :=
+PORT :=
 BIN := .venv/bin
 # installed anew when a requirement changes, and only then
 SUM := $(shell cat requirements*.txt constraints.txt | cksum | cut -d ' ' -f 1)
@@ -12,7 +16,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 .PHONY: models bench run test lint format types check browser clean
 
 run: .venv/run-$(SUM)
-	$(BIN)/python -m streamlit run streamlit_app.py $(ARGS)
+	$(BIN)/python -m streamlit run streamlit_app.py $(if $(HOST),--server.address $(HOST)) $(if $(PORT),--server.port $(PORT)) $(ARGS)
 
 test: lint types browser check bench
 

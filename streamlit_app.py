@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui.app.startup import started
-
 if __name__ == "__main__":
     from pages.ui.app.frame import frame
     from pages.ui.home import view as front
 
     frame("VAE Explorer", front.main)
 else:
-    app = st.App(__file__, lifespan=started)
+    from starlette.middleware import Middleware
+
+    from pages.ui.app.startup import started
+    from pages.ui.app.uploads import UploadFence
+
+    app = st.App(__file__, lifespan=started, middleware=[Middleware(UploadFence)])

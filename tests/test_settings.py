@@ -80,3 +80,18 @@ def test_an_empty_variable_counts_as_not_set(named: Path, monkeypatch: pytest.Mo
 def test_a_tilde_for_nobody_is_a_folder_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAE_EXPLORER_RUNS", "~nobody-at-all/runs")
     assert settings.runs_folder() == Path("~nobody-at-all/runs")
+
+
+@pytest.mark.parametrize("text", ["0", "-3", "many", "1.5", "9" * 30, "٣", "nan"])
+def test_a_limit_that_cannot_be_used_is_named_and_its_default_holds(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAE_EXPLORER_UPLOAD_MB", text)
+    assert settings.UPLOAD_MB.value() == 400
+    (problem,) = settings.problems()
+    assert problem.startswith("VAE_EXPLORER_UPLOAD_MB should be a whole number from 1 to") and "400 is used" in problem
+
+
+@pytest.mark.parametrize(("text", "value"), [("", 400), (" 12 ", 12), ("007", 7)])
+def test_a_limit_that_is_set_holds(text: str, value: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAE_EXPLORER_UPLOAD_MB", text)
+    assert settings.UPLOAD_MB.value() == value
+    assert not settings.problems()

@@ -1,4 +1,4 @@
-"""Folders and environment variables, in one place for the app and the command line.
+"""Folders, limits and other environment variables, in one place for the app and the command line.
 
 An environment variable that is empty counts as not set; `~` in a folder's name is the user's home.
 """
@@ -6,6 +6,7 @@ An environment variable that is empty counts as not set; `~` in a folder's name 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -49,3 +50,42 @@ def expanded(name: str) -> Path:
         return Path(name).expanduser()
     except RuntimeError:
         return Path(name)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A whole number that an environment variable sets: a fence of a server that others use too."""
+
+    variable: str
+    default: int
+    least: int
+    most: int = 10**9
+
+    def value(self) -> int:
+        """The number that is set, else (also where nothing usable is set) the default."""
+        text = os.environ.get(self.variable, "").strip()
+        number = self._number(text)
+        return self.default if number is None else number
+
+    def problem(self) -> str | None:
+        """A sentence about a setting that cannot be used; None where there is none."""
+        text = os.environ.get(self.variable, "").strip()
+        if not text or self._number(text) is not None:
+            return None
+        return (
+            f"{self.variable} should be a whole number from {self.least} to {self.most:,}, got {text[:40]!r}; "
+            f"{self.default} is used. Correct it and start again."
+        )
+
+    def _number(self, text: str) -> int | None:
+        good = text.isascii() and text.isdigit() and len(text) < 11 and self.least <= int(text) <= self.most
+        return int(text) if good else None
+
+
+UPLOAD_MB = Limit("VAE_EXPLORER_UPLOAD_MB", 400, 1)  # that one visit may hold
+LIMITS = (UPLOAD_MB,)
+
+
+def problems() -> list[str]:
+    """Sentences about settings that cannot be used."""
+    return [problem for limit in LIMITS if (problem := limit.problem())]

@@ -257,3 +257,22 @@ def _peak_memory(server: Server) -> float:
     except OSError:
         return 0.0
     return next(1024.0 * int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+
+
+def test_a_visit_that_has_uploaded_too_much_is_told_so_at_once(
+    models: Path, browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refusal comes from the server's route, where the script does not run; the page says it all the same."""
+    monkeypatch.setenv("VAE_EXPLORER_UPLOAD_MB", "1")
+    with serving(models, tmp_path / "log") as server:
+        page = browser.new_page()
+        page.goto(f"{server.url}/reconstruction")
+        settle(page)
+        upload(page, saved(Image.new("RGB", (800, 800), "#fff"), "BMP"), "large.bmp")
+        page.get_by_text("This visit holds 0 MB of uploads, and may hold 1 MB").wait_for()
+        upload(page, shirt())
+        assert not sentences(page)
+        upload(page, shirt(), "another.png")
+        assert not sentences(page)  # it takes the place of the one before
+        page.close()
+        assert not server.complaints()

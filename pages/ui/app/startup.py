@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import inspect
 import pkgutil
+import sys
 import threading
 import webbrowser
 from collections.abc import AsyncIterator
@@ -12,8 +14,11 @@ from contextlib import asynccontextmanager
 
 import streamlit as st
 from PIL import Image
+from streamlit.runtime import exists, get_instance
 
 from pages import ui
+from pages.ui.app.uploads import sweep_for_ever
+from vae_core import settings
 
 
 def import_pages() -> None:
@@ -33,12 +38,17 @@ def import_tables() -> None:
 @asynccontextmanager
 async def started(app: st.App) -> AsyncIterator[None]:
     """The app's life on the server. Where there is a screen it begins with a browser: Streamlit opens none for an `st.App`."""
+    for problem in settings.problems():
+        print(problem, file=sys.stderr)
     import_pages()  # not sooner: the pages' caches want Streamlit's runtime to be there
     if not st.get_option("server.headless"):
         threading.Thread(target=webbrowser.open_new_tab, args=(address(),), daemon=True).start()
     # half a second, while the first visitor is on the way
     threading.Thread(target=import_tables, daemon=True).start()
+    sweeping = asyncio.create_task(sweep_for_ever(get_instance())) if exists() else None
     yield
+    if sweeping is not None:
+        sweeping.cancel()
 
 
 def address() -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui.app import state
+from pages.ui.app.uploads import ZIP_MB, say_refusal
 from vae_core.jobs import finished_runs as trainer_models
 from vae_core.runs.directory import RunError
-
-LARGEST_MB = 200
 
 
 def bring_model() -> None:
@@ -16,11 +15,12 @@ def bring_model() -> None:
     brought = st.session_state.pop("brought", None)
     if brought:
         st.success(f"{brought} is here now: it is the model of every page.", icon=":material/check:")
+    say_refusal()
     upload = st.file_uploader(
         "Open a model: the zip that Download on the page Train gives, or a zip of a folder like those in checkpoints/",
         ["zip"],
         key="model_zip",
-        max_upload_size=LARGEST_MB,
+        max_upload_size=ZIP_MB,
         help="It is checked file by file and never executed; one that fits goes into the folder of models.",
     )
     if upload is None or upload.file_id == st.session_state.get("last_model_zip"):

@@ -8,6 +8,7 @@ import streamlit as st
 from pages.ui.app import state
 from pages.ui.app.cache import Opened, Source
 from pages.ui.app.subject import upload_selection
+from pages.ui.app.uploads import PICTURE_MB, say_refusal
 from pages.ui.app.widget_sync import tell
 from pages.ui.components.mosaic import Tile, clicked, mosaic
 from vae_core.analysis import heatmaps
@@ -32,11 +33,12 @@ def choose_picture(model: Opened, found: Source | None) -> None:
 
 def ask_upload(model: Opened) -> None:
     """An uploaded or pasted picture becomes the choice, once: a later click elsewhere is newer than a file still lying there."""
+    say_refusal()
     upload = st.file_uploader(
         "A picture of yours: one garment on a plain background",
         TYPES,
         key="upload",
-        max_upload_size=20,
+        max_upload_size=PICTURE_MB,
         help="Drop a file here, or click into the field and paste a picture.",
     )
     if upload is None or upload.file_id == st.session_state.get("last_upload"):

@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.ui.app import state
 from pages.ui.app.cache import source
+from pages.ui.app.uploads import ZIP_MB, say_refusal
 from vae_core.config import ConfigError, ModelConfig, TrainingConfig
 from vae_core.jobs import finished_runs as trainer_models
 from vae_core.jobs import launcher as trainer
@@ -17,7 +18,6 @@ from vae_core.runs.directory import RunError
 
 REAL, DRAWN, OWN = "Fashion-MNIST", "Drawn clothes", "My pictures (a zip)"
 EPOCHS = 6  # about two minutes of two cores on the real images
-ZIP_MB = 200
 
 
 def ask_run() -> None:
@@ -117,6 +117,7 @@ def _ask_data() -> tuple[str, Pictures | None]:
     )
     if kind != OWN:
         return "fashion" if kind == REAL else "drawn", None
+    say_refusal()
     upload = st.file_uploader(
         "A zip of pictures; its folders are the classes", ["zip"], key="form_zip", max_upload_size=ZIP_MB
     )

@@ -1,0 +1,197 @@
+"""What may be uploaded: the limits of every `st.file_uploader`, held on the server before a byte of a file is kept.
+
+Streamlit's own route takes any number of files, each of the largest size that any widget allows, from any client. `UploadFence`
+stands before that route. It counts what each session holds, and drops it when the session has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Protocol
+
+import psutil
+import streamlit as st
+from streamlit.runtime import Runtime, exists, get_instance
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from vae_core.settings import UPLOAD_MB
+
+MB = 1 << 20
+PICTURE_MB, ZIP_MB = 20, 200  # the largest file; `server.maxUploadSize` is the larger of the two
+ALL_SHARE = 4  # all sessions together hold at most this fraction (1/4) of the machine's memory
+FRAMING = 64 << 10  # bytes that a multipart body has beside its file
+SWEEP_SECONDS = 30.0
+ROUTE = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
+FILE_NAME = re.compile(rb'filename="((?:[^"\\]|\\.)*)"')
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Asgi = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+_refused: dict[str, str] = {}  # by session: the sentence that its page shows next
+_on_the_way: Counter[str] = Counter()  # bytes that are being received, by session
+
+
+class Store(Protocol):
+    """Where Streamlit keeps uploads, by session and file."""
+
+    file_storage: dict[str, dict[str, Any]]
+
+    def remove_session_files(self, session_id: str) -> None:
+        """Drop all files of a session."""
+
+
+class Refused(Exception):
+    """An upload that is over a limit. status: HTTP's. The text is the sentence for the visitor."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+def say_refusal() -> None:
+    """Above an uploader: why this session's newest upload was refused, once."""
+    context = get_script_run_ctx()
+    sentence = None if context is None else _refused.pop(context.session_id, None)
+    if sentence:
+        st.error(sentence, icon=":material/upload_file:")
+
+
+class UploadFence:
+    """ASGI middleware: a PUT to Streamlit's upload route keeps to the limits, or gets a status and a sentence."""
+
+    def __init__(self, app: Asgi) -> None:
+        self.app = app
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Let everything else pass."""
+        target = ROUTE.search(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
+        if target is None or not exists() or not get_instance().is_active_session(target[1]):
+            await self.app(scope, receive, send)  # Streamlit refuses what belongs to no session
+            return
+        session, reserved = target[1], 0
+        try:
+            first, name = await _head(receive)
+            largest = ZIP_MB if name.lower().endswith(".zip") else PICTURE_MB
+            size = _announced(scope)
+            if size is not None and size > largest * MB + FRAMING:
+                raise Refused(413, _too_large(name, largest))
+            size = largest * MB if size is None else size
+            check_room(session, held(get_instance().uploaded_file_mgr), _on_the_way, size)  # type: ignore[arg-type]
+            _on_the_way[session] += size
+            reserved = size
+            await self.app(scope, _counted(first, receive, largest * MB + FRAMING, _too_large(name, largest)), send)
+        except Refused as error:
+            _refused[session] = str(error)
+            _run_again(session)
+            await _answer(send, error)
+        finally:
+            _on_the_way[session] -= reserved
+            if not _on_the_way[session]:
+                del _on_the_way[session]
+
+
+def check_room(session: str, sizes: dict[str, int], on_the_way: Counter[str], size: int) -> None:
+    """Raise `Refused` if a file of `size` bytes is one too many. sizes: bytes that each session holds."""
+    limit, mine = UPLOAD_MB.value(), sizes.get(session, 0) + on_the_way[session]
+    if mine + size > limit * MB:
+        raise Refused(
+            413,
+            f"This visit holds {mine / MB:.0f} MB of uploads, and may hold {limit} MB ({UPLOAD_MB.variable}). Reload the "
+            "page to begin a new visit: the files of this one are then dropped.",
+        )
+    if sum(sizes.values()) + on_the_way.total() + size > psutil.virtual_memory().total / ALL_SHARE:
+        raise Refused(
+            507, "All visitors together have uploaded as much as this server can hold. Try again in some minutes."
+        )
+
+
+def held(store: Store) -> dict[str, int]:
+    """Bytes that each session holds; a file counts for a megabyte at least, so that their number is bounded too."""
+    sessions = list(store.file_storage.items())
+    return {session: sum(max(len(file.data), MB) for file in list(files.values())) for session, files in sessions}
+
+
+async def sweep_for_ever(runtime: Runtime) -> None:
+    """Drop the uploads of sessions that have ended, for as long as the server lives.
+
+    Streamlit does so when a session is closed; one whose browser has gone is only closed when the next visitor comes, and a
+    file that arrives after its session has ended would stay for ever.
+    """
+    gone: dict[str, float] = {}
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        sweep(runtime.uploaded_file_mgr, runtime.is_active_session, gone, time.monotonic())  # type: ignore[arg-type]
+
+
+def sweep(store: Store, active: Callable[[str], bool], gone: dict[str, float], now: float) -> None:
+    """Drop the files of sessions without a browser for longer than one may come back. gone: since when, by session."""
+    for session in {*store.file_storage, *_refused}:
+        if active(session):
+            gone.pop(session, None)
+        elif now - gone.setdefault(session, now) > float(st.get_option("server.disconnectedSessionTTL")):
+            store.remove_session_files(session)
+            _refused.pop(session, None)
+            del gone[session]
+
+
+async def _head(receive: Receive) -> tuple[list[Message], str]:
+    """The first messages of a body, until the name of its file is known; and that name."""
+    messages, body = [], b""
+    while b"\r\n\r\n" not in body and len(body) < FRAMING:
+        message = await receive()
+        messages.append(message)
+        body += message.get("body", b"")
+        if message["type"] != "http.request" or not message.get("more_body"):
+            break
+    named = FILE_NAME.search(body.partition(b"\r\n\r\n")[0])
+    return messages, named[1].decode("utf-8", "replace") if named else ""
+
+
+def _counted(first: list[Message], receive: Receive, limit: int, sentence: str) -> Receive:
+    """The body from its beginning; `Refused` as soon as it is larger than the limit, whatever its header said."""
+    waiting, count = list(first), 0
+
+    async def counted() -> Message:
+        nonlocal count
+        message = waiting.pop(0) if waiting else await receive()
+        count += len(message.get("body", b""))
+        if count > limit:
+            raise Refused(413, sentence)
+        return message
+
+    return counted
+
+
+def _announced(scope: MutableMapping[str, Any]) -> int | None:
+    """The size that the request names; None where it names none, or nonsense."""
+    value = dict(scope["headers"]).get(b"content-length", b"")
+    return int(value) if value.isdigit() and len(value) < 19 else None
+
+
+def _too_large(name: str, largest: int) -> str:
+    short = "".join(letter for letter in name[-60:] if letter.isprintable() and letter not in "`[]<>*_$:")
+    return f"{short or 'The file'} is larger than {largest} MB, the most that is taken of {'a zip' if largest == ZIP_MB else 'a picture'}."
+
+
+def _run_again(session: str) -> None:
+    """Let the page say it now: a refused upload by itself runs no script."""
+    visitor = get_instance().get_app_session(session)
+    if visitor is not None:
+        visitor.request_rerun(visitor._client_state)
+
+
+async def _answer(send: Send, error: Refused) -> None:
+    body = str(error).encode()
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,155 @@
+"""The fence before Streamlit's upload route: sizes by kind, a total for each visit, and files that go with their session."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pages.ui.app import uploads
+from pages.ui.app.uploads import MB, Refused, UploadFence
+
+ROOT = Path(__file__).parents[1]
+
+
+class FakeRuntime:
+    """Knows one session, `visit`, which holds `files` (bytes each)."""
+
+    def __init__(self, *files: int) -> None:
+        stored = {str(number): SimpleNamespace(data=bytes(size)) for number, size in enumerate(files)}
+        self.uploaded_file_mgr = SimpleNamespace(file_storage={"visit": stored})
+        self.reruns: list[Any] = []
+
+    def is_active_session(self, session: str) -> bool:
+        return session == "visit"
+
+    def get_app_session(self, session: str) -> Any:
+        return SimpleNamespace(_client_state="where it was", request_rerun=self.reruns.append)
+
+
+@pytest.fixture(autouse=True)
+def no_refusals() -> Iterator[None]:
+    yield
+    uploads._refused.clear()
+
+
+def put(
+    monkeypatch: pytest.MonkeyPatch,
+    runtime: FakeRuntime,
+    name: str,
+    size: int,
+    *,
+    told: bool = True,
+    session: str = "visit",
+) -> tuple[int, str, int]:
+    """Send a file in chunks; status, sentence, and how many bytes of it the app inside has had."""
+    monkeypatch.setattr(uploads, "exists", lambda: True)
+    monkeypatch.setattr(uploads, "get_instance", lambda: runtime)
+    head = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
+    chunks = [head[:20], head[20:], *[bytes(min(MB, size - start)) for start in range(0, size, MB)]]
+    received, sent = 0, []
+
+    async def receive() -> dict[str, Any]:
+        chunk = chunks.pop(0)
+        return {"type": "http.request", "body": chunk, "more_body": bool(chunks)}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal received
+        more = True
+        while more:
+            message = await receive()
+            received, more = received + len(message["body"]), message["more_body"]
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    scope = {
+        "type": "http",
+        "method": "PUT",
+        "path": f"/base/_stcore/upload_file/{session}/some-file",
+        "headers": [(b"content-length", str(size + len(head)).encode())] if told else [],
+    }
+    with ThreadPoolExecutor(1) as elsewhere:  # beside the browser tests this thread has a loop running already
+        elsewhere.submit(lambda: asyncio.run(UploadFence(app)(scope, receive, send))).result()
+    return sent[0]["status"], sent[1]["body"].decode(), received
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize(("name", "largest"), [("shirt.png", 20), ("noname", 20), ("models.ZIP", 200)])
+def test_a_file_is_as_large_as_its_widget_allows_whatever_the_request_says(
+    name: str, largest: int, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, _, received = put(monkeypatch, FakeRuntime(), name, largest * MB, told=told)
+    assert status == 204 and received > largest * MB
+    runtime = FakeRuntime()
+    status, sentence, received = put(monkeypatch, runtime, name, (largest + 1) * MB, told=told)
+    assert status == 413 and f"{name} is larger than {largest} MB" in sentence
+    assert received == 0 if told else received <= (largest + 1) * MB
+    assert uploads._refused == {"visit": sentence}  # its page says it …
+    assert runtime.reruns == ["where it was"]  # … now
+
+
+def test_a_visit_holds_so_much_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAE_EXPLORER_UPLOAD_MB", "30")
+    assert put(monkeypatch, FakeRuntime(10 * MB, 10 * MB), "a.zip", 9 * MB)[0] == 204
+    status, sentence, received = put(monkeypatch, FakeRuntime(10 * MB, 10 * MB), "a.zip", 11 * MB)
+    assert (status, received) == (413, 0)
+    assert sentence.startswith("This visit holds 20 MB of uploads, and may hold 30 MB (VAE_EXPLORER_UPLOAD_MB).")
+    assert put(monkeypatch, FakeRuntime(*[1] * 30), "tiny.png", 1)[0] == 413  # their number is bounded too
+    assert not uploads._on_the_way
+
+
+def test_what_is_on_the_way_counts() -> None:
+    on_the_way = Counter({"visit": 300 * MB})
+    with pytest.raises(Refused, match="holds 350 MB of uploads, and may hold 400 MB"):
+        uploads.check_room("visit", {"visit": 50 * MB}, on_the_way, 60 * MB)
+    uploads.check_room("another", {"visit": 50 * MB}, on_the_way, 60 * MB)
+
+
+def test_all_visits_together_hold_a_quarter_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads.psutil, "virtual_memory", lambda: SimpleNamespace(total=400 * MB))
+    others = {str(number): 45 * MB for number in range(2)}
+    uploads.check_room("visit", others, Counter(), 10 * MB)
+    with pytest.raises(Refused, match="All visitors together") as refused:
+        uploads.check_room("visit", others, Counter(), 11 * MB)
+    assert refused.value.status == 507
+
+
+def test_other_requests_and_sessions_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    status, _, received = put(monkeypatch, FakeRuntime(), "a.png", 30 * MB, session="unknown")
+    assert status == 204 and received > 30 * MB  # Streamlit itself refuses it
+
+
+def test_a_hostile_name_is_no_markup() -> None:
+    assert uploads._too_large("![x](//evil)\n# <b>.png", 20).startswith("!x(//evil)# b.png is larger than 20 MB")
+
+
+def test_uploads_go_with_their_session() -> None:
+    dropped: list[str] = []
+    store: Any = SimpleNamespace(file_storage={"here": {}, "gone": {}}, remove_session_files=dropped.append)
+    gone: dict[str, float] = {}
+    uploads.sweep(store, lambda session: session == "here", gone, now=0.0)
+    uploads.sweep(store, lambda session: session == "here", gone, now=119.0)
+    assert not dropped  # a browser may come back for two minutes
+    uploads.sweep(store, lambda session: True, gone, now=119.5)
+    uploads.sweep(store, lambda session: session == "here", gone, now=121.0)
+    assert not dropped  # it did
+    uploads.sweep(store, lambda session: session == "here", gone, now=242.0)
+    assert dropped == ["gone"]
+
+
+def test_the_server_is_for_this_machine_and_takes_what_the_widgets_take() -> None:
+    config = (ROOT / ".streamlit/config.toml").read_text()
+    assert dict(re.findall(r"^(address|maxUploadSize) = (.*)$", config, re.M)) == {
+        "address": '"127.0.0.1"',
+        "maxUploadSize": str(uploads.ZIP_MB),
+    }
