@@ -242,6 +242,7 @@ def test_keep_makes_a_whole_checkpoint(kept: Path, capsys: pytest.CaptureFixture
         "MODEL_CARD.md",
         "snapshots",
         "scores.npz",
+        "data.json",
     }
     loaded = checkpoints.load(kept)
     assert loaded.step == 12 and loaded.metrics and loaded.model.image_shape == SHAPE

@@ -225,7 +225,7 @@ def test_codes_as_a_table() -> None:
     """The Embedding Projector takes the first cell as a label if it is no number."""
     z = np.array([[0.5, -1.25], [1e-7, 3]], np.float32)
     text = latent.codes_tsv(z, np.array([1, 0], np.uint8), ["T-shirt/top", "Ankle\tboot"])
-    assert text == "Ankle boot\t0.5\t-1.25\nT-shirt/top\t1e-07\t3\n"
+    assert text == "Ankle\\tboot\t0.5\t-1.25\nT-shirt/top\t1e-07\t3\n"
     for name, label in (("7", "class 7"), ("nan", "class nan"), ("", "class"), ("-1e5", "class -1e5")):
         assert latent.codes_tsv(z[:1], np.array([0]), [name]).split("\t")[0] == label
     assert latent.codes_tsv(np.zeros((0, 2)), np.zeros(0, int), []) == ""

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from vae_core.storage.tables import delimited
+
 Seed = int | np.random.Generator
 VALUES = 4_000_000  # float32 pixels held at a time, 16 MB: memory does not grow with the data set
 PAIRS = 250_000  # float64 distances held at a time: 2 MB, which stay in the cache of a core
@@ -311,9 +313,9 @@ def codes_tsv(codes: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> 
             f"labels must have shape ({len(codes)},) and lie in 0..{len(classes) - 1}, one per code and a name for each; got "
             f"shape {labels.shape}, {labels.min(initial=0)} to {labels.max(initial=0)}."
         )
-    names = [_no_number(" ".join(name.split())) for name in classes]
+    names = [_no_number(name.strip()) for name in classes]
     rows = zip(labels, codes, strict=True)
-    return "".join(f"{names[label]}\t" + "\t".join(f"{value:.6g}" for value in z) + "\n" for label, z in rows)
+    return delimited(((names[label], *(f"{value:.6g}" for value in z)) for label, z in rows), "\t")
 
 
 def _no_number(name: str) -> str:

@@ -24,6 +24,7 @@ from vae_core.checkpoints import publish as cards
 from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints import timeline
 from vae_core.checkpoints.store import Checkpoint
+from vae_core.checkpoints.training_data import FILE as DATA_NOTE
 from vae_core.datasets.image_folders import opened_zip
 from vae_core.storage.files import read_json, read_npz, write_json
 
@@ -43,7 +44,8 @@ FILES = {
 FRAME_FILES = {"decoder.safetensors": 128 * MIB, "latents.npz": 128 * MIB}
 LARGEST, MOST_ENTRIES, MOST_FRAMES = 1024 * MIB, 2000, 200
 MOST_WORK = 2_000_000_000  # multiply-adds of one picture: a hundred times our largest
-JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
+# A note of where data lie is not taken over: it would let a stranger name a file of this machine.
+JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini", DATA_NOTE)
 
 
 class ImportProblem(ValueError):

@@ -13,6 +13,7 @@ from vae_core.checkpoints.store import Checkpoint
 from vae_core.datasets.dataset import Dataset
 from vae_core.network.layers import Network, Weights
 from vae_core.storage.files import write_bytes, write_json
+from vae_core.storage.tables import delimited
 
 SPRITE_IMAGES = 10_000  # a sprite of 100 × 100 thumbnails
 
@@ -73,8 +74,8 @@ def projector(checkpoint: Checkpoint, dataset: Dataset, folder: Path) -> list[Pa
 
     images, labels = dataset.images("test", SPRITE_IMAGES), dataset.labels("test")[:SPRITE_IMAGES]
     z_mean, _ = checkpoint.engine().encode(images)
-    codes = "".join("\t".join(f"{value:.6f}" for value in row) + "\n" for row in z_mean)
-    rows = "".join(f"{i}\t{dataset.classes[label]}\n" for i, label in enumerate(labels))
+    codes = delimited(([f"{value:.6f}" for value in row] for row in z_mean), "\t")
+    names = [("index", "class"), *((i, dataset.classes[label]) for i, label in enumerate(labels))]
     side = int(np.ceil(np.sqrt(len(images))))
     sprite = BytesIO()
     Image.fromarray(mosaic(images, columns=side, gap=0)).save(sprite, "PNG")
@@ -87,7 +88,7 @@ def projector(checkpoint: Checkpoint, dataset: Dataset, folder: Path) -> list[Pa
     }
     files = {
         "codes.tsv": codes.encode(),
-        "metadata.tsv": ("index\tclass\n" + rows).encode(),
+        "metadata.tsv": delimited(names, "\t").encode(),
         "sprite.png": sprite.getvalue(),
         "projector_config.json": json.dumps({"embeddings": [embedding]}, indent=1).encode(),
     }

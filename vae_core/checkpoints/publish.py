@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from vae_core.analysis.evaluation import evaluate
 from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.store import Checkpoint, Latents
 from vae_core.checkpoints.timeline import save_frame
+from vae_core.checkpoints.training_data import FILE, data_name, is_clothes, is_drawn, is_fashion, note_for
 from vae_core.datasets.dataset import Dataset
 from vae_core.network.engine import Engine
 from vae_core.runs.directory import ENDED, Run, RunError
@@ -32,11 +34,17 @@ ROWS = {
     "knn_accuracy": "nearest-neighbour accuracy",
     "active_units": "active units",
 }
+MOST_CLASSES = 20  # named on a card
 
 
 def figures_table(figures: Mapping[str, Any]) -> str:
-    """The figures as a Markdown table: value, split, n, method."""
+    """The figures as a Markdown table, the data set first: value, split, n, method."""
     lines = ["| figure | value | split, n | method |", "|---|---|---|---|"]
+    data = figures.get("dataset")
+    if data:
+        lines.append(
+            f"| data set | {_inline(_measured_on(data))} | {data['split']}, {data['n']:,} | {data['method']} |"
+        )
     for name, label in ROWS.items():
         if name in figures:
             found = figures[name]
@@ -86,8 +94,7 @@ for pictures of {" × ".join(map(str, model["image_shape"]))}, {model["likelihoo
 
 ## Data
 
-{data["name"]} ({sizes}), sha256 `{data["checksum"][:16]}…`. The validation split was held out of the original training set; the test split
-was not trained on.
+{_inline(data_name(data))} ({sizes}), sha256 `{data["checksum"][:16]}…`. {_splits(data)}
 
 ## Training
 
@@ -96,15 +103,59 @@ Versions: {", ".join(f"{key} {value}" for key, value in config["versions"].items
 
 ## Figures
 
-{figures_table(figures)}
-
-Printed by `python -m vae_core evaluate checkpoints/{name}`; the loss sums over pixels and latent units, and is measured at beta = 1.
+{_measured(name, figures)}
 
 ## Limits
 
-Made to learn with: to see what a small VAE does. Its pictures are blurred averages of what it has seen. It knows ten classes of
-centred clothes on black; anything else is rebuilt as the nearest clothes, and may still be rated likely. It is not fit to judge people or products.
+Made to learn with: to see what a small VAE does. Its pictures are blurred averages of what it has seen. {_knows(data)}
 """
+
+
+def _measured_on(data: Mapping[str, Any]) -> str:
+    """The name of the data set that figures are of, from its entry among them."""
+    return data_name({"name": data["value"], "checksum": str(data["method"]).removeprefix("checksum ")})
+
+
+def _splits(data: Mapping[str, Any]) -> str:
+    """What the pictures are and how they were split, as far as it is so for this data set."""
+    if is_fashion(data):
+        return "The validation split was held out of the original training set; the test split\nwas not trained on."
+    if is_drawn(data):
+        return (
+            "Garments drawn by rule, not photographs. The splits were drawn apart; the test split was not trained on."
+        )
+    names = [_inline(str(name)) for name in data.get("classes", ())]
+    listed = ", ".join(names[:MOST_CLASSES]) + (
+        f" and {len(names) - MOST_CLASSES:,} more" if len(names) > MOST_CLASSES else ""
+    )
+    classes = f"\nClasses: {listed}." if names else ""
+    return f"They are {_inline(str(data.get('source', 'pictures of unknown source')))}.\nThe test split was not trained on.{classes}"
+
+
+def _knows(data: Mapping[str, Any]) -> str:
+    """What the model can be asked, in the words of its data set."""
+    if is_clothes(data):
+        known, nearest = "ten classes of\ncentred clothes on black", "clothes"
+    else:
+        known, nearest = "only such\npictures as it was trained on", "of these"
+    return (
+        f"It knows {known}; anything else is rebuilt as the nearest {nearest}, and may still be rated likely. "
+        "It is not fit to judge people or products."
+    )
+
+
+def _measured(name: str, figures: Mapping[str, Any]) -> str:
+    if not figures:
+        return "Not measured yet. `python -m vae_core evaluate FOLDER` measures it on the pictures it was trained on."
+    return (
+        f"{figures_table(figures)}\n\nPrinted by `python -m vae_core evaluate checkpoints/{name}`; the loss sums over pixels "
+        "and latent units, and is measured at beta = 1."
+    )
+
+
+def _inline(text: str) -> str:
+    """Somebody's text as plain words within a line of Markdown: no link, no mark-up, no new line or cell."""
+    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", " ".join(text.split()))
 
 
 def keep(
@@ -114,12 +165,13 @@ def keep(
     snapshots: int = 0,
     half: bool = False,
     note: Callable[[str], None] | None = None,
+    data: str | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Make a checkpoint folder of a run's newest snapshot, measured on the whole test split; returns path and figures.
 
     dataset must be what the run was trained on. snapshots: so many frames of the timeline are kept (see
     `timeline`), spaced evenly in log time, since most happens early. half: store the weights as 16-bit floats; what
-    is measured are the rounded weights.
+    is measured are the rounded weights. data: what --data named, if not what the run noted; the model notes it.
     """
     state, _ = run.state()
     if state not in ENDED:
@@ -149,6 +201,10 @@ def keep(
         "step": checkpoint.step,
         "seconds": status.get("seconds", 0.0),
     }
+    texts = {"MODEL_CARD.md": model_card(path.name, config, checkpoint.network.parameters(), figures)}
+    place = data if data is not None else run.request().get("data")
+    if isinstance(place, str) and not (is_fashion(began) or is_drawn(began)):  # these two are known by name
+        texts[FILE] = json.dumps(note_for(place, path), indent=1) + "\n"
     checkpoints.save(
         path,
         config=config,
@@ -156,7 +212,7 @@ def keep(
         weights=stored,
         metrics=figures,
         latents=Latents(z_mean, z_log_var, dataset.labels("test").astype(np.uint8)),
-        texts={"MODEL_CARD.md": model_card(path.name, config, checkpoint.network.parameters(), figures)},
+        texts=texts,
         copy=[run.path / "history.csv"],
     )
     scores.save(path, each, dataset.checksum)

@@ -21,6 +21,10 @@ FIT_HELP = (
 )
 MODEL_HELP = "a checkpoint folder (checkpoints/fashion-2d) or a run directory (runs/demo), or its name"
 RUN_HELP = "the run directory, or its name"
+OWN_HELP = (
+    "other pictures than the model's own: fashion, drawn, auto, or a folder, zip or .npz of your own pictures "
+    "(the data it was trained on)"
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -92,7 +96,7 @@ def build_parser() -> argparse.ArgumentParser:
         "evaluate", "Measure a model on a split; every figure with n and method.", "evaluate checkpoints/fashion-2d"
     )
     arg("model", help=MODEL_HELP)
-    arg("--data", default="auto", help=DATA_HELP)
+    arg("--data", help=OWN_HELP)
     arg("--split", choices=("train", "validation", "test"), default="test")
     arg("-n", type=int, help="use the first n images (all)")
     arg("--iwae", type=int, default=0, metavar="K", help="also the importance-weighted bound with K samples")
@@ -148,7 +152,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="onnx and keras: the networks; projector: codes as TSV with a sprite for the Embedding Projector; browser: the decoder for JavaScript",
     )
     arg("--output", required=True, help="folder to write into")
-    arg("--data", default="auto", help=DATA_HELP)
+    arg("--data", help=OWN_HELP)
 
     arg = add(
         "keep",
@@ -157,7 +161,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     arg("run", help=RUN_HELP)
     arg("folder", help="the checkpoint folder to make")
-    arg("--data", default="auto", help=DATA_HELP)
+    arg("--data", help="where the data that it was trained on lie, if they have moved (where it found them)")
     arg("--snapshots", type=int, default=0, help="keep so many small frames of the timeline (0)")
     arg("--half", action="store_true", help="store the weights as 16-bit floats: half the size")
     return parser
@@ -179,7 +183,7 @@ def _picture_flags(arg: Callable[..., Any], output: str) -> None:
     arg("model", help=MODEL_HELP)
     arg("--picture", nargs="+", metavar="FILE", help="pictures of your own")
     arg("--index", nargs="+", type=int, metavar="I", help="images of the test split (0)")
-    arg("--data", default="auto", help=DATA_HELP)
+    arg("--data", help=OWN_HELP)
     arg("--output", default=output, help=f"PNG to write ({output})")
 
 

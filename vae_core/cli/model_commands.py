@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vae_core import settings
 from vae_core.cli.common import model_path
-from vae_core.cli.train_commands import TrainingFailed, data_named, deletion_note, note, resume, runs, standby, train
+from vae_core.cli.train_commands import TrainingFailed, deletion_note, note, resume, runs, standby, train
 from vae_core.datasets.preprocessing import treatment
 from vae_core.runs.directory import Run
 
 if TYPE_CHECKING:
     from vae_core.checkpoints.store import Checkpoint
+    from vae_core.datasets.dataset import Dataset
 
 __all__ = [
     "TrainingFailed",
@@ -32,15 +34,22 @@ __all__ = [
 ]
 
 
-def evaluate(model: str, data: str, split: str, n: int | None, iwae: int, seed: int, write: bool) -> None:
+def evaluate(model: str, data: str | None, split: str, n: int | None, iwae: int, seed: int, write: bool) -> None:
     """Measure, print, and with `write` keep."""
     from vae_core.analysis.evaluation import evaluate as measure
     from vae_core.checkpoints import publish as cards
+    from vae_core.checkpoints.training_data import data_name
 
-    checkpoint = _load(model)
-    dataset = data_named(data, checkpoint.model.image_shape, treatment(checkpoint.dataset)["fit"])
     if write and (split != "test" or n is not None):
         raise ValueError("--write keeps the figures of the whole test split; leave out --split and -n.")
+    checkpoint = _load(model)
+    dataset = _dataset(checkpoint, data)
+    if write and dataset.checksum != checkpoint.dataset.get("checksum"):
+        raise ValueError(
+            f"--write keeps figures of the data that the model was trained on, {data_name(checkpoint.dataset)}; "
+            f"{dataset.name} {'holds other pictures' if dataset.name == data_name(checkpoint.dataset) else 'is another set'}. "
+            "Leave out --data or --write."
+        )
     figures = measure(checkpoint.engine(), dataset, split, n=n, seed=seed, iwae_k=iwae, progress=None)
     print(cards.figures_table(figures))
     if write:
@@ -78,7 +87,7 @@ def sample(model: str, n: int, seed: int, output: str) -> None:
     print(f"{output}: {n} samples of z ~ N(0, 1) decoded by {checkpoint.name}, seed {seed}")
 
 
-def reconstruct(model: str, picture: list[str] | None, index: list[int] | None, data: str, output: str) -> None:
+def reconstruct(model: str, picture: list[str] | None, index: list[int] | None, data: str | None, output: str) -> None:
     """One row a picture: original, reconstruction, signed error, SSIM map."""
     from vae_core.analysis import evaluation as metrics
     from vae_core.analysis.heatmaps import mosaic, signed_error, ssim_colours
@@ -104,7 +113,7 @@ def heatmap(
     model: str,
     picture: list[str] | None,
     index: list[int] | None,
-    data: str,
+    data: str | None,
     part: str,
     layer: str | None,
     channel: int | None,
@@ -135,17 +144,16 @@ def heatmap(
     )
 
 
-def export(model: str, format: str, output: str, data: str) -> None:
+def export(model: str, format: str, output: str, data: str | None) -> None:
     """Write for other programs."""
     from vae_core.checkpoints import export as exports
 
     checkpoint = _load(model)
+    dataset = _dataset(checkpoint, data) if format == "projector" else None
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
-    if format == "projector":
-        written = exports.projector(
-            checkpoint, data_named(data, checkpoint.model.image_shape, treatment(checkpoint.dataset)["fit"]), folder
-        )
+    if dataset is not None:
+        written = exports.projector(checkpoint, dataset, folder)
     else:
         written = {"onnx": exports.onnx_files, "keras": exports.keras_files, "browser": exports.browser}[format](
             checkpoint, folder
@@ -153,16 +161,29 @@ def export(model: str, format: str, output: str, data: str) -> None:
     print("\n".join(f"{path}  {path.stat().st_size:,} bytes" for path in written))
 
 
-def keep(run: str, folder: str, data: str, snapshots: int, half: bool) -> None:
+def keep(run: str, folder: str, data: str | None, snapshots: int, half: bool) -> None:
     """Run directory -> checkpoint folder, measured on the whole test split."""
     from vae_core.checkpoints import publish as cards
 
     opened = Run(model_path(run))
     config = opened.config()
-    dataset = data_named(data, config["model"]["image_shape"], treatment(config["dataset"])["fit"])
-    path, figures = cards.keep(opened, folder, dataset, snapshots, half, note)
+    dataset = _data_of(opened.path, config["dataset"], tuple(config["model"]["image_shape"]), data)
+    path, figures = cards.keep(opened, folder, dataset, snapshots, half, note, data)
     print(cards.figures_table(figures))
     print(path)
+
+
+def _dataset(checkpoint: Checkpoint, data: str | None) -> Dataset:
+    """The data set that --data names, else the model's own."""
+    return _data_of(checkpoint.path, checkpoint.dataset, checkpoint.model.image_shape, data)
+
+
+def _data_of(path: Path, described: Mapping[str, Any], image_shape: Any, data: str | None) -> Dataset:
+    from vae_core.checkpoints import training_data
+
+    if data is None:
+        return training_data.own_dataset(path, described, image_shape, notify=note)
+    return training_data.load(data, image_shape, described, notify=note)
 
 
 def _load(model: str) -> Checkpoint:
@@ -172,7 +193,7 @@ def _load(model: str) -> Checkpoint:
 
 
 def _pictures(
-    checkpoint: Checkpoint, picture: list[str] | None, index: list[int] | None, data: str
+    checkpoint: Checkpoint, picture: list[str] | None, index: list[int] | None, data: str | None
 ) -> tuple[np.ndarray, list[str]]:
     """The pictures that were named, as model input, and what to call them."""
     if picture:
@@ -186,7 +207,7 @@ def _pictures(
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from error
         return np.stack(prepared), [Path(name).name for name in picture]
-    dataset = data_named(data, checkpoint.model.image_shape, treatment(checkpoint.dataset)["fit"])
+    dataset = _dataset(checkpoint, data)
     size, chosen = dataset.sizes["test"], index or [0]
     if not all(0 <= i < size for i in chosen):
         raise ValueError(f"--index must be in 0..{size - 1} for {dataset.title('test')}, got {chosen}.")

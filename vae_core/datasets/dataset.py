@@ -37,6 +37,9 @@ __all__ = [
 ]
 
 SPLITS = ("train", "validation", "test")
+FASHION_NAME, DRAWN_NAME = "Fashion-MNIST", "drawn clothes"
+OWN_SOURCE = "the user's own"  # how the source of pictures of the user's own begins
+OWN_SUFFIX = " (own pictures)"
 HELD_OUT = 5_000  # of Fashion-MNIST's 60,000 original train images, for validation
 DRAWN = {"train": 20_000, "validation": 2_000, "test": 2_000}  # each drawn from a seed of its own, in this order
 
@@ -246,7 +249,7 @@ def _fashion(folder: Path, where: str) -> Dataset:
         return {name: (pixels[chosen], labels[chosen]) for name, chosen in parts.items()}
 
     return Dataset(
-        "Fashion-MNIST",
+        FASHION_NAME,
         f"photographs by Zalando Research, from {where}; validation is 5,000 of the 60,000 train images",
         fashion.CHECKSUM,
         fashion.CLASSES,
@@ -267,7 +270,7 @@ def _drawn() -> Dataset:
     # a sample of each seed stands for all: drawing every picture would take seconds just to name the set
     sample = [wardrobe.draw(30, seed=seed) for seed in seeds.values()]
     return Dataset(
-        "drawn clothes",
+        DRAWN_NAME,
         "garments drawn by rule, not photographs, and not Fashion-MNIST",
         _checksum(*(array for pair in sample for array in pair), np.array(list(DRAWN.values()))),
         tuple(wardrobe.CLASSES),
@@ -291,8 +294,8 @@ def _own(name: str, kind: str, pictures: owndata.Pictures, fit: str) -> Dataset:
     count = f"{len(classes)} classes" if len(classes) > 1 else "1 class"
     height, width, channels = pixels.shape[1:]
     return Dataset(
-        name,
-        f"the user's own {n:,} pictures in {count}, from a {kind}; validation and test are a random tenth each",
+        own_name(name),
+        f"{OWN_SOURCE} {n:,} pictures in {count}, from a {kind}; validation and test are a random tenth each",
         _checksum(pixels, labels),
         classes,
         (height, width, channels),
@@ -300,6 +303,13 @@ def _own(name: str, kind: str, pictures: owndata.Pictures, fit: str) -> Dataset:
         lambda split: arrays,
         fit,
     )
+
+
+def own_name(name: str) -> str:
+    """What pictures of the user's own are called: their file's name, and one that sounds like a built-in set is told apart."""
+    letters = "".join(letter for letter in name.casefold() if letter.isalnum())
+    sounds_built_in = letters.startswith(("fashionmnist", "drawnclothes")) and not name.endswith(OWN_SUFFIX)
+    return f"{name}{OWN_SUFFIX}" if sounds_built_in else name
 
 
 def _checksum(*arrays: np.ndarray) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +15,7 @@ from vae_core.analysis import heatmaps
 from vae_core.analysis.image_scores import HIGH_IS_GOOD, Scores
 from vae_core.analysis.latent_points import sample_posterior
 from vae_core.network.engine import Engine
+from vae_core.storage.tables import delimited
 
 # name in `Scores`: what it is called, its unit and digits
 FIGURES = {
@@ -230,14 +229,12 @@ def sheet(found: Sequence[Rebuilt], names: Sequence[str]) -> bytes:
 
 def csv_text(found: Sequence[Rebuilt], names: Sequence[str]) -> str:
     """The figures as CSV: a line per picture and model, with how they were computed."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["picture", "model", *FIGURES, "method"])
+    rows = [["picture", "model", *FIGURES, "method"]]
     for i, name in enumerate(names):
         for one in found:
             values = [f"{getattr(one.scores, key)[i]:.6g}" for key in FIGURES]
-            writer.writerow([name, one.model, *values, method(one, in_file=True)])
-    return buffer.getvalue()
+            rows.append([name, one.model, *values, method(one, in_file=True)])
+    return delimited(rows, ",")
 
 
 def method(one: Rebuilt, in_file: bool = False) -> str:
