@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from vae_core import settings
-from vae_core.runs.directory import Run, list_runs
+from vae_core.config import ModelConfig
+from vae_core.runs.directory import Run, list_runs, read_config
 from vae_core.settings import checkpoints_folder, runs_folder
+from vae_core.storage.records import printable, unchanged
 
 DEFAULT = "fashion-2d"
 SHIPPED = ("classic-2d", "fashion-16d", "fashion-2d")  # in the program's own folder of models: they are not deleted
@@ -32,7 +32,7 @@ class Entry:
     @property
     def label(self) -> str:
         """For the picker: "fashion-2d", or "my-run · run, running"."""
-        return f"{self.path.name} · run, {self.state}" if self.state else self.id
+        return f"{printable(self.path.name)} · run, {self.state}" if self.state else self.id
 
     @property
     def changed(self) -> int:
@@ -54,7 +54,7 @@ def list_models() -> list[Entry]:
     folder, runs = checkpoints_folder(), runs_folder()
     found = sorted(path for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
     kept = [path for path in found if any((path / part).exists() for part in PARTS)]
-    entries = [Entry(path.name, path, _state(path), _latent_dim(path)) for path in kept]
+    entries = [Entry(printable(path.name), path, _state(path), _latent_dim(path)) for path in kept]
     for run in list_runs(runs) if runs else []:
         if run.snapshots():
             entries.append(Entry(f"runs/{run.name}", run.path, _state(run.path), _latent_dim(run.path)))
@@ -73,15 +73,22 @@ def default_model(entries: list[Entry]) -> Entry | None:
 def _state(path: Path) -> str:
     if not (path / "control.json").exists():  # a checkpoint has none
         return ""
-    try:
-        return Run(path).state()[0]
-    except (OSError, ValueError):
-        return "unreadable"
+    return Run(path).state()[0]
 
 
 def _latent_dim(path: Path) -> int | None:
+    model = model_of(path)
+    return None if model is None else model.latent_dim
+
+
+def model_of(path: Path) -> ModelConfig | None:
+    """What config.json says of the model, read once a change; None if it cannot be read: opening the model then says why."""
     try:
-        config: dict[str, Any] = json.loads((path / "config.json").read_bytes())
-        return int(config["model"]["latent_dim"])
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return unchanged(path / "config.json", _read_model)
+    except ValueError:
         return None
+
+
+def _read_model(path: Path) -> ModelConfig | None:
+    config = read_config(path)
+    return ModelConfig.from_dict(config["model"]) if "model" in config else None

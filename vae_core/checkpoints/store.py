@@ -17,18 +17,18 @@ import numpy as np
 
 from vae_core.analysis.latent_points import Latents
 from vae_core.config import ConfigError, ModelConfig, TrainingConfig
-from vae_core.network.layers import Network, NetworkError, Weights, check_weights, network_from_dict
-from vae_core.runs.directory import Run, RunError
+from vae_core.network.layers import Network, NetworkError, Weights, check_weights
+from vae_core.runs.directory import Run, RunError, read_config, read_network
 from vae_core.storage.files import (
     FileProblem,
     new_folder,
-    read_json,
     read_npz,
     read_weights,
     write_bytes,
     write_json,
     write_weights,
 )
+from vae_core.storage.records import printable, read_object, unchanged
 
 if TYPE_CHECKING:
     from vae_core.network.engine import Engine
@@ -38,6 +38,9 @@ FORMAT_VERSION = 1
 
 class CheckpointError(ValueError):
     """A folder that is no usable model: which file, what is wrong with it, what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 @dataclass(frozen=True)
@@ -73,20 +76,15 @@ def load(path: str | Path, step: int | None = None) -> Checkpoint:
             f"there is no model at {path}: not a folder. `python -m vae_core runs` lists runs; shipped models are in checkpoints/."
         )
     try:
-        config = read_json(path / "config.json")
-        version = config.get("format_version")
-        if version != FORMAT_VERSION:
-            raise CheckpointError(
-                f"{path} is in format {version!r}, this program reads {FORMAT_VERSION}. Update VAE Explorer, or make the folder again."
-            )
+        config = unchanged(path / "config.json", read_config)
         model = ModelConfig.from_dict(config["model"])
-        network = network_from_dict(read_json(path / "network.json"))
+        network = unchanged(path / "network.json", read_network)
         _agree(path, model, network)
         weights, step = _weights(path, network, config, step)
-        metrics = read_json(path / "metrics.json") if (path / "metrics.json").exists() else None
+        metrics = read_object(path / "metrics.json") if (path / "metrics.json").exists() else None
         return Checkpoint(
             path=path,
-            name=str(config.get("name", path.name)),
+            name=str(config.get("name", printable(path.name))),
             model=model,
             training=TrainingConfig.from_dict(config["training"]),
             dataset=_dataset(path, config["dataset"]),
@@ -119,12 +117,6 @@ def _dataset(path: Path, dataset: Any) -> Mapping[str, Any]:
     """What a model was trained on, in the form that every reader counts on."""
     if not isinstance(dataset, dict) or not isinstance(dataset.get("name"), str):
         raise CheckpointError(f"{path / 'config.json'}: dataset must be an object with a name. Copy the folder again.")
-    for name, kind in {"checksum": str, "classes": list, "sizes": dict}.items():
-        if name in dataset and not isinstance(dataset[name], kind):
-            raise CheckpointError(
-                f"{path / 'config.json'}: dataset's {name} must be a {kind.__name__}, got {dataset[name]!r:.40}. "
-                "Copy the folder again."
-            )
     return dataset
 
 

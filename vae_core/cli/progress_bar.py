@@ -60,7 +60,8 @@ def without_notes() -> Iterator[None]:
 def figures(row: dict[str, Any]) -> str:
     """loss 262.1 = reconstruction 255.8 + beta · KL 6.3 · 21 ms/batch · 2:31 to go."""
     parts = []
-    if "loss" in row:
+    row = {name: value for name, value in row.items() if value is not None}  # the figures of a run that diverged
+    if {"loss", "reconstruction_loss", "kl_loss"} <= row.keys():
         parts.append(
             f"loss {row['loss']:.1f} = reconstruction {row['reconstruction_loss']:.1f} + beta · KL {row['kl_loss']:.1f}"
         )

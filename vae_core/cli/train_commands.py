@@ -19,7 +19,7 @@ from vae_core.datasets import fashion_mnist as fashion
 from vae_core.datasets.preprocessing import treatment
 from vae_core.jobs.deletion import delete_run, restore_by_name
 from vae_core.jobs.duration import machine
-from vae_core.runs.directory import ENDED, Run, RunError, list_runs
+from vae_core.runs.directory import ENDED, OVER, Run, RunError, list_runs
 from vae_core.runs.health import end, health
 from vae_core.storage.trash import Deleted
 
@@ -198,8 +198,8 @@ def runs(
         how = health(run, status)
         state, note = how.state, how.note
         step = f"step {status['step']:,}/{status.get('total_steps', 0):,}" if "step" in status else ""
-        loss = f"loss {status['loss']:.2f}" if "loss" in status else ""
-        print(f"{run.name:24} {state:9} {step:20} {loss:12} {note}".rstrip())
+        loss = f"loss {status['loss']:.2f}" if status.get("loss") is not None else ""
+        print(f"{run.name:24} {state:10} {step:20} {loss:12} {' '.join((note, *how.problems))}".rstrip())
 
 
 def _runs_folder(root: str | None) -> Path:
@@ -225,7 +225,7 @@ def _find(folder: Path, name: str) -> Run:
 def _ask(run: Run, command: str) -> None:
     """Ask, then wait a little for the answer, so that what is printed is what happened."""
     state, _ = run.state()
-    if state in ENDED:
+    if state in OVER:
         raise RunError(f"{run.path} is {state}; only a run in progress can be asked. Continue it with resume.")
     run.ask(command=command)
     wanted = {"pause": ("paused",), "run": ("running",), "stop": ENDED}[command]
@@ -244,7 +244,7 @@ def _follow(run: Run) -> None:
         while True:
             state, note = run.state()
             show({**run.status(), "state": state})
-            if state in ENDED or note:
+            if state in OVER or note:
                 break
             time.sleep(0.5)
     print(f"{run.path}: {state} {note}".rstrip())

@@ -15,7 +15,7 @@ from vae_core.checkpoints import bundle as imports
 from vae_core.checkpoints import packing
 from vae_core.datasets import image_folders as owndata
 from vae_core.jobs import launcher as trainer
-from vae_core.runs.directory import ENDED, Run, RunError
+from vae_core.runs.directory import ENDED, UNREADABLE, Run, RunError
 from vae_core.settings import ROOT, checkpoints_folder
 from vae_core.storage.files import read_json, write_bytes, write_json
 
@@ -129,7 +129,8 @@ def suggested(size: tuple[int, int], colour: bool) -> tuple[int, int, int]:
 def _ended(run: Run) -> None:
     state, note = run.state()
     if state not in ENDED:
-        raise RunError(f"{run.name} is {state}; stop it or wait for its end. {note}".rstrip())
+        step = "" if state == UNREADABLE else "; stop it or wait for its end"
+        raise RunError(f"{run.name} is {state}{step}. {note}".rstrip())
 
 
 def _name(name: str) -> str:

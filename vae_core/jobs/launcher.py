@@ -24,7 +24,7 @@ from vae_core.jobs import queue as turns
 from vae_core.jobs.duration import Estimate
 from vae_core.jobs.worker_pool import Ready, Trainers
 from vae_core.runs import health
-from vae_core.runs.directory import ENDED, Control, Run, RunError, list_runs
+from vae_core.runs.directory import OVER, Control, Run, RunError, list_runs
 from vae_core.settings import RUNS_VARIABLE, runs_folder
 
 _TRAINERS = Trainers()  # one for all sessions of the server
@@ -102,7 +102,7 @@ def runs() -> list[Run]:
 
 def active() -> list[Run]:
     """The runs that a process is at work on, or that wait for their turn; newest first."""
-    return [run for run in runs() if run.state()[0] not in ENDED]
+    return [run for run in runs() if run.state()[0] not in OVER]
 
 
 def estimated(request: Request) -> Estimate | None:
@@ -193,7 +193,7 @@ def end(run: Run) -> str:
 
 def _ask(run: Run, **changes: Any) -> None:
     state, _ = run.state()
-    if state in ENDED:
+    if state in OVER:
         raise RunError(f"{run.name} is {state}; only a run in progress can be asked. Resume it.")
     try:
         with _TRAINERS.lock:  # two sessions may ask at once

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
 
-from vae_core.runs.directory import ENDED, Run, list_runs
+from vae_core.runs.directory import OVER, Run, list_runs
 
 LOOK_SECONDS = 0.25
 BEAT_SECONDS = 1.0
@@ -56,10 +56,11 @@ def before(run: Run, asked: float) -> list[Run]:
     for other in list_runs(run.path.parent):
         if other.path == run.path:
             continue
-        state, _ = other.state()
-        if state in ENDED or other.process() is None:
+        status = other.status()
+        state, _ = other.state(status)
+        if state in OVER or other.process(status) is None:
             continue
-        since = other.status().get("since")
+        since = status.get("since")
         if state != "waiting" or not isinstance(since, (int, float)):
             active.append(other)
         elif (since, other.name) < (asked, run.name):

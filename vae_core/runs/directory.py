@@ -9,11 +9,14 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from copy import deepcopy
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +25,39 @@ import psutil
 from filelock import FileLock, Timeout
 from safetensors.numpy import save as safetensors_bytes
 
-from vae_core.storage.files import FileProblem, new_folder, read_arrays, read_json, read_npz, read_weights, write_bytes, write_json, write_weights
-from vae_core.network.layers import Network, Weights, network_from_dict
-
-FORMAT_VERSION = 1
-STATES = ("waiting", "running", "paused", "stopped", "finished", "failed")
-ENDED = ("stopped", "finished", "failed")
-STALE_SECONDS = (
-    30.0  # a trainer beats at every batch; starting TensorFlow and tracing the graph take the longest
+from vae_core.config import ConfigError, ModelConfig, TrainingConfig
+from vae_core.network.layers import Network, NetworkError, Weights, network_from_dict
+from vae_core.runs.formats import STATES, ConfigFile, ControlFile, RequestFile, StatusFile
+from vae_core.storage.files import new_folder, read_arrays, read_npz, read_weights, write_bytes, write_json, write_weights
+from vae_core.storage.records import (
+    MAX_JSON_BYTES,
+    FileMissing,
+    FileProblem,
+    check,
+    object_from,
+    printable,
+    read_bytes,
+    read_object,
+    reason,
+    unchanged,
 )
 
-
+FORMAT_VERSION = 1
+ENDED = ("stopped", "finished", "failed")
+UNREADABLE = "unreadable"  # the state that a reader sees where status.json cannot be read
+OVER = (*ENDED, UNREADABLE)  # states in which nobody is at work, as far as anyone can know
+STALE_SECONDS = 30.0  # a trainer beats at every batch; starting TensorFlow and tracing the graph take the longest
 CLOCK_SECONDS = 60.0  # a machine's clock may be set by so much between a process's start and a look at it
+MAX_FIXED_BYTES = 50_000_000
+MAX_CODES_BYTES = 100_000_000  # of a snapshot
+SNAPSHOT = re.compile(r"[0-9]{8,15}", re.ASCII)
 
 
 class RunError(ValueError):
     """A run directory that cannot be used as asked: what is wrong and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 @dataclass(frozen=True)
@@ -55,7 +75,7 @@ class Control:
     def __post_init__(self) -> None:
         if self.command not in ("run", "wait", "pause", "stop"):
             raise RunError(f"control command must be run, wait, pause or stop, got {self.command!r}.")
-        if type(self.steps) is not int:
+        if type(self.steps) is not int or not 0 <= self.steps <= 2**53:
             raise RunError(f"control steps must be a whole number, got {self.steps!r}.")
         for name, high in (("learning_rate", 1000.0), ("beta", 1e9)):
             value = getattr(self, name)
@@ -71,8 +91,8 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The run's id: its folder's name."""
-        return self.path.name
+        """The run's id: its folder's name, in characters that any page and terminal can show."""
+        return printable(self.path.name)
 
     # --- set-up -----------------------------------------------------------------------------------------------
 
@@ -94,17 +114,25 @@ class Run:
             raise self._unwritable(error) from error
 
     def config(self) -> dict[str, Any]:
-        """config.json; `RunError` for no run at all or one of a newer format."""
-        if not (self.path / "config.json").exists():
+        """config.json; `RunError` for no run at all or one of a newer format, `FileProblem` for an odd one.
+
+        Its model and training, where it has them, make a `ModelConfig` and a `TrainingConfig`. It is read once a change.
+        """
+        return deepcopy(self._config())
+
+    def _config(self) -> dict[str, Any]:
+        try:
+            return unchanged(self.path / "config.json", read_config)
+        except FileMissing as error:
             raise RunError(
                 f"{self.path} is no run directory: it has no config.json. `python -m vae_core runs` lists runs."
-            )
-        config = read_json(self.path / "config.json")
-        if config.get("format_version") != FORMAT_VERSION:
-            raise RunError(
-                f"{self.path} is in format {config.get('format_version')!r}, this program reads {FORMAT_VERSION}. Update VAE Explorer."
-            )
-        return config
+            ) from error
+
+    def check(self) -> None:
+        """Raise what `config` or `network` would raise. Costs two looks at the folder once both have been read."""
+        if (self.path / "config.json").exists() or not (self.path / "status.json").exists():
+            self._config()
+            self.network()
 
     def write_request(self, **values: Any) -> None:
         """Keep how the run was asked for, so that it can be continued in the same way: see `request`."""
@@ -113,10 +141,10 @@ class Run:
     def request(self) -> dict[str, Any]:
         """data: what --data named. machine: where it was trained. arguments: of the command, asked: its time, from the app.
 
-        Empty for a run of an older program.
+        Empty for a run of an older program, and where it cannot be read: `problems` says so.
         """
         try:
-            return read_json(self.path / "request.json")
+            return dict(unchanged(self.path / "request.json", _read_request))
         except FileProblem:
             return {}
 
@@ -129,14 +157,14 @@ class Run:
     def fixed(self) -> np.ndarray | None:
         """What `save_fixed` kept: the first of the images whose codes the snapshots hold; None without them."""
         try:
-            pixels = read_npz(self.path / "fixed.npz", ("pixels",))["pixels"]
+            pixels = read_npz(self.path / "fixed.npz", ("pixels",), MAX_FIXED_BYTES)["pixels"]
         except FileProblem:
             return None
-        return pixels if pixels.ndim == 4 and pixels.dtype == np.uint8 else None
+        return pixels if pixels.ndim == 4 and pixels.dtype == np.uint8 and pixels.shape[-1] in (1, 3) else None
 
     def network(self) -> Network:
-        """The layer list."""
-        return network_from_dict(read_json(self.path / "network.json"))
+        """The layer list; `FileProblem` or `NetworkError` for an odd one. It is read and checked once a change."""
+        return unchanged(self.path / "network.json", read_network)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -169,11 +197,16 @@ class Run:
         write_json(self.path / "status.json", values, durable=False)
 
     def status(self) -> dict[str, Any]:
-        """status.json as it is; {"state": "waiting"} before the trainer has written one."""
+        """status.json, checked; {"state": "waiting"} before the trainer has written one.
+
+        One that cannot be read is {"state": "unreadable", "error": why}.
+        """
         try:
-            return read_json(self.path / "status.json")
-        except FileProblem:
+            return read_object(self.path / "status.json", StatusFile)
+        except FileMissing:
             return {"state": "waiting"}
+        except FileProblem as problem:
+            return {"state": UNREADABLE, "error": str(problem)}
 
     def state(self, status: Mapping[str, Any] | None = None) -> tuple[str, str]:
         """(state, explanation) as a reader should see it: a trainer that has died or hangs is not "running".
@@ -182,7 +215,7 @@ class Run:
         """
         status = self.status() if status is None else status
         state = str(status.get("state", "waiting"))
-        if state in ENDED:
+        if state in OVER:
             return state, str(status.get("error") or "")
         if "pid" in status and self.process(status) is None:
             return (
@@ -217,12 +250,24 @@ class Run:
         write_json(self.path / "control.json", asdict(control))
 
     def control(self) -> Control:
-        """What is being asked for; the default where the file is missing or damaged."""
+        """What is being asked for; the default where the file is missing or damaged: `problems` says so."""
         try:
-            values = read_json(self.path / "control.json")
+            values = unchanged(self.path / "control.json", _read_control)
             return Control(**{key: values[key] for key in Control.__dataclass_fields__ if key in values})
-        except (FileProblem, RunError, TypeError):
+        except (FileProblem, RunError):
             return Control()
+
+    def problems(self) -> tuple[str, ...]:
+        """A sentence for each small file that is there and cannot be read, but without which the run can be looked at."""
+        found = []
+        for name, read in (("control.json", _read_control), ("request.json", _read_request)):
+            try:
+                unchanged(self.path / name, read)
+            except FileMissing:
+                continue
+            except FileProblem as problem:
+                found.append(str(problem))
+        return tuple(found)
 
     def ask(self, **changes: Any) -> Control:
         """Change some of the control values and keep the others, for example `run.ask(command="pause")`."""
@@ -269,10 +314,13 @@ class Run:
             np.savez(folder / "latents.npz", **latents)  # type: ignore[arg-type]
 
     def snapshots(self) -> list[int]:
-        """Steps of the snapshots, oldest first."""
-        return sorted(
-            int(path.name) for path in (self.path / "snapshots").glob("[0-9]*") if path.name.isdigit()
-        )
+        """Steps of the snapshots, oldest first. Folders of another name than ours are none of them."""
+        try:
+            with os.scandir(self.path / "snapshots") as entries:
+                names = [entry.name for entry in entries if SNAPSHOT.fullmatch(entry.name) and entry.is_dir()]
+        except (OSError, ValueError):
+            return []
+        return sorted(int(name) for name in names if name == f"{int(name):08d}")
 
     def snapshot_weights(self, step: int | None = None, network: Network | None = None) -> Weights:
         """Weights of one snapshot, the newest unless `step` says otherwise. network: as `network()` has read it, if it has."""
@@ -287,7 +335,7 @@ class Run:
     def snapshot_latents(self, step: int) -> dict[str, np.ndarray]:
         """z_mean, z_log_var (n, latent_dim) float32 and labels (n,) of the fixed test images at one snapshot."""
         names = ("z_mean", "z_log_var", "labels")
-        return read_npz(self.path / "snapshots" / f"{step:08d}" / "latents.npz", names)
+        return read_npz(self.path / "snapshots" / f"{step:08d}" / "latents.npz", names, MAX_CODES_BYTES)
 
     def save_state(self, arrays: Mapping[str, np.ndarray], values: Mapping[str, Any]) -> None:
         """The newest resumable state, in one file, replaced in one move."""
@@ -311,7 +359,10 @@ class Run:
         if not path.exists():
             return None
         arrays, strings = read_arrays(path)
-        return arrays, json.loads(strings["values"])
+        try:
+            return arrays, json.loads(strings["values"])
+        except (KeyError, ValueError, RecursionError) as error:
+            raise FileProblem(f"{path} holds no values ({reason(error)}). Resume from a copy of the run.") from error
 
 
 def list_runs(root: str | Path = "runs") -> list[Run]:
@@ -322,6 +373,45 @@ def list_runs(root: str | Path = "runs") -> list[Run]:
             with suppress(OSError):  # deleted in this moment
                 found[path.parent] = path.stat().st_mtime
     return [Run(path) for path in sorted(found, key=lambda path: found[path], reverse=True)]
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A run's or a kept model's config.json; see `Run.config`."""
+    config = read_object(path)
+    version = config.get("format_version")
+    if version != FORMAT_VERSION:
+        raise RunError(
+            f"{path.parent} is in format {version!r:.40}, this program reads {FORMAT_VERSION}. Update VAE Explorer."
+        )
+    try:
+        check(config, ConfigFile, str(path))
+        for part, form in (("model", ModelConfig), ("training", TrainingConfig)):
+            if part in config:
+                form.from_dict(config[part])
+    except ConfigError as error:
+        raise FileProblem(f"{path} is not as it should be: {reason(error)} Copy or make it again.") from error
+    return config
+
+
+def read_network(path: Path) -> Network:
+    """A network.json, checked. The runs of a folder are mostly of few kinds, and equal files are checked once."""
+    try:
+        return _network_of(read_bytes(path, MAX_JSON_BYTES))
+    except NetworkError as error:
+        raise NetworkError(f"{printable(str(path.parent))}: {printable(reason(error))}") from error
+
+
+@lru_cache(maxsize=64)
+def _network_of(data: bytes) -> Network:
+    return network_from_dict(object_from(data, "network.json"))
+
+
+def _read_request(path: Path) -> dict[str, Any]:
+    return read_object(path, RequestFile)
+
+
+def _read_control(path: Path) -> dict[str, Any]:
+    return read_object(path, ControlFile)
 
 
 _STARTED = psutil.Process().create_time()

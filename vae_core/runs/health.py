@@ -11,20 +11,22 @@ from typing import Any
 
 import psutil
 
-from vae_core.storage.files import FileProblem
-from vae_core.runs.directory import ENDED, STATES, Run, RunError
+from vae_core.runs.directory import ENDED, OVER, UNREADABLE, Run, RunError
+from vae_core.storage.records import FileProblem, printable, read_tail, reason
 
 LOG = "trainer.log"  # what the trainer printed
 TAIL_BYTES = 4000
+MAX_NOTE = 2000  # characters of a sentence that a status file holds
 PATIENCE = 3.0  # seconds for a trainer to end when it is asked politely
 
 
 @dataclass(frozen=True)
 class Health:
-    """state: one of `STATES`, or "unreadable". note: a sentence for the page, "" where nothing is to be said.
+    """state: one of `formats.STATES`, or "unreadable". note: a sentence for the page, "" where nothing is to be said.
 
     log: the last lines that a failed trainer printed. active: a process is at work on it, or waits to. hangs: that process
-    has not been heard of for long. resumable: it ended before its last step and can go on.
+    has not been heard of for long. resumable: it ended before its last step and can go on. problems: a sentence for each file
+    that cannot be read, but without which the run can be looked at.
     """
 
     state: str
@@ -33,43 +35,39 @@ class Health:
     active: bool = False
     hangs: bool = False
     resumable: bool = False
+    problems: tuple[str, ...] = ()
 
 
 def health(run: Run, status: Mapping[str, Any] | None = None) -> Health:
-    """Never raises: a directory that is half deleted or of a newer version is "unreadable", and the note says why.
+    """Never raises: a directory that is half deleted, odd or of a newer version is "unreadable", and the note says why.
 
     status: what `run.status()` has read just now.
     """
     status = run.status() if status is None else status
     try:
-        if (run.path / "config.json").exists():
-            run.config()
-            run.network()
-        elif not (run.path / "status.json").exists():
-            run.config()  # raises: no run at all
-        state, note = run.state(status)
-        if state not in STATES:
-            raise RunError(f"{run.path} is in the state {state!r}, which this program does not know.")
-    except (FileProblem, ValueError, TypeError, KeyError, OSError) as error:
-        return Health("unreadable", str(error) or type(error).__name__)
+        run.check()
+    except (ValueError, OSError) as error:
+        return Health(UNREADABLE, printable(reason(error)))
+    state, note = run.state(status)
+    note, problems = printable(note[:MAX_NOTE]), run.problems()
+    if state == UNREADABLE:
+        return Health(state, note, problems=problems)
     if state in ENDED:
         failed = state == "failed"
         tail = log_tail(run) if failed else ""
         if failed and not (run.path / "config.json").exists():
             note = note or "The trainer's process ended before the first step."
-        return Health(state, note, tail, resumable=state != "finished")
-    hangs = bool(note)
-    doing = status.get("doing", "")
-    return Health(state, note or str(doing), active=run.process(status) is not None, hangs=hangs)
+        return Health(state, note, tail, resumable=state != "finished", problems=problems)
+    doing = printable(str(status.get("doing", ""))[:MAX_NOTE])
+    active = run.process(status) is not None
+    return Health(state, note or doing, active=active, hangs=bool(note), problems=problems)
 
 
 def log_tail(run: Run) -> str:
     """The last `TAIL_BYTES` of what the trainer printed; "" if there is no log, as with a run from a terminal."""
     try:
-        with open(run.path / LOG, "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
-            text = file.read().decode(errors="replace")
-    except OSError:
+        text = read_tail(run.path / LOG, TAIL_BYTES).decode(errors="replace")
+    except FileProblem:
         return ""
     return text.strip()
 

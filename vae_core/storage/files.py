@@ -13,16 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import save as safetensors_bytes
 
 from vae_core.network.layers import Network, NetworkError, Weights, check_shapes, check_weights
+from vae_core.storage.records import FileProblem, read_object, reason, require_file
 
+MAX_WEIGHTS_BYTES = 4_000_000_000  # of a resumable state: weights, their average and the optimizer's two moments
 MAX_NPZ_BYTES = 1_000_000_000  # zeros shrink a thousandfold in a zip: the file's own size says little
-
-
-class FileProblem(ValueError):
-    """A file that is missing, truncated or not what it should be; the message says which and what to do."""
 
 
 def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
@@ -50,17 +48,7 @@ def write_json(path: Path, values: Mapping[str, Any], durable: bool = True) -> N
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file; `FileProblem` if it is missing, truncated or no object."""
-    try:
-        values = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise FileProblem(f"{path} is missing. The folder is incomplete; copy or make it again.") from error
-    except (ValueError, RecursionError) as error:
-        raise FileProblem(f"{path} is not valid JSON ({error}). It may be truncated; copy or make it again.") from error
-    except OSError as error:
-        raise FileProblem(f"{path} cannot be read: {error.strerror}.") from error
-    if not isinstance(values, dict):
-        raise FileProblem(f"{path} must hold a JSON object, got a {type(values).__name__}.")
-    return values
+    return read_object(path)
 
 
 def write_weights(path: Path, weights: Mapping[str, np.ndarray]) -> None:
@@ -92,32 +80,33 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
+    require_file(path, MAX_WEIGHTS_BYTES)
     try:
         with safe_open(path, framework="numpy") as file:
             yield file
-    except FileNotFoundError as error:
-        raise FileProblem(f"{path} is missing. The folder is incomplete; copy or make it again.") from error
-    except (SafetensorError, OSError) as error:
+    except (FileProblem, NetworkError):
+        raise
+    except Exception as error:  # an odd header raises kinds of the library's own, and of numpy's
         raise FileProblem(
-            f"{path} is no whole safetensors file ({error}). It may be truncated; copy it again."
+            f"{path} is no whole safetensors file ({reason(error)}). It may be truncated; copy it again."
         ) from error
 
 
-def read_npz(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Named arrays of an .npz file, never unpickled, and of `MAX_NPZ_BYTES` together at most."""
+def read_npz(path: Path, names: tuple[str, ...], limit: int | None = None) -> dict[str, np.ndarray]:
+    """Named arrays of an .npz file, never unpickled, and of `limit` bytes together at most (`MAX_NPZ_BYTES`)."""
+    limit = MAX_NPZ_BYTES if limit is None else limit
+    require_file(path, limit)
     try:
         with open(path, "rb") as opened, zipfile.ZipFile(opened) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
-            if size > MAX_NPZ_BYTES:
-                raise ValueError(f"it unfolds to {size:,} bytes; the limit is {MAX_NPZ_BYTES:,}")
+            if size > limit:
+                raise ValueError(f"it unfolds to {size:,} bytes; the limit is {limit:,}")
             opened.seek(0)
             with np.load(opened, allow_pickle=False) as file:
                 return {name: file[name] for name in names}
-    except FileNotFoundError as error:
-        raise FileProblem(f"{path} is missing. The folder is incomplete; copy or make it again.") from error
     except Exception as error:  # zipfile, zlib and numpy each raise their own kinds for damaged bytes
         raise FileProblem(
-            f"{path} is not a whole .npz file with {', '.join(names)} ({error}). Copy it again."
+            f"{path} is not a whole .npz file with {', '.join(names)} ({reason(error)}). Copy it again."
         ) from error
 
 

@@ -25,7 +25,7 @@ from vae_core.analysis import latent_points as latent
 from vae_core.analysis.heatmaps import mosaic
 from vae_core.analysis.image_scores import Scores
 from vae_core.checkpoints import store as checkpoints
-from vae_core.checkpoints.registry import Entry, list_models
+from vae_core.checkpoints.registry import Entry, list_models, model_of
 from vae_core.checkpoints.store import Checkpoint, CheckpointError, Latents
 from vae_core.datasets import dataset as datasets
 from vae_core.datasets import fashion_mnist as fashion
@@ -33,7 +33,7 @@ from vae_core.datasets.dataset import Dataset
 from vae_core.datasets.preprocessing import PictureError, Prepared, prepare
 from vae_core.network.engine import Engine
 from vae_core.runs.directory import Run
-from vae_core.storage.files import FileProblem, read_json
+from vae_core.storage.files import FileProblem
 
 DRAWN = "drawn clothes"  # the data set's name
 THUMB = 64  # pixels a side of a garment on the map: larger models are thinned to this
@@ -169,10 +169,8 @@ def alike(model: Opened) -> list[Entry]:
 
 
 def _image_shape(path: Path) -> tuple[int, ...]:
-    try:
-        return tuple(read_json(path / "config.json")["model"]["image_shape"])
-    except (FileProblem, KeyError, TypeError):
-        return ()  # opening it says what is wrong
+    model = model_of(path)
+    return () if model is None else model.image_shape  # opening it says what is wrong
 
 
 def codes_have_pictures(model: Opened, found: Source | None) -> bool:

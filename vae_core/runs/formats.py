@@ -1,0 +1,102 @@
+"""The JSON files of a run directory as forms: types and ranges of what is read. Keys that a form does not name are passed on.
+
+A file that does not fit its form is unreadable, with the reason; see `vae_core.storage.records`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+STATES = ("waiting", "running", "paused", "stopped", "finished", "failed")
+COMMANDS = ("run", "wait", "pause", "stop")
+MAX_COUNT = 2**53  # beyond it a float64 skips whole numbers
+MAX_PID = 2**31 - 1
+MAX_UNITS = 256
+
+Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
+Clock = Annotated[float, Meta(ge=0, le=1e11)]  # seconds since 1970
+Duration = Annotated[float, Meta(ge=-1e12, le=1e12)]  # seconds
+Number = Annotated[float, Meta(ge=-1e308, le=1e308)]
+Text = str
+
+
+def _one_of(*words: str) -> Any:
+    return Annotated[str, Meta(pattern=f"^({'|'.join(words)})\\Z")]
+
+
+State = _one_of(*STATES)
+
+
+class StatusFile(Struct):
+    """status.json. step, epoch and figures are those of the newest report; figures of a run that diverged may be null."""
+
+    state: State  # type: ignore[valid-type]
+    pid: Annotated[int, Meta(ge=0, le=MAX_PID)] | UnsetType = UNSET
+    started: Clock | None | UnsetType = UNSET
+    heartbeat: Clock | UnsetType = UNSET
+    since: Clock | None | UnsetType = UNSET
+    step: Count | UnsetType = UNSET
+    total_steps: Count | UnsetType = UNSET
+    epoch: Annotated[float, Meta(ge=0, le=1e9)] | UnsetType = UNSET
+    seconds: Duration | UnsetType = UNSET
+    eta_seconds: Duration | None | UnsetType = UNSET
+    loss: Number | None | UnsetType = UNSET
+    reconstruction_loss: Number | None | UnsetType = UNSET
+    kl_loss: Number | None | UnsetType = UNSET
+    batch_time: Number | None | UnsetType = UNSET
+    doing: Text | UnsetType = UNSET
+    error: Text | None | UnsetType = UNSET
+    traceback: Text | UnsetType = UNSET
+
+
+class ControlFile(Struct):
+    """control.json."""
+
+    command: _one_of(*COMMANDS) = "run"  # type: ignore[valid-type]
+    steps: Count = 0
+    learning_rate: Annotated[float, Meta(ge=0, le=1000)] | None = None
+    beta: Annotated[float, Meta(ge=0, le=1e9)] | None = None
+
+
+class RequestFile(Struct):
+    """request.json: how the run was asked for."""
+
+    data: Text | UnsetType = UNSET
+    machine: Text | UnsetType = UNSET
+    arguments: list[Text] | UnsetType = UNSET
+    asked: Clock | UnsetType = UNSET
+
+
+class DatasetForm(Struct):
+    """The data set that config.json describes."""
+
+    name: Text | UnsetType = UNSET
+    source: Text | UnsetType = UNSET
+    checksum: Text | UnsetType = UNSET
+    classes: Annotated[list[Text], Meta(max_length=10_000)] | UnsetType = UNSET
+    sizes: dict[Text, Count] | UnsetType = UNSET
+    image_shape: Annotated[list[Annotated[int, Meta(ge=1, le=4096)]], Meta(min_length=3, max_length=3)] | UnsetType = UNSET
+
+
+class ConfigFile(Struct):
+    """config.json, of a run or of a kept model. What is in model and training is checked by the dataclasses that take it."""
+
+    format_version: Annotated[int, Meta(ge=1, le=1_000_000)]
+    name: Text | UnsetType = UNSET
+    model: dict[Text, Any] | UnsetType = UNSET
+    training: dict[Text, Any] | UnsetType = UNSET
+    dataset: DatasetForm | UnsetType = UNSET
+    versions: dict[Text, Text | None] | UnsetType = UNSET
+    step: Count | None | UnsetType = UNSET
+    steps: Count | None | UnsetType = UNSET
+    seconds: Duration | None | UnsetType = UNSET
+
+
+class PaceForm(Struct):
+    """What `.pace.json` knows of a preset: seconds a step and an image, and the work that they were measured with."""
+
+    step: Annotated[float, Meta(ge=0, le=1e6)]
+    image: Annotated[float, Meta(ge=0, le=1e6)]
+    multiply_adds: Annotated[float, Meta(gt=0, le=1e18)]

@@ -1,0 +1,249 @@
+"""The one guarded way into a file that another process or person may have written.
+
+    status = read_object(path, StatusFile)      # a dict that has the declared form, or FileProblem
+    network = unchanged(path, read_network)     # read and checked once a change, not at each look
+
+Whatever lies at the path (a directory, a pipe, a gigabyte, 100,000 nested brackets, a number of 400 digits), the answer is what
+was asked for or a `FileProblem` whose message names the file and the reason. Nothing waits, and no more is read than the limit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+MAX_JSON_BYTES = 1_000_000
+MAX_REASON = 400  # characters: a reason may quote what came
+REMEMBERED = 4096  # answers that `unchanged` keeps
+SETTLED_SECONDS = 2.0  # the coarsest clock of file times that is in use (FAT)
+NO_BREAK = "\u00a0"  # a space of ours
+_LONG = re.compile(rb"[0-9]{19}")
+_INT64 = 1 << 63
+
+T = TypeVar("T")
+
+
+class FileProblem(ValueError):
+    """A file that is missing, truncated or not what it should be; the message says which and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
+
+class FileMissing(FileProblem):
+    """There is nothing at the path."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is missing. The folder is incomplete; copy or make it again.")
+
+
+def printable(text: str) -> str:
+    """Text that any page, terminal and JSON file can take: what is no character of UTF-8, or none to be seen, is spelled out.
+
+    >>> printable("run" + chr(0xDCFF) + chr(10) + "two")
+    'run\\\\udcff\\\\ntwo'
+    """
+    return "".join(c if c.isprintable() or c == NO_BREAK else c.encode("unicode_escape").decode() for c in text)
+
+
+def reason(error: BaseException) -> str:
+    """What an exception says, in a length that fits on a page; its kind where it says nothing."""
+    text = str(error) or type(error).__name__
+    return text if len(text) <= MAX_REASON else text[:MAX_REASON] + " …"
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """All of a regular file of `limit` bytes at most; `FileProblem` for a larger one, none, a directory, a pipe or a device."""
+    return _read(path, limit, tail=False)
+
+
+def read_tail(path: Path, size: int) -> bytes:
+    """The last `size` bytes of a regular file, however long it is; raises as `read_bytes`."""
+    return _read(path, size, tail=True)
+
+
+def _read(path: Path, limit: int, tail: bool) -> bytes:
+    try:
+        with open(path, "rb", buffering=0, opener=_opener) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise FileProblem(f"{path} is no regular file. Remove it; copy or make it again.")
+            if tail:
+                file.seek(max(0, status.st_size - limit))
+            elif status.st_size > limit:
+                raise FileProblem(
+                    f"{path} has {status.st_size:,} bytes; at most {limit:,} are read. It is not what it should be; "
+                    "copy or make it again."
+                )
+            parts, left = [], limit
+            while left and (part := file.read(left)):  # a file may grow while it is read, so the limit counts here too
+                parts.append(part)
+                left -= len(part)
+            return b"".join(parts)
+    except FileNotFoundError as error:
+        raise FileMissing(path) from error
+    except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
+        if isinstance(error, FileProblem):
+            raise
+        why = error.strerror if isinstance(error, OSError) and error.strerror else reason(error)
+        raise FileProblem(f"{path} cannot be read: {why}.") from error
+
+
+def _opener(path: str, flags: int) -> int:
+    """Opening a pipe that nobody writes to would wait for ever."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def require_file(path: Path, limit: int) -> None:
+    """For readers of other formats that open the path themselves: `FileProblem` unless it is a regular file within `limit`."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError as error:
+        raise FileMissing(path) from error
+    except (OSError, ValueError) as error:
+        raise FileProblem(f"{path} cannot be read: {reason(error)}.") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise FileProblem(f"{path} is no regular file. Remove it; copy or make it again.")
+    if status.st_size > limit:
+        raise FileProblem(f"{path} has {status.st_size:,} bytes; at most {limit:,} are read. Copy or make it again.")
+
+
+def read_object(path: Path, form: type[Any] | None = None, limit: int = MAX_JSON_BYTES) -> dict[str, Any]:
+    """A JSON object from a file, checked against a declared form.
+
+    Args:
+        path: the file, of at most `limit` bytes.
+        form: a `msgspec.Struct` with types and ranges. Keys that it does not name are passed on as they came.
+
+    Returns:
+        Plain values. Numbers are finite and whole numbers fit into 64 bits; NaN, which Python writes, has become None. Text can
+        be encoded.
+
+    Raises:
+        FileProblem: for anything else.
+    """
+    return object_from(read_bytes(path, limit), str(path), form)
+
+
+def object_from(data: bytes, origin: str, form: type[Any] | None = None) -> dict[str, Any]:
+    """As `read_object`, of bytes that have been read already; origin: what a `FileProblem` calls them."""
+    try:
+        values = _decoded(data)
+        if not isinstance(values, dict):
+            raise FileProblem(
+                f"{origin} must hold a JSON object, got a {type(values).__name__}. Copy or make it again."
+            )
+        if form is not None:
+            check(values, form, origin)
+        return values
+    except FileProblem:
+        raise
+    except msgspec.ValidationError as error:
+        raise FileProblem(f"{origin} is not as it should be: {_plain(error)}. Copy or make it again.") from error
+    except (ValueError, RecursionError, OverflowError) as error:
+        raise FileProblem(
+            f"{origin} is not valid JSON ({reason(error)}). It may be truncated; copy or make it again."
+        ) from error
+
+
+def check(values: Any, form: type[Any], origin: str) -> None:
+    """`FileProblem` unless plain values have the form; origin: what it calls them."""
+    try:
+        msgspec.convert(values, form)
+    except msgspec.ValidationError as error:
+        raise FileProblem(f"{origin} is not as it should be: {_plain(error)}. Copy or make it again.") from error
+
+
+def _decoded(data: bytes) -> Any:
+    try:
+        values = msgspec.json.decode(data)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        # Python's own writer spells NaN and infinity, which are no JSON. Encoding turns them into null and refuses text that
+        # cannot be encoded.
+        values = msgspec.json.decode(msgspec.json.encode(json.loads(data)))
+    if _LONG.search(data):
+        _check_whole_numbers(values)
+    return values
+
+
+def _check_whole_numbers(values: Any) -> None:
+    """Whole numbers of more than 64 bits break whoever makes a float or an array of them."""
+    rest = [values]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, dict):
+            rest.extend(value.values())
+        elif isinstance(value, list):
+            rest.extend(value)
+        elif isinstance(value, int) and not -_INT64 <= value < _INT64:
+            raise msgspec.ValidationError("a whole number is longer than 64 bits")
+
+
+def _plain(error: Exception) -> str:
+    """msgspec's "Expected `int` >= 0 - at `$.step`" as "step: expected int >= 0"."""
+    text, _, place = reason(error).replace("`", "").rpartition(" - at ")
+    text = text or place
+    where = place.removeprefix("$").removeprefix(".") if text != place else ""
+    return f"{where}: {text[:1].lower()}{text[1:]}" if where else text[:1].lower() + text[1:]
+
+
+# --- what is read once a change ---------------------------------------------------------------------------------------
+
+Stamp = tuple[int, int, int, int]
+_answers: OrderedDict[tuple[str, Any], tuple[Stamp, Any]] = OrderedDict()
+_lock = threading.Lock()
+
+
+def unchanged(path: Path, read: Callable[[Path], T]) -> T:
+    """What `read(path)` gave when the file was last changed, or the `FileProblem` or `ValueError` that it raised then.
+
+    A file is taken for unchanged while its number, size and times are the same and it had stood for two seconds when it was
+    read: one that is written twice within a tick of the file system's clock has the same times. The answer is shared by all
+    who ask: nobody writes to it.
+    """
+    key, stamp = (os.fspath(path), read), _stamp(path)
+    if stamp is not None:
+        with _lock:
+            kept = _answers.get(key)
+            if kept is not None and kept[0] == stamp:
+                _answers.move_to_end(key)
+                return _told(kept[1])
+    answer: Any
+    try:
+        answer = read(path)
+    except ValueError as error:
+        answer = error
+    if stamp is not None and time.time() - stamp[2] / 1e9 > SETTLED_SECONDS:
+        with _lock:
+            _answers[key] = (stamp, answer)
+            while len(_answers) > REMEMBERED:
+                _answers.popitem(last=False)
+    return _told(answer)
+
+
+def _told(answer: Any) -> Any:
+    if isinstance(answer, ValueError):
+        raise answer.with_traceback(None)
+    return answer
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        status = os.stat(path)
+    except FileNotFoundError as error:
+        raise FileMissing(path) from error
+    except (OSError, ValueError):
+        return None  # reading it says what is wrong
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
