@@ -20,7 +20,7 @@ from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.network import presets
 from vae_core.network.layers import Network, NetworkError, Weights, random_weights
 from vae_core.runs.directory import Run
-from vae_core.storage import files
+from vae_core.storage import files, limits
 from vae_core.storage.files import FileProblem
 
 MODEL = ModelConfig(preset="classic", image_shape=(8, 8, 1))
@@ -405,7 +405,7 @@ def test_an_npz_that_unfolds_to_gigabytes_is_refused(tmp_path: Path, monkeypatch
     np.savez_compressed(tmp_path / "zeros.npz", a=np.zeros(3_000_000, np.uint8))
     assert (tmp_path / "zeros.npz").stat().st_size < 10_000
     assert len(files.read_npz(tmp_path / "zeros.npz", ("a",))["a"]) == 3_000_000
-    monkeypatch.setattr(files, "MAX_NPZ_BYTES", 2_000_000)
+    monkeypatch.setattr(limits, "ARRAYS", 2_000_000)
     with pytest.raises(FileProblem, match=r"unfolds to 3,000,\d+ bytes; the limit is 2,000,000"):
         files.read_npz(tmp_path / "zeros.npz", ("a",))
 

@@ -26,6 +26,7 @@ from vae_core.datasets import dataset as datasets
 from vae_core.datasets import fashion_mnist as fashion
 from vae_core.datasets import image_folders as owndata
 from vae_core.datasets.idx import DataError, idx_digest, read_idx, read_pair
+from vae_core.storage import limits
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -139,7 +140,7 @@ def test_damaged_idx(tmp_path: Path, content: bytes, message: str) -> None:
 
 
 def test_gzip_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vae_core.datasets.idx.LARGEST", 1 << 20)
+    monkeypatch.setattr(limits, "IDX_FILE", 1 << 20)
     (tmp_path / "images.gz").write_bytes(gzip.compress(b"\0" * (2 << 20)))
     with pytest.raises(DataError, match="more than 1 MiB"):
         read_idx(tmp_path / "images.gz", 3)

@@ -25,6 +25,7 @@ from vae_core.checkpoints.timeline import frame_steps, load_frame
 from vae_core.network import presets
 from vae_core.network.layers import random_weights
 from vae_core.runs.directory import Run
+from vae_core.storage import limits
 
 
 @pytest.fixture(scope="module")
@@ -123,10 +124,10 @@ NETWORK_OF_ANOTHER = json.dumps(presets.build(type(MODEL)("classic", 3, (16, 16,
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (changed(**{"../evil.txt": b"x"}), r"'mine/\.\./evil\.txt', which leads out of it"),
-        (lambda files: {**files, "/etc/passwd": b"x"}, "leads out of it"),
-        (lambda files: {**files, "C:/x": b"x"}, "leads out of it"),
-        (lambda files: {**files, "mine\\..\\x": b"x"}, "leads out of it"),
+        (changed(**{"../evil.txt": b"x"}), r"'mine/\.\./evil\.txt', which leads out of the archive"),
+        (lambda files: {**files, "/etc/passwd": b"x"}, "leads out of the archive"),
+        (lambda files: {**files, "C:/x": b"x"}, "leads out of the archive"),
+        (lambda files: {**files, "mine\\..\\x": b"x"}, "leads out of the archive"),
         (changed(**{"run.py": b"import os"}), r"'run\.py', which is no part of a model"),
         (changed(**{"model.pkl": b"x"}), "no part of a model"),
         (changed(**{"snapshots/1/latents.npz": b"x"}), "no part of a model"),
@@ -198,7 +199,7 @@ def test_a_bomb_is_refused_by_what_it_claims_and_cut_off_where_it_lies(
     with pytest.raises(ImportProblem, match="damaged"):
         take_in(bytes(data), tmp_path / "in")
     assert list((tmp_path / "in").iterdir()) == []
-    monkeypatch.setattr(imports, "LARGEST", 1000)
+    monkeypatch.setattr(limits, "MODEL", 1000)
     with pytest.raises(ImportProblem, match="the zip expands to"):
         take_in(packed(model), tmp_path / "in")
 
@@ -234,3 +235,9 @@ def test_any_damage_is_one_clear_error_or_a_whole_model(
 def test_safe_names(text: str) -> None:
     name = safe_name(text)
     assert name and len(name) <= 60 and not name.startswith((".", "-")) and "/" not in name and "\\" not in name
+
+
+def test_dot_files_and_folders_in_folders(model: Path, tmp_path: Path) -> None:
+    files = {f"download/{name}": content for name, content in members(packed(model)).items()}
+    extra = {"download/.git/config": b"?", "download/mine/@eaDir/x": b"?", "download/mine/.gitignore": b"?"}
+    assert take_in(zipped({**files, **extra}), tmp_path / "in").name == "mine"

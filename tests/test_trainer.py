@@ -39,6 +39,7 @@ from vae_core.network import presets
 from vae_core.runs import directory as runs
 from vae_core.runs import health
 from vae_core.runs.directory import ENDED, Run, RunError
+from vae_core.storage import limits
 
 ROOT = Path(__file__).parents[1]
 
@@ -459,7 +460,7 @@ def test_a_run_in_progress_stays_where_it_is(folder: Path, monkeypatch: pytest.M
             ask(run, "other")
     with pytest.raises(ImportProblem, match="mine is running"):
         trainer_models.download(run.path)
-    monkeypatch.setattr(trainer_models, "MOST_BYTES", 10)
+    monkeypatch.setattr(limits, "MODEL_ZIP", 10)
     with pytest.raises(ImportProblem, match="MiB, at most"):
         trainer_models.take_in(b"x" * 11)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import stat
 import tempfile
 import zipfile
 from io import BytesIO
@@ -25,10 +24,10 @@ from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints import timeline
 from vae_core.checkpoints.store import Checkpoint
 from vae_core.checkpoints.training_data import FILE as DATA_NOTE
-from vae_core.datasets.image_folders import opened_zip
+from vae_core.storage import archives, limits
 from vae_core.storage.files import read_json, read_npz, write_json
 
-MIB = 1 << 20
+MIB = limits.MIB
 NEEDED = ("config.json", "network.json", "model.safetensors", "latents.npz")
 # What a model's folder holds, and how many bytes of each are taken.
 FILES = {
@@ -42,10 +41,8 @@ FILES = {
     scores.FILE: 128 * MIB,
 }
 FRAME_FILES = {"decoder.safetensors": 128 * MIB, "latents.npz": 128 * MIB}
-LARGEST, MOST_ENTRIES, MOST_FRAMES = 1024 * MIB, 2000, 200
+MOST_FRAMES = 200
 MOST_WORK = 2_000_000_000  # multiply-adds of one picture: a hundred times our largest
-# A note of where data lie is not taken over: it would let a stranger name a file of this machine.
-JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini", DATA_NOTE)
 
 
 class ImportProblem(ValueError):
@@ -84,34 +81,24 @@ def safe_name(text: str) -> str:
 
 
 def _archive(opened: Path | IO[bytes]) -> zipfile.ZipFile:
-    if isinstance(opened, Path):
-        try:
-            return opened_zip(opened)
-        except ValueError as error:
-            raise ImportProblem(str(error)) from error
     try:
-        return zipfile.ZipFile(opened)
-    except Exception as error:  # BadZipFile, and struct.error or ValueError for damaged directories
-        raise ImportProblem(
-            f"this is no whole zip file ({error}). Download it again, or pack the folder anew."
-        ) from error
+        return archives.opened(opened)
+    except archives.ArchiveProblem as error:
+        raise ImportProblem(str(error)) from error
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """The files of the model by their name in its folder; refuses anything else before a byte is expanded."""
-    infos = archive.infolist()
-    if len(infos) > MOST_ENTRIES:
-        raise ImportProblem(
-            f"the zip holds {len(infos):,} entries, a model has {MOST_ENTRIES:,} at most. Pack the model's folder alone."
-        )
-    for info in infos:
-        _harmless(info)
-    files = [info for info in infos if not info.is_dir() and not _is_junk(PurePosixPath(info.filename))]
-    top = {PurePosixPath(info.filename).parts[0] for info in files}
-    strip = int(len(top) == 1 and all(len(PurePosixPath(info.filename).parts) > 1 for info in files))
+    try:
+        entries = archives.entries(archive, limits.MODEL_ENTRIES, limits.MODEL).files
+    except archives.ArchiveProblem as error:
+        raise ImportProblem(str(error)) from error
+    strip = archives.wrappers(entry.name for entry in entries)
     members: dict[str, zipfile.ZipInfo] = {}
-    for info in files:
-        name = PurePosixPath(*PurePosixPath(info.filename).parts[strip:]).as_posix()
+    for path, info in entries:
+        name = PurePosixPath(*path.parts[strip:]).as_posix()
+        if name == DATA_NOTE:  # where data lie is not taken over: it would let a stranger name a file of this machine
+            continue
         if name in members:
             raise ImportProblem(f"the zip holds {name!r} twice. Pack the folder anew.")
         members[name] = info
@@ -134,32 +121,9 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
             raise ImportProblem(
                 f"{name} expands to {info.file_size >> 20} MiB, at most {(_allowed(name) or 0) >> 20} are taken."
             )
-    total = sum(info.file_size for info in members.values())
-    if total > LARGEST:
-        raise ImportProblem(
-            f"the zip expands to {total >> 20} MiB, at most {LARGEST >> 20} are taken. Leave out snapshots."
-        )
     if len({name.split("/")[1] for name in members if name.startswith("snapshots/")}) > MOST_FRAMES:
         raise ImportProblem(f"the zip holds more than {MOST_FRAMES} snapshots. Leave some out.")
     return members
-
-
-def _harmless(info: zipfile.ZipInfo) -> None:
-    name = info.filename
-    parts = name.replace("\\", "/").split("/")
-    if ".." in parts or name.startswith(("/", "\\")) or ":" in parts[0] or "\0" in name or "\\" in name:
-        raise ImportProblem(f"the zip holds the name {name!r}, which leads out of it. Refused; pack the folder anew.")
-    mode = info.external_attr >> 16
-    if mode and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_IFMT(mode) == 0):
-        raise ImportProblem(f"the zip holds the link or device {name!r}. Refused; pack the files themselves.")
-    if info.flag_bits & 1:
-        raise ImportProblem(f"the zip is protected by a password ({name!r}). Pack it without one.")
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ImportProblem(f"{name} is packed by method {info.compress_type}. Pack it with plain deflate.")
-
-
-def _is_junk(name: PurePosixPath) -> bool:
-    return any(part in JUNK for part in name.parts) or not name.parts
 
 
 def _allowed(name: str) -> int | None:

@@ -12,9 +12,9 @@ from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints import timeline
 from vae_core.checkpoints.bundle import FILES, FRAME_FILES, ImportProblem
 from vae_core.runs.directory import ENDED, Run
+from vae_core.storage import limits
 
 FRAMES = 7  # of the timeline that a run's zip holds
-LARGEST = 512 << 20  # bytes
 
 
 def packed(path: Path) -> bytes:
@@ -28,9 +28,9 @@ def packed(path: Path) -> bytes:
         frames = [f"snapshots/{step:08d}" for step in timeline.frame_steps(folder)]
         names += [f"{frame}/{name}" for frame in frames for name in FRAME_FILES if (folder / frame / name).is_file()]
         size = sum((folder / name).stat().st_size for name in names)
-        if size > LARGEST:
+        if size > limits.MODEL_ZIP:
             raise ImportProblem(
-                f"{path.name} has {size >> 20} MiB, at most {LARGEST >> 20} are packed. Copy its folder."
+                f"{path.name} has {size >> 20} MiB, at most {limits.MODEL_ZIP >> 20} are packed. Copy its folder."
             )
         with tempfile.TemporaryFile() as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-LARGEST = 1 << 30  # bytes a file may expand to: a hundred-fold the largest real one would be a bomb
+from vae_core.storage import limits
 
 # what the first four bytes must be, by number of dimensions
 _MAGIC = {1: (0x0801, "labels"), 3: (0x0803, "images")}
@@ -78,12 +78,12 @@ def _content(path: Path) -> bytes:
         return raw
     inflate = zlib.decompressobj(31)  # 31: a gzip header and its checksum are expected
     try:
-        content = inflate.decompress(raw, LARGEST)
+        content = inflate.decompress(raw, limits.IDX_FILE)
     except zlib.error as error:
         raise DataError(f"{path} is no whole gzip file ({error}). It is damaged: get it again.") from error
-    if len(content) >= LARGEST:
+    if len(content) >= limits.IDX_FILE:
         raise DataError(
-            f"{path} expands to more than {LARGEST >> 20} MiB. That is no data set of small pictures; refused."
+            f"{path} expands to more than {limits.IDX_FILE >> 20} MiB. That is no data set of small pictures; refused."
         )
     if not inflate.eof:
         raise DataError(f"{path} is a truncated gzip file: {len(raw):,} bytes, and its end is missing. Get it again.")

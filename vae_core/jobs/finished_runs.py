@@ -17,11 +17,11 @@ from vae_core.datasets import image_folders as owndata
 from vae_core.jobs import launcher as trainer
 from vae_core.runs.directory import ENDED, UNREADABLE, Run, RunError
 from vae_core.settings import ROOT, checkpoints_folder
+from vae_core.storage import limits
 from vae_core.storage.files import read_json, write_bytes, write_json
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 FRAMES = 7  # of the timeline that a kept model shows
-MOST_BYTES = 512 << 20  # of a zip that is brought along
 LARGEST_SIDE = 64  # of the shape that is suggested for pictures of the user's own
 _KEEPING = threading.Lock()
 
@@ -85,8 +85,8 @@ def download(path: Path) -> bytes:
 
 def take_in(data: bytes) -> Path:
     """The model of an uploaded zip as a new folder beside the shipped ones. `ImportProblem` says why not."""
-    if len(data) > MOST_BYTES:
-        raise imports.ImportProblem(f"the zip has {len(data) >> 20} MiB, at most {MOST_BYTES >> 20} are taken.")
+    if len(data) > limits.MODEL_ZIP:
+        raise imports.ImportProblem(f"the zip has {len(data) >> 20} MiB, at most {limits.MODEL_ZIP >> 20} are taken.")
     return imports.take_in(data, checkpoints_folder().resolve())
 
 

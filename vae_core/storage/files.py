@@ -17,10 +17,8 @@ from safetensors import safe_open
 from safetensors.numpy import save as safetensors_bytes
 
 from vae_core.network.layers import Network, NetworkError, Weights, check_shapes, check_weights
+from vae_core.storage import limits
 from vae_core.storage.records import FileProblem, read_object, reason, require_file
-
-MAX_WEIGHTS_BYTES = 4_000_000_000  # of a resumable state: weights, their average and the optimizer's two moments
-MAX_NPZ_BYTES = 1_000_000_000  # zeros shrink a thousandfold in a zip: the file's own size says little
 
 
 def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
@@ -80,7 +78,7 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    require_file(path, MAX_WEIGHTS_BYTES)
+    require_file(path, limits.STATE)
     try:
         with safe_open(path, framework="numpy") as file:
             yield file
@@ -93,8 +91,8 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def read_npz(path: Path, names: tuple[str, ...], limit: int | None = None) -> dict[str, np.ndarray]:
-    """Named arrays of an .npz file, never unpickled, and of `limit` bytes together at most (`MAX_NPZ_BYTES`)."""
-    limit = MAX_NPZ_BYTES if limit is None else limit
+    """Named arrays of an .npz file, never unpickled, and of `limit` bytes together at most (`limits.ARRAYS`)."""
+    limit = limits.ARRAYS if limit is None else limit
     require_file(path, limit)
     try:
         with open(path, "rb") as opened, zipfile.ZipFile(opened) as archive:
