@@ -174,7 +174,7 @@ SERVER = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 from vae_core.jobs import launcher as trainer
-from pages.ui.trainer import Request
+from vae_core.jobs.launcher import Request
 from vae_core.config import ModelConfig, TrainingConfig
 request = Request("demo", ModelConfig("classic", 2, (16, 16, 1)), TrainingConfig(epochs=1500, batch_size=16), sys.argv[2])
 first, second = trainer.start(request), trainer.start(request)

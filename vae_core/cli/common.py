@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from vae_core import settings
 
 _MARKS = ("config.json", "status.json")  # a run that waits for its turn has only the second
+
+
+def command_text(*words: object) -> str:
+    """A command of this program as it is typed into a shell: a path with spaces is quoted."""
+    return "python -m vae_core " + shlex.join(map(str, words))
 
 
 def model_path(name: str) -> Path:

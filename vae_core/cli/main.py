@@ -6,11 +6,11 @@ Only words and flags here; what a command does is in `commands`, imported when i
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
+from vae_core.cli.output import lost_output, make_output_last
 from vae_core.config import LIKELIHOODS, PRESETS, SCHEDULES
 from vae_core.settings import CHECKPOINTS_VARIABLE, RUNS_VARIABLE
 
@@ -196,16 +196,22 @@ def _shape(text: str) -> tuple[int, ...]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 1 a training run failed, 2 misuse or unusable input."""
+    """Run one command; returns the exit code: 0 done, 1 a training run failed, 2 misuse or unusable input, 130 Ctrl-C."""
+    make_output_last()
     options = vars(build_parser().parse_args(arguments))
+    code = _run(options.pop("command"), options)
+    lost = lost_output()
+    if lost is not None:
+        print(f"error: what the command printed could not be written: {lost}.", file=sys.stderr)
+        return code or 2
+    return code
+
+
+def _run(command: str, options: dict[str, Any]) -> int:
     from vae_core.cli import model_commands as commands
 
-    command = options.pop("command")
     try:
         return int(getattr(commands, command)(**options) or 0)
-    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_core import settings
-from vae_core.cli.common import model_path, run_path
+from vae_core.cli.common import command_text, model_path, run_path
 from vae_core.config import ModelConfig, recommended
 from vae_core.datasets import dataset as datasets
 from vae_core.datasets import fashion_mnist as fashion
@@ -163,8 +162,8 @@ def _watched(run: Run, go: Go) -> None:
             state = go(training, show)
     except training.RunFailed as error:
         raise TrainingFailed(str(error)) from error
-    hint = f"Look at it:  python -m vae_core evaluate {run.path}"
-    print(f"{state}: {run.path}. " + (hint if state == "finished" else f"Go on:  python -m vae_core resume {run.path}"))
+    hint, verb = ("Look at it:", "evaluate") if state == "finished" else ("Go on:", "resume")
+    print(f"{state}: {run.path}. {hint}  {command_text(verb, run.path)}")
 
 
 def runs(
@@ -192,7 +191,7 @@ def runs(
         return
     found = list_runs(folder)
     if not found:
-        print(f"no runs in {folder}. Start one:  python -m vae_core train --run-dir {folder}/demo")
+        print(f"no runs in {folder}. Start one:  {command_text('train', '--run-dir', folder / 'demo')}")
     for run in found:
         status = run.status()
         how = health(run, status)
@@ -208,11 +207,8 @@ def _runs_folder(root: str | None) -> Path:
 
 def deletion_note(command: str, entry: Deleted) -> str:
     """What was deleted, and how it comes back."""
-    root = shlex.quote(str(entry.path.parents[1]))
-    return (
-        f"{entry.name} is deleted. Within a day this puts it back:  "
-        f"python -m vae_core {command} --root {root} --restore {shlex.quote(entry.name)}"
-    )
+    back = command_text(command, "--root", entry.path.parents[1], "--restore", entry.name)
+    return f"{entry.name} is deleted. Within a day this puts it back:  {back}"
 
 
 def _find(folder: Path, name: str) -> Run:

@@ -15,6 +15,7 @@ from vae_core.checkpoints import bundle as imports
 from vae_core.checkpoints import packing
 from vae_core.datasets import image_folders as owndata
 from vae_core.jobs import launcher as trainer
+from vae_core.jobs.environment import child_environment
 from vae_core.runs.directory import ENDED, UNREADABLE, Run, RunError
 from vae_core.settings import ROOT, checkpoints_folder
 from vae_core.storage import limits
@@ -70,7 +71,13 @@ def keep(run: Run, name: str) -> Path:
     words = ["keep", str(run.path.resolve()), str(target), "--half", "--snapshots", str(FRAMES)]
     words += ["--data", str(run.request().get("data", "auto"))]
     done = subprocess.run(
-        [sys.executable, "-m", "vae_core", *words], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "vae_core", *words],
+        cwd=ROOT,
+        env=child_environment(),
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
     )
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.strip()]

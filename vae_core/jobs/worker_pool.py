@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 
+from vae_core.jobs.environment import child_environment
 from vae_core.runs.directory import ENDED, Run
 from vae_core.runs.health import LOG
 from vae_core.settings import ROOT
@@ -39,6 +40,7 @@ class _Child:
         self.process = subprocess.Popen(
             [*words, "--cold"] if cold else words,
             cwd=ROOT,
+            env=child_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

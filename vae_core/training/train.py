@@ -411,11 +411,16 @@ def scope(strategy: str) -> Any:
 
 @contextmanager
 def stop_on_signals(remote: Remote) -> Iterator[None]:
-    """Ctrl-C and a polite kill save the state and leave; only the main thread can arrange for that."""
+    """Ctrl-C, a polite kill and a closed terminal save the state and leave; only the main thread can arrange for that.
+
+    A signal that whoever started the process has set to be ignored (`nohup`, a script's `&`) stays ignored.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    old = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    old = {number: signal.getsignal(number) for number in numbers}
+    old = {number: handler for number, handler in old.items() if handler is not signal.SIG_IGN}
 
     def interrupt(number: int, frame: Any) -> None:
         remote.interrupted = True
