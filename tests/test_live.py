@@ -17,6 +17,7 @@ from tiny_runs import MODEL, recipe
 
 from vae_core.network import presets
 from vae_core.runs import live_reader as live_module
+from vae_core.runs import metrics_log
 from vae_core.runs.directory import Control, Run
 from vae_core.runs.live_reader import KEPT_ROWS, POINTS, LiveRun, live, smoothed
 
@@ -38,8 +39,8 @@ def row(step: int, **changes: Any) -> dict[str, Any]:
 
 def test_only_what_is_new_is_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[bytes] = []
-    take = LiveRun._take
-    monkeypatch.setattr(LiveRun, "_take", lambda self, line: (taken.append(line), take(self, line))[1])
+    parse = metrics_log.parse
+    monkeypatch.setattr(metrics_log, "parse", lambda line: (taken.append(line), parse(line))[1])
     reader = LiveRun(run)
     assert reader.view().steps.size == 0 and reader.view().kl_per_unit is None
     for step in (1, 2, 3):

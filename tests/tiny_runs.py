@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from vae_core.config import ModelConfig, TrainingConfig
+from vae_core.network.layers import Network
 from vae_core.runs.directory import ENDED, Run
 
 SHAPE = (16, 16, 1)
@@ -114,3 +115,9 @@ def in_thread(run: Run, go: Callable[[], str]) -> Iterator[Future[str]]:
 def events(run: Run) -> list[str]:
     """Names of the marks on the charts, in order."""
     return [row["event"] for row in run.metrics() if row["kind"] == "event"]
+
+
+def weights_of(network: Network, seed: int = 0) -> dict[str, np.ndarray]:
+    """Random weights."""
+    rng = np.random.default_rng(seed)
+    return {name: rng.normal(size=shape).astype(np.float32) for name, shape in network.weight_shapes().items()}

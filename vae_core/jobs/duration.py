@@ -6,25 +6,27 @@ past run of the same model. Once a run is on, its own pace counts (see `live`).
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from vae_core.config import ConfigError, ModelConfig, TrainingConfig
 from vae_core.network.presets import build
 from vae_core.runs.directory import Run, list_runs
-from vae_core.storage.files import FileProblem, read_json, write_json
+from vae_core.runs.formats import PaceForm
+from vae_core.runs.metrics_log import last_rows, number
+from vae_core.storage.files import FileProblem, write_json
+from vae_core.storage.records import read_object
 
 NOTE = ".pace.json"
 VALIDATION = 0.3  # an image that is only looked at takes so much of one that is learned from
 START_SECONDS = 2.0  # building the network and the first step
 LOOK_AT = 20  # past runs
-TAIL_BYTES = 65_536
 
 
 @dataclass(frozen=True)
@@ -90,38 +92,24 @@ def _past(model: ModelConfig, training: TrainingConfig, root: Path) -> tuple[flo
 
 def _batch_times(run: Run) -> list[float]:
     """Milliseconds a batch from the last rows."""
-    try:
-        with open(run.path / "metrics.jsonl", "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
-            lines = file.read().split(b"\n")[-200:]
-    except OSError:
-        return []
-    times = []
-    for line in lines:
-        try:
-            value = json.loads(line).get("batch_time")
-        except (ValueError, AttributeError):
-            continue
-        if isinstance(value, (int, float)) and value > 0:
-            times.append(float(value))
-    return times
+    times = (number(row.get("batch_time")) for row in last_rows(run.path)[-200:])
+    return [time for time in times if time > 0]
 
 
 def _scaled(model: ModelConfig, batch_size: int, root: Path) -> tuple[float | None, str]:
     """Seconds a step from the note, in proportion to the multiply-adds of an image."""
     here = _notes(root).get(machine())
     try:
-        found: dict[str, Any] = here[model.preset]  # type: ignore[index]
-        share = _work(model) / float(found["multiply_adds"])
-        step = float(found["step"]) + batch_size * float(found["image"]) * share
-        return step, f"scaled from some steps of {model.preset} that were timed on this machine"
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        pace = msgspec.convert(here[model.preset], PaceForm)  # type: ignore[index]
+    except (KeyError, TypeError, msgspec.ValidationError):
         return None, ""
+    step = pace.step + batch_size * pace.image * _work(model) / pace.multiply_adds
+    return step, f"scaled from some steps of {model.preset} that were timed on this machine"
 
 
 def _notes(root: Path) -> dict[str, Any]:
     try:
-        return read_json(root / NOTE)
+        return read_object(root / NOTE)
     except FileProblem:
         return {}
 

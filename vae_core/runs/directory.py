@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import asdict, dataclass
@@ -28,6 +28,7 @@ from safetensors.numpy import save as safetensors_bytes
 from vae_core.config import ConfigError, ModelConfig, TrainingConfig
 from vae_core.network.layers import Network, NetworkError, Weights, network_from_dict
 from vae_core.runs.formats import STATES, ConfigFile, ControlFile, RequestFile, StatusFile
+from vae_core.runs.metrics_log import read_rows
 from vae_core.storage.files import new_folder, read_arrays, read_npz, read_weights, write_bytes, write_json, write_weights
 from vae_core.storage.records import (
     MAX_JSON_BYTES,
@@ -130,7 +131,8 @@ class Run:
 
     def check(self) -> None:
         """Raise what `config` or `network` would raise. Costs two looks at the folder once both have been read."""
-        if (self.path / "config.json").exists() or not (self.path / "status.json").exists():
+        # one that waits for its turn has a status and no config yet; a link that leads nowhere is there too
+        if os.path.lexists(self.path / "config.json") or not os.path.lexists(self.path / "status.json"):
             self._config()
             self.network()
 
@@ -157,10 +159,9 @@ class Run:
     def fixed(self) -> np.ndarray | None:
         """What `save_fixed` kept: the first of the images whose codes the snapshots hold; None without them."""
         try:
-            pixels = read_npz(self.path / "fixed.npz", ("pixels",), MAX_FIXED_BYTES)["pixels"]
+            return read_fixed(self.path / "fixed.npz")
         except FileProblem:
             return None
-        return pixels if pixels.ndim == 4 and pixels.dtype == np.uint8 and pixels.shape[-1] in (1, 3) else None
 
     def network(self) -> Network:
         """The layer list; `FileProblem` or `NetworkError` for an odd one. It is read and checked once a change."""
@@ -260,7 +261,7 @@ class Run:
     def problems(self) -> tuple[str, ...]:
         """A sentence for each small file that is there and cannot be read, but without which the run can be looked at."""
         found = []
-        for name, read in (("control.json", _read_control), ("request.json", _read_request)):
+        for name, read in _SIDE_FILES.items():
             try:
                 unchanged(self.path / name, read)
             except FileMissing:
@@ -290,20 +291,7 @@ class Run:
 
     def metrics(self) -> list[dict[str, Any]]:
         """Every row in order. Rows of steps that a killed trainer lost and a resumed one did again appear once."""
-        try:
-            lines = (self.path / "metrics.jsonl").read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return []
-        rows: list[dict[str, Any]] = []
-        for line in lines:
-            try:
-                row = json.loads(line)
-            except ValueError:
-                continue
-            if row.get("event") == "resumed":
-                rows = [old for old in rows if old.get("step", 0) <= row["step"]]
-            rows.append(row)
-        return rows
+        return read_rows(self.path)
 
     # --- snapshots and the resumable state --------------------------------------------------------------------
 
@@ -406,6 +394,18 @@ def _network_of(data: bytes) -> Network:
     return network_from_dict(object_from(data, "network.json"))
 
 
+def read_fixed(path: Path) -> np.ndarray:
+    """A fixed.npz: pixels, uint8 (n, h, w, c)."""
+    pixels = read_npz(path, ("pixels",), MAX_FIXED_BYTES)["pixels"]
+    if pixels.ndim != 4 or pixels.dtype != np.uint8 or pixels.shape[-1] not in (1, 3):
+        raise FileProblem(f"{path} holds {pixels.dtype} {pixels.shape}, expected uint8 pictures. Copy it again.")
+    return pixels
+
+
+def _check_fixed(path: Path) -> None:
+    read_fixed(path)
+
+
 def _read_request(path: Path) -> dict[str, Any]:
     return read_object(path, RequestFile)
 
@@ -414,4 +414,9 @@ def _read_control(path: Path) -> dict[str, Any]:
     return read_object(path, ControlFile)
 
 
+_SIDE_FILES: dict[str, Callable[[Path], Any]] = {
+    "control.json": _read_control,
+    "request.json": _read_request,
+    "fixed.npz": _check_fixed,
+}
 _STARTED = psutil.Process().create_time()

@@ -9,8 +9,6 @@ week of training takes no more room than an hour.
 
 from __future__ import annotations
 
-import json
-import os
 import threading
 import time
 from collections import OrderedDict, deque
@@ -20,9 +18,10 @@ from typing import Any
 import numpy as np
 from scipy.signal import lfilter
 
-from vae_core.storage.files import FileProblem
+from vae_core.runs.directory import Control, Run, read_config
 from vae_core.runs.health import Health, health
-from vae_core.runs.directory import Control, Run, RunError
+from vae_core.runs.metrics_log import MetricsLog, lost_after, number
+from vae_core.storage.records import unchanged
 
 LOOK_SECONDS = 1.0
 KEPT_ROWS = 4096  # more are thinned to half
@@ -89,7 +88,7 @@ class LiveRun:
     """The reader of one run. Thread-safe; `reads` counts how often it has looked at the files."""
 
     def __init__(self, run: Run) -> None:
-        self.run, self.reads = run, 0
+        self.run, self.reads, self._log = run, 0, MetricsLog(run.path)
         self._lock = threading.Lock()
         self._view = View(Health("waiting"))
         self._looked = -LOOK_SECONDS
@@ -105,7 +104,6 @@ class LiveRun:
             return self._view
 
     def _forget(self) -> None:
-        self._offset, self._inode = 0, 0
         self._rows: list[tuple[float, ...]] = []
         self._validation: list[tuple[float, ...]] = []
         self._marks: deque[tuple[int, str]] = deque(maxlen=MARKS)
@@ -121,7 +119,7 @@ class LiveRun:
         if how.state == "unreadable":
             return View(how, version=self._view.version + (self._view.health != how))
         self._read_rows()
-        self._config = self._config or self._read_config()  # written once, before the first step
+        self._config = self._read_config()
         recipe = self._config.get("training")
         recipe = recipe if isinstance(recipe, dict) else {}
         step, total = _whole(status.get("step")), _whole(status.get("total_steps"))
@@ -132,7 +130,7 @@ class LiveRun:
         elif how.state != "running":
             eta = None
         found = View(
-            health=how,
+            health=replace(how, problems=self._problems(how)),
             step=step,
             total_steps=total,
             epoch=float(status.get("epoch") or 0.0),
@@ -155,33 +153,25 @@ class LiveRun:
 
     def _read_rows(self) -> None:
         """The whole lines that are new; all of them, if the file is another or shorter than it was."""
-        try:
-            with open(self.run.path / "metrics.jsonl", "rb") as file:
-                found = os.fstat(file.fileno())
-                if found.st_size < self._offset or found.st_ino != self._inode:
-                    self._forget()
-                    self._inode = found.st_ino
-                file.seek(self._offset)
-                for line in file:
-                    if not line.endswith(b"\n"):
-                        break  # still being written; or torn by a kill, and closed when the run goes on
-                    self._offset += len(line)
-                    self._take(line)
-        except OSError:
-            return
+        self._log.read(self._take, self._forget)
 
-    def _take(self, line: bytes) -> None:
-        try:
-            row = json.loads(line)
-            kind, step = row.get("kind"), int(row["step"])
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return
+    def _problems(self, how: Health) -> tuple[str, ...]:
+        """A sentence for each file that is not read or not wholly."""
+        found = list(how.problems)
+        if self._log.problem:
+            found.append(f"{self._log.problem} There are no curves without it.")
+        elif self._log.refused:
+            found.append(f"{self._log.path}: {self._log.refused:,} lines are unreadable and left out.")
+        return tuple(found)
+
+    def _take(self, row: dict[str, Any]) -> None:
+        kind, step = row.get("kind"), row["step"]
         if kind == "step":
-            values = tuple(_number(row.get(name)) for name in COLUMNS)
+            values = tuple(number(row.get(name)) for name in COLUMNS)
             self._newest = values
             units = row.get("kl_per_unit")
-            if isinstance(units, list):
-                self._units = np.array([_number(value) for value in units])
+            if units:
+                self._units = np.array([number(value) for value in units])
             self._skipped += 1
             if self._skipped >= self._every or step == 1:
                 self._skipped = 0
@@ -190,20 +180,20 @@ class LiveRun:
                 self._rows = self._rows[::2]
                 self._every *= 2
         elif kind == "validation":
-            self._validation.append(tuple(_number(row.get(name)) for name in VALIDATION))
+            self._validation.append(tuple(number(row.get(name)) for name in VALIDATION))
             if len(self._validation) > KEPT_ROWS:
                 self._validation = self._validation[::2]
         elif kind == "event":
             self._event(str(row.get("event")), step, row)
 
     def _event(self, event: str, step: int, row: dict[str, Any]) -> None:
-        if event == "resumed":  # what a killed trainer did after its last checkpoint is done again
+        if lost_after(row) is not None:  # what a killed trainer did after its last checkpoint is done again
             self._rows = [old for old in self._rows if old[0] <= step]
             self._validation = [old for old in self._validation if old[0] <= step]
             kept = [mark for mark in self._marks if mark[0] <= step]
             self._marks = deque(kept, maxlen=MARKS)
         if event in WORDS:
-            self._marks.append((step, f"{WORDS[event]} {_number(row.get('new')):g}"))
+            self._marks.append((step, f"{WORDS[event]} {number(row.get('new')):g}"))
         elif event in EVENTS:
             self._marks.append((step, event))
 
@@ -236,7 +226,7 @@ class LiveRun:
 
     def _rate(self, state: str, status: dict[str, Any], step: int) -> float | None:
         """Steps a second by the clock, over the last looks; None until there are two of them."""
-        beat = _number(status.get("heartbeat"))
+        beat = number(status.get("heartbeat"))
         if state != "running":
             self._clock.clear()
             return None
@@ -251,8 +241,8 @@ class LiveRun:
 
     def _read_config(self) -> dict[str, Any]:
         try:
-            return self.run.config()
-        except (RunError, FileProblem):
+            return unchanged(self.run.path / "config.json", read_config)
+        except ValueError:
             return {}
 
 
@@ -280,10 +270,6 @@ def live(run: Run) -> LiveRun:
         while len(_readers) > READERS:
             _readers.popitem(last=False)
         return reader
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) else float("nan")
 
 
 def _whole(value: Any) -> int:

@@ -16,9 +16,10 @@ import stat
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import msgspec
 
@@ -64,39 +65,56 @@ def reason(error: BaseException) -> str:
 
 def read_bytes(path: Path, limit: int) -> bytes:
     """All of a regular file of `limit` bytes at most; `FileProblem` for a larger one, none, a directory, a pipe or a device."""
-    return _read(path, limit, tail=False)
+    return _read(path, limit)
+
+
+def read_head(path: Path, size: int) -> bytes:
+    """The first `size` bytes of a regular file, however long it is; raises as `read_bytes`."""
+    return _read(path, size, longer="head")
 
 
 def read_tail(path: Path, size: int) -> bytes:
     """The last `size` bytes of a regular file, however long it is; raises as `read_bytes`."""
-    return _read(path, size, tail=True)
+    return _read(path, size, longer="tail")
 
 
-def _read(path: Path, limit: int, tail: bool) -> bytes:
+def _read(path: Path, limit: int, longer: str = "refuse") -> bytes:
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if longer == "tail":
+            file.seek(max(0, size - limit))
+        elif size > limit and longer == "refuse":
+            raise FileProblem(
+                f"{path} has {size:,} bytes; at most {limit:,} are read. It is not what it should be; copy or make it again."
+            )
+        parts, left = [], limit
+        while left and (part := file.read(left)):  # a file may grow while it is read, so the limit counts here too
+            parts.append(part)
+            left -= len(part)
+        return b"".join(parts)
+
+
+@contextmanager
+def open_regular(path: Path) -> Iterator[IO[bytes]]:
+    """A file to read bytes from, unbuffered; `FileProblem` for none, a directory, a pipe or a device, and where reading fails."""
     try:
-        with open(path, "rb", buffering=0, opener=_opener) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise FileProblem(f"{path} is no regular file. Remove it; copy or make it again.")
-            if tail:
-                file.seek(max(0, status.st_size - limit))
-            elif status.st_size > limit:
-                raise FileProblem(
-                    f"{path} has {status.st_size:,} bytes; at most {limit:,} are read. It is not what it should be; "
-                    "copy or make it again."
-                )
-            parts, left = [], limit
-            while left and (part := file.read(left)):  # a file may grow while it is read, so the limit counts here too
-                parts.append(part)
-                left -= len(part)
-            return b"".join(parts)
+        file = open(path, "rb", buffering=0, opener=_opener)  # noqa: SIM115 (what the caller does is no error of opening)
     except FileNotFoundError as error:
         raise FileMissing(path) from error
     except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
-        if isinstance(error, FileProblem):
-            raise
-        why = error.strerror if isinstance(error, OSError) and error.strerror else reason(error)
-        raise FileProblem(f"{path} cannot be read: {why}.") from error
+        raise _cannot_be_read(path, error) from error
+    with file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise FileProblem(f"{path} is no regular file. Remove it; copy or make it again.")
+        try:
+            yield file
+        except OSError as error:
+            raise _cannot_be_read(path, error) from error
+
+
+def _cannot_be_read(path: Path, error: Exception) -> FileProblem:
+    why = error.strerror if isinstance(error, OSError) and error.strerror else reason(error)
+    return FileProblem(f"{path} cannot be read: {why}.")
 
 
 def _opener(path: str, flags: int) -> int:
@@ -111,7 +129,7 @@ def require_file(path: Path, limit: int) -> None:
     except FileNotFoundError as error:
         raise FileMissing(path) from error
     except (OSError, ValueError) as error:
-        raise FileProblem(f"{path} cannot be read: {reason(error)}.") from error
+        raise _cannot_be_read(path, error) from error
     if not stat.S_ISREG(status.st_mode):
         raise FileProblem(f"{path} is no regular file. Remove it; copy or make it again.")
     if status.st_size > limit:

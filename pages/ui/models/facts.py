@@ -9,6 +9,7 @@ import csv
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,16 @@ from vae_core.checkpoints.publish import ROWS
 from vae_core.checkpoints.store import Checkpoint
 from vae_core.datasets import fashion_mnist as fashion
 from vae_core.network.layers import Part
-from vae_core.runs.directory import Run
+from vae_core.runs import metrics_log
+from vae_core.storage.records import FileProblem, read_bytes, read_head
 
 LOSSES = ("loss", "reconstruction_loss", "kl_loss")
 TRAIN_FLOOR = (
     188.28  # nats: the entropy of Fashion-MNIST's 60,000 train pictures, the least a Bernoulli likelihood can reach
 )
 POINTS = 400  # of a curve: more than a chart has pixels for
-MAX_TEXT = 1_000_000  # bytes of a card or a history that are read
+MAX_TEXT = 1_000_000  # bytes of a card
+MAX_HISTORY = 16_000_000  # bytes: 100,000 epochs
 
 
 @dataclass(frozen=True)
@@ -110,14 +113,13 @@ def curves(path: Path) -> Curves:
             if any(name in row for row in rows)
         }
     found: Curves = {}
-    reports = Run(path).metrics()
     for kind, prefix in (("step", ""), ("validation", "val_")):
-        chosen = [row for row in reports if row.get("kind") == kind]
-        for loss in LOSSES:
-            points = [(row["epoch"], row[prefix + loss]) for row in chosen if prefix + loss in row and "epoch" in row]
-            if points:
-                x, y = np.array(points, np.float64).T
-                found[prefix + loss] = thin(x, y)
+        names = [prefix + loss for loss in LOSSES]
+        epochs, *losses = metrics_log.table(path, kind, ("epoch", *names)).T
+        for name, values in zip(names, losses, strict=True):
+            known = np.isfinite(epochs) & np.isfinite(values)
+            if known.any():
+                found[name] = thin(epochs[known], values[known])
     return found
 
 
@@ -168,9 +170,8 @@ def card_of(path: Path) -> str | None:
     Streamlit shows raw HTML as text; a picture would make the visitor's browser call its address.
     """
     try:
-        with open(path / "MODEL_CARD.md", "rb") as file:
-            text = file.read(MAX_TEXT).decode(errors="replace")
-    except OSError:
+        text = read_head(path / "MODEL_CARD.md", MAX_TEXT).decode(errors="replace")
+    except FileProblem:
         return None
     text = text.replace("![", "!\\[")
     return re.sub(r"^#{1,6} +", "##### ", re.sub(r"\A\s*# .*\n", "", text), flags=re.MULTILINE).strip()
@@ -190,16 +191,12 @@ def _figure(raw: Any) -> Figure | None:
 
 def _read_csv(path: Path) -> list[dict[str, float]]:
     """The rows of a history.csv; what is no finite number is left out, and a torn last line too."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            lines = file.read(MAX_TEXT).splitlines()
-    except OSError:
-        return []
-    rows = []
-    for raw in csv.DictReader(lines):
-        numbers = {name: number for name, text in raw.items() if (number := _number(text)) is not None}
-        if numbers.keys() & set(LOSSES):
-            rows.append({str(name): number for name, number in numbers.items()})
+    rows: list[dict[str, float]] = []
+    with suppress(FileProblem, csv.Error):  # a field of more than 128 kB is no number
+        for raw in csv.DictReader(read_bytes(path, MAX_HISTORY).decode(errors="replace").splitlines()):
+            numbers = {str(name): number for name, text in raw.items() if (number := _number(text)) is not None}
+            if numbers.keys() & set(LOSSES):
+                rows.append(numbers)
     return rows
 
 

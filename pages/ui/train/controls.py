@@ -46,7 +46,7 @@ def steer(run: Run, view: View) -> None:
                     format="%.5f",
                     key=f"dial_rate_{run.name}",
                 )
-                st.number_input("Beta", 0.0, 1e6, _asked(view, "beta"), key=f"dial_beta_{run.name}")
+                st.number_input("Beta", 0.0, 1e9, _asked(view, "beta"), key=f"dial_beta_{run.name}")
                 _button(run, "Apply", "check", "apply_dials", lambda: _turn(run), answer=False)
     st.caption("It goes on when you close this page or stop the server; only Stop, here or in a terminal, ends it.")
 

@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.components.live_map import live_map
+from pages.ui.formatting import markdown_text
 from pages.ui.images import extent_of
 from pages.ui.shared.picture import picture
 from pages.ui.train import charts as train_charts
@@ -173,6 +174,8 @@ def standing(view: View) -> None:
     if view.health.log and view.health.state == "failed":
         with st.expander("What the trainer printed last"):
             st.code(view.health.log, language=None)
+    for problem in view.health.problems:
+        st.warning(f"Unreadable: {markdown_text(problem, 600)}", icon=":material/broken_image:")
     if not view.total_steps:
         return
     eta = "" if view.eta_seconds is None else f", about {duration(view.eta_seconds)} to go"

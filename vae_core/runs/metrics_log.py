@@ -1,0 +1,177 @@
+"""metrics.jsonl, a run's growing list of rows: the one reader for live views, estimates and histories.
+
+    log = MetricsLog(run.path)
+    log.read(take, forget)                       # what is new since the last time
+    read_rows(run.path)                          # all rows that count
+    table(run.path, "step", ("epoch", "loss"))   # the same as numbers
+    last_rows(run.path)                          # some of the newest
+
+A line that was torn by a kill is skipped, and so is one that is no row. When a run is resumed, what the killed trainer did after
+its last checkpoint is done again: of such steps only the later rows count (`lost_after`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import numpy as np
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from vae_core.runs.formats import MAX_UNITS, Count, Number
+from vae_core.storage.records import FileMissing, FileProblem, object_from, open_regular, read_tail
+
+FILE = "metrics.jsonl"
+MAX_BYTES = 64 << 20  # of a longer file the newest so many are read: a day of training, and a second to read
+MAX_LINE = 100_000  # bytes; a row of 256 units has 3,000
+BLOCK = 1 << 20
+TAIL_BYTES = 65_536
+
+Take = Callable[[dict[str, Any]], None]
+
+
+class Row(Struct):
+    """What any row holds: which step, of which kind, and figures, which may be null where a run diverged."""
+
+    step: Count
+    kind: str | UnsetType = UNSET
+    event: Annotated[str, Meta(max_length=100)] | UnsetType = UNSET
+    epoch: Annotated[float, Meta(ge=0, le=1e9)] | UnsetType = UNSET
+    seconds: Number | None | UnsetType = UNSET
+    loss: Number | None | UnsetType = UNSET
+    reconstruction_loss: Number | None | UnsetType = UNSET
+    kl_loss: Number | None | UnsetType = UNSET
+    batch_time: Number | None | UnsetType = UNSET
+    beta: Number | None | UnsetType = UNSET
+    learning_rate: Number | None | UnsetType = UNSET
+    kl_per_unit: Annotated[list[Number | None], Meta(max_length=MAX_UNITS)] | None | UnsetType = UNSET
+    val_loss: Number | None | UnsetType = UNSET
+    val_reconstruction_loss: Number | None | UnsetType = UNSET
+    val_kl_loss: Number | None | UnsetType = UNSET
+    old: Number | None | UnsetType = UNSET
+    new: Number | None | UnsetType = UNSET
+
+
+def parse(line: bytes) -> dict[str, Any] | None:
+    """A line as a row, NaN as None; None for what is no row."""
+    try:
+        return object_from(line, FILE, Row)
+    except FileProblem:
+        return None
+
+
+def lost_after(row: dict[str, Any]) -> int | None:
+    """Of the row that says that the run was resumed: the rows of later steps before it do not count. None for any other row."""
+    return row["step"] if row.get("event") == "resumed" else None
+
+
+class MetricsLog:
+    """Reads what is new, from where it stopped the last time.
+
+    problem: why the file cannot be read, "" if it can or is not there yet. refused: lines that are no rows, but for one that may
+    be torn for each time that the run was resumed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE
+        self.problem = ""
+        self._offset, self._inode = 0, -1
+        self._refused, self._torn = 0, 1
+
+    @property
+    def refused(self) -> int:
+        """Whole lines that were left out, torn ones not counted."""
+        return max(0, self._refused - self._torn)
+
+    def read(self, take: Take, forget: Callable[[], None] = lambda: None) -> None:
+        """Call `take` with each new row; before them `forget`, if the file is another or shorter than it was."""
+        self.problem = ""
+        try:
+            with open_regular(self.path) as file:
+                status = os.fstat(file.fileno())
+                if status.st_size < self._offset or status.st_ino != self._inode:
+                    forget()
+                    self._inode, self._refused, self._torn = status.st_ino, 0, 1
+                    self._offset = _start(file, status.st_size)
+                file.seek(self._offset)
+                for line, size in _lines(file):
+                    self._offset += size
+                    self._take(line, take)
+        except FileMissing:
+            return
+        except FileProblem as error:
+            self.problem = str(error)
+
+    def _take(self, line: bytes, take: Take) -> None:
+        row = parse(line)
+        if row is None:
+            self._refused += bool(line.strip())
+            return
+        self._torn += lost_after(row) is not None
+        take(row)
+
+
+def _start(file: IO[bytes], size: int) -> int:
+    """Where reading begins: at the beginning of a line, so that no more than `MAX_BYTES` are read."""
+    if size <= MAX_BYTES:
+        return 0
+    file.seek(size - MAX_BYTES)
+    return size - MAX_BYTES + file.read(MAX_LINE).find(b"\n") + 1
+
+
+def _lines(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Whole lines and their bytes in the file; b"?" for one that is too long to be a row. What has no end yet is left."""
+    rest, dropped = b"", 0
+    while block := file.read(BLOCK):
+        *whole, rest = (rest + block).split(b"\n")
+        for line in whole:
+            size = len(line) + 1 + dropped
+            yield (b"?" if dropped or len(line) > MAX_LINE else line), size
+            dropped = 0
+        if len(rest) > MAX_LINE:
+            rest, dropped = b"", dropped + len(rest)
+
+
+def read_rows(folder: Path) -> list[dict[str, Any]]:
+    """Every row that counts, in order; empty if the file is not there or cannot be read."""
+    rows: list[dict[str, Any]] = []
+
+    def take(row: dict[str, Any]) -> None:
+        lost = lost_after(row)
+        if lost is not None:
+            rows[:] = [old for old in rows if old["step"] <= lost]
+        rows.append(row)
+
+    MetricsLog(folder).read(take)
+    return rows
+
+
+def table(folder: Path, kind: str, names: tuple[str, ...]) -> np.ndarray:
+    """The rows of a kind that count as numbers, float64 (n, len(names)); NaN where a row does not say."""
+    rows: list[tuple[float, ...]] = []
+
+    def take(row: dict[str, Any]) -> None:
+        lost = lost_after(row)
+        if lost is not None:
+            rows[:] = [old for old in rows if old[0] <= lost]
+        if row.get("kind") == kind:
+            rows.append((row["step"], *(number(row.get(name)) for name in names)))
+
+    MetricsLog(folder).read(take)
+    return np.array(rows, np.float64).reshape(-1, 1 + len(names))[:, 1:]
+
+
+def last_rows(folder: Path, size: int = TAIL_BYTES) -> list[dict[str, Any]]:
+    """The rows in the last `size` bytes; empty if the file is not there or cannot be read."""
+    try:
+        lines = read_tail(folder / FILE, size).split(b"\n")
+    except FileProblem:
+        return []
+    return [row for line in lines if (row := parse(line)) is not None]
+
+
+def number(value: Any) -> float:
+    """A row's value for an array: NaN where there is none, or none that a chart can hold."""
+    return float(value) if isinstance(value, (int, float)) and abs(value) < 1e30 else float("nan")
