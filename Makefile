@@ -72,6 +72,6 @@ models: .venv/run-$(SUM)
 	$(BIN)/python -m vae_core train --data fashion --preset swift --latent-dim 16 --start-from runs/fashion-16d-first --epochs 12 \
 		--batch-size 128 --learning-rate 1.5e-3 --dropout 0.1 --seed 1 --run-dir runs/fashion-16d
 	$(BIN)/python -m vae_core train --data fashion --preset classic --latent-dim 2 --epochs 30 --run-dir runs/classic-2d
-	$(BIN)/python -m vae_core keep runs/fashion-2d checkpoints/fashion-2d --data fashion --half --snapshots 7
-	$(BIN)/python -m vae_core keep runs/fashion-16d checkpoints/fashion-16d --data fashion --half
-	$(BIN)/python -m vae_core keep runs/classic-2d checkpoints/classic-2d --data fashion --half
+	$(BIN)/python -m vae_core keep runs/fashion-2d checkpoints/fashion-2d --data fashion --half --snapshots 7 --replace
+	$(BIN)/python -m vae_core keep runs/fashion-16d checkpoints/fashion-16d --data fashion --half --replace
+	$(BIN)/python -m vae_core keep runs/classic-2d checkpoints/classic-2d --data fashion --half --replace

@@ -168,8 +168,8 @@ def test_a_step_that_a_checkpoint_does_not_hold_is_refused(folder: Path) -> None
 
 
 def test_saving_again_replaces_the_folder_whole(folder: Path, network: Network, weights: Weights) -> None:
-    (folder / "left-over").write_text("of the older model")
-    checkpoints.save(folder, config={**CONFIG, "step": 43}, network=network, weights=weights)
+    (folder / "history.csv").write_text("of the older model")
+    checkpoints.save(folder, config={**CONFIG, "step": 43}, network=network, weights=weights, replace=True)
     assert checkpoints.load(folder).step == 43
     assert {path.name for path in folder.iterdir()} == {"config.json", "network.json", "model.safetensors"}
     assert [path.name for path in folder.parent.iterdir()] == ["small"]
@@ -189,7 +189,7 @@ def test_files_and_folders_are_copied_beside(tmp_path: Path, network: Network, w
 def test_a_failed_save_leaves_the_old_folder(folder: Path, network: Network, weights: Weights, bad: str) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     spoilt = dict(weights)
-    arguments: dict[str, Any] = {"config": CONFIG, "network": network, "weights": spoilt}
+    arguments: dict[str, Any] = {"config": CONFIG, "network": network, "weights": spoilt, "replace": True}
     if bad == "values":
         spoilt["decoder/logits/bias"] = np.array([np.nan], np.float32)
     elif bad == "names":

@@ -38,7 +38,7 @@ def run(tmp_path: Path) -> Run:
 
 def test_create_then_read_back(run: Run) -> None:
     assert run.name == "demo"
-    assert run.config() == {"format_version": 1, "model": json.loads(json.dumps(MODEL.to_dict()))}
+    assert run.config() == {"format_version": 1, "kind": "run", "model": json.loads(json.dumps(MODEL.to_dict()))}
     assert run.network() == NETWORK
     assert run.network().image_shape == SHAPE
     assert run.control() == Control()
@@ -253,8 +253,6 @@ def test_forget_after(run: Run) -> None:
     for step in (1, 5, 8):
         run.save_snapshot(step, weights(), latents)
     run.save_state({"a": np.arange(3)}, {"step": 5})
-    (run.path / "snapshots" / ".00000009.4711.tmp").mkdir()
-    (run.path / "checkpoint" / ".state.safetensors.4711.tmp").write_bytes(b"half")
     run.forget_after(5)
     assert sorted(path.name for path in (run.path / "snapshots").iterdir()) == ["00000001", "00000005"]
     assert [path.name for path in (run.path / "checkpoint").iterdir()] == ["state.safetensors"]

@@ -40,4 +40,5 @@ def save_checkpoint(path: Path, model: ModelConfig, seed: int = 0, codes: int = 
         network=network,
         weights=random_weights(network, seed),
         latents=Latents(z_mean, z_log_var, rng.integers(0, 10, codes).astype(np.uint8)),
+        replace=True,
     )

@@ -26,6 +26,7 @@ from vae_core.checkpoints.store import Checkpoint
 from vae_core.checkpoints.training_data import FILE as DATA_NOTE
 from vae_core.storage import archives, limits
 from vae_core.storage.files import read_json, read_npz, write_json
+from vae_core.storage.kind import KIND, MODEL
 
 MIB = limits.MIB
 NEEDED = ("config.json", "network.json", "model.safetensors", "latents.npz")
@@ -226,7 +227,7 @@ def _moved(temporary: Path, root: Path, wanted: str) -> Path:
             break
         name = f"{base}-{number}"
     config = read_json(temporary / "config.json")
-    write_json(temporary / "config.json", {**config, "name": name})
+    write_json(temporary / "config.json", {**config, "name": name, KIND: MODEL})
     temporary.chmod(0o755)  # mkdtemp's own is for nobody else
     temporary.rename(root / name)
     return root / name

@@ -13,6 +13,7 @@ from vae_core.checkpoints import timeline
 from vae_core.checkpoints.bundle import FILES, FRAME_FILES, ImportProblem
 from vae_core.runs.directory import ENDED, Run
 from vae_core.storage import limits
+from vae_core.storage.kind import RUN, kind_of
 
 FRAMES = 7  # of the timeline that a run's zip holds
 
@@ -23,7 +24,7 @@ def packed(path: Path) -> bytes:
     Raises `ImportProblem` for a run in progress or a model of more than half a gibibyte, `CheckpointError` for a damaged one.
     """
     with tempfile.TemporaryDirectory() as temporary:
-        folder = _of_run(Run(path), Path(temporary) / path.name) if (path / "control.json").exists() else path
+        folder = _of_run(Run(path), Path(temporary) / path.name) if kind_of(path) == RUN else path
         names = [name for name in FILES if (folder / name).is_file()]
         frames = [f"snapshots/{step:08d}" for step in timeline.frame_steps(folder)]
         names += [f"{frame}/{name}" for frame in frames for name in FRAME_FILES if (folder / frame / name).is_file()]

@@ -166,13 +166,16 @@ def keep(
     half: bool = False,
     note: Callable[[str], None] | None = None,
     data: str | None = None,
+    replace: bool = False,
 ) -> tuple[Path, dict[str, Any]]:
     """Make a checkpoint folder of a run's newest snapshot, measured on the whole test split; returns path and figures.
 
     dataset must be what the run was trained on. snapshots: so many frames of the timeline are kept (see
     `timeline`), spaced evenly in log time, since most happens early. half: store the weights as 16-bit floats; what
     is measured are the rounded weights. data: what --data named, if not what the run noted; the model notes it.
+    replace: a model that has this name already; nothing else is ever replaced.
     """
+    path = checkpoints.check_place(folder, replace)
     state, _ = run.state()
     if state not in ENDED:
         raise RunError(
@@ -193,7 +196,6 @@ def keep(
     z_mean, z_log_var = engine.encode(dataset.images("test"))
     each = scores.score(engine, dataset.pixels("test"))
     status = run.status()
-    path = Path(folder)
     config = {
         **run.config(),
         "name": path.name,
@@ -205,6 +207,12 @@ def keep(
     place = data if data is not None else run.request().get("data")
     if isinstance(place, str) and not (is_fashion(began) or is_drawn(began)):  # these two are known by name
         texts[FILE] = json.dumps(note_for(place, path), indent=1) + "\n"
+
+    def complete(unfinished: Path) -> None:
+        scores.save(unfinished, each, dataset.checksum)
+        for step in spaced(run.snapshots(), snapshots):
+            save_frame(unfinished, step, run.snapshot_weights(step), run.snapshot_latents(step))
+
     checkpoints.save(
         path,
         config=config,
@@ -214,11 +222,10 @@ def keep(
         latents=Latents(z_mean, z_log_var, dataset.labels("test").astype(np.uint8)),
         texts=texts,
         copy=[run.path / "history.csv"],
+        replace=replace,
+        complete=complete,
     )
-    scores.save(path, each, dataset.checksum)
-    for step in spaced(run.snapshots(), snapshots):
-        save_frame(path, step, run.snapshot_weights(step), run.snapshot_latents(step))
-    return path, figures
+    return Path(folder), figures
 
 
 def spaced(steps: list[int], count: int) -> list[int]:

@@ -10,6 +10,8 @@ from vae_core import settings
 from vae_core.config import ModelConfig
 from vae_core.runs.directory import Run, list_runs, read_config
 from vae_core.settings import checkpoints_folder, runs_folder
+from vae_core.storage.files import recover
+from vae_core.storage.kind import RUN, kind_of
 from vae_core.storage.records import printable, unchanged
 
 DEFAULT = "fashion-2d"
@@ -52,6 +54,7 @@ def is_shipped(path: Path) -> bool:
 def list_models() -> list[Entry]:
     """Shipped models by name (damaged ones too: opening one says what is wrong), then runs that have a snapshot, newest first."""
     folder, runs = checkpoints_folder(), runs_folder()
+    recover(folder)
     found = sorted(path for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
     kept = [path for path in found if any((path / part).exists() for part in PARTS)]
     entries = [Entry(printable(path.name), path, _state(path), _latent_dim(path)) for path in kept]
@@ -71,7 +74,7 @@ def default_model(entries: list[Entry]) -> Entry | None:
 
 
 def _state(path: Path) -> str:
-    if not (path / "control.json").exists():  # a checkpoint has none
+    if not (path / "control.json").exists() or kind_of(path) != RUN:
         return ""
     return Run(path).state()[0]
 

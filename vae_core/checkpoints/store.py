@@ -7,8 +7,9 @@ A run directory loads too (its newest snapshot), so every consumer can open a mo
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,19 +22,35 @@ from vae_core.network.layers import Network, NetworkError, Weights, check_weight
 from vae_core.runs.directory import Run, RunError, read_config, read_network
 from vae_core.storage.files import (
     FileProblem,
+    TakenProblem,
     new_folder,
     read_npz,
     read_weights,
+    recover,
     write_bytes,
     write_json,
     write_weights,
 )
+from vae_core.storage.kind import KIND, MODEL, RUN, kind_of
 from vae_core.storage.records import printable, read_object, unchanged
 
 if TYPE_CHECKING:
     from vae_core.network.engine import Engine
 
 FORMAT_VERSION = 1
+# All that a model's folder holds: one with anything else in it is never replaced.
+FILES = (
+    "config.json",
+    "network.json",
+    "model.safetensors",
+    "metrics.json",
+    "latents.npz",
+    "scores.npz",
+    "history.csv",
+    "MODEL_CARD.md",
+    "data.json",
+)
+FRAMES = "snapshots"
 
 
 class CheckpointError(ValueError):
@@ -71,6 +88,8 @@ def load(path: str | Path, step: int | None = None) -> Checkpoint:
     `CheckpointError` for a missing, truncated, misshapen, non-finite or newer file, with what to do.
     """
     path = Path(path)
+    if not path.is_dir() and path.name:
+        recover(path.parent, path.name)
     if not path.is_dir():
         raise CheckpointError(
             f"there is no model at {path}: not a folder. `python -m vae_core runs` lists runs; shipped models are in checkpoints/."
@@ -103,7 +122,7 @@ def load(path: str | Path, step: int | None = None) -> Checkpoint:
 
 def _weights(path: Path, network: Network, config: Mapping[str, Any], step: int | None) -> tuple[Weights, int | None]:
     run = Run(path)
-    if not (path / "control.json").exists():  # a run directory has one, a checkpoint folder none
+    if kind_of(path) != RUN:
         if step not in (None, config.get("step")):
             raise CheckpointError(
                 f"{path} holds the model of step {config.get('step')} only, not of step {step}. A run directory holds more."
@@ -132,6 +151,62 @@ def _agree(path: Path, model: ModelConfig, network: Network) -> None:
             )
 
 
+def check_place(folder: str | Path, replace: bool = False) -> Path:
+    """The absolute path of a folder that a model may be written to; quick, so that it can be asked before any work.
+
+    Nothing that exists is written over: `CheckpointError` unless the name is free, or `replace` is given and it is a
+    model with nothing else in its folder.
+    """
+    if not str(folder).strip():
+        raise CheckpointError(
+            "the model's folder has an empty name. Name one that does not exist yet: checkpoints/mine."
+        )
+    path = Path(os.path.abspath(folder))
+    recover(path.parent, path.name)
+    for parent in path.parents:
+        if kind := kind_of(parent):
+            raise CheckpointError(f"{path} would lie inside the {kind} {parent}. Name a folder beside it.")
+    if os.path.lexists(path):
+        _check_replaceable(path, replace)
+    above = next(parent for parent in path.parents if os.path.lexists(parent))
+    if not above.is_dir():
+        raise CheckpointError(f"{above} is no folder, so nothing can be written to {path}. Choose another name.")
+    if not os.access(above, os.W_OK):
+        raise CheckpointError(f"{above} cannot be written to. Make it writable, or name another folder.")
+    return path
+
+
+def _check_replaceable(path: Path, replace: bool) -> None:
+    """`CheckpointError` unless a folder that exists may be replaced by a model."""
+    kind = None if path.is_symlink() or not path.is_dir() else kind_of(path)
+    if kind != MODEL:
+        what = "a link" if path.is_symlink() else "a run" if kind == RUN else "a folder" if path.is_dir() else "a file"
+        raise CheckpointError(
+            f"{path} exists already: it is {what} and is left as it is. Name a folder that does not exist yet."
+        )
+    if not replace:
+        raise CheckpointError(
+            f"there is a model at {path} already. Choose another name, or add --replace to replace that model."
+        )
+    others = _others(path)
+    if others:
+        raise CheckpointError(
+            f"{path} holds more than a model ({', '.join(others[:3])}), so it is not replaced. "
+            "Move these files elsewhere first, or choose another name."
+        )
+    if Path.cwd().is_relative_to(path.resolve()):
+        raise CheckpointError(f"{path} is the current folder and is not replaced. Go to another folder first.")
+
+
+def _others(path: Path) -> list[str]:
+    """What lies in a model's folder and is no part of the model, by name."""
+    odd = [entry.name for entry in path.iterdir() if entry.name not in (*FILES, FRAMES) or entry.is_symlink()]
+    frames = path / FRAMES
+    if frames.is_dir():
+        odd += [f"{FRAMES}/{entry.name}" for entry in frames.iterdir() if not entry.name.lstrip(".").isdigit()]
+    return sorted(odd)
+
+
 def save(
     path: str | Path,
     *,
@@ -142,29 +217,39 @@ def save(
     latents: Latents | None = None,
     texts: Mapping[str, str] | None = None,
     copy: Iterable[Path] = (),
+    replace: bool = False,
+    complete: Callable[[Path], None] | None = None,
 ) -> Path:
-    """Write a checkpoint folder, whole or not at all. texts: further files by name. copy: files or folders to add.
+    """Write a checkpoint folder, whole or not at all.
 
-    Raises `NetworkError` for weights that `load` would refuse.
+    texts: further files by name. copy: files or folders to add. complete: adds the rest to the folder that is given,
+    before it takes its place. replace: another model of that name. Raises `CheckpointError` for a name that is in use,
+    `NetworkError` for weights that `load` would refuse.
     """
-    path = Path(path)
     check_weights(network, weights)
-    with new_folder(path) as folder:
-        write_json(folder / "config.json", {"format_version": FORMAT_VERSION, **config})
-        write_json(folder / "network.json", network.to_dict())
-        write_weights(folder / "model.safetensors", weights)
-        if metrics is not None:
-            write_json(folder / "metrics.json", metrics)
-        if latents is not None:
-            arrays = {"z_mean": latents.z_mean, "z_log_var": latents.z_log_var, "labels": latents.labels}
-            np.savez_compressed(folder / "latents.npz", **arrays)  # type: ignore[arg-type]
-        for name, text in (texts or {}).items():
-            write_bytes(folder / name, text.encode())
-        for source in copy:
-            if source.is_dir():
-                shutil.copytree(source, folder / source.name)
-            elif source.exists():
-                shutil.copy(source, folder / source.name)
+    path = Path(path)
+    check_place(path, replace)
+    try:
+        with new_folder(path, (lambda old: kind_of(old) == MODEL and not _others(old)) if replace else None) as folder:
+            write_json(folder / "config.json", {"format_version": FORMAT_VERSION, **config, KIND: MODEL})
+            write_json(folder / "network.json", network.to_dict())
+            write_weights(folder / "model.safetensors", weights)
+            if metrics is not None:
+                write_json(folder / "metrics.json", metrics)
+            if latents is not None:
+                arrays = {"z_mean": latents.z_mean, "z_log_var": latents.z_log_var, "labels": latents.labels}
+                np.savez_compressed(folder / "latents.npz", **arrays)  # type: ignore[arg-type]
+            for name, text in (texts or {}).items():
+                write_bytes(folder / name, text.encode())
+            for source in copy:
+                if source.is_dir():
+                    shutil.copytree(source, folder / source.name)
+                elif source.exists():
+                    shutil.copy(source, folder / source.name)
+            if complete:
+                complete(folder)
+    except TakenProblem as error:
+        raise CheckpointError(str(error)) from error
     return path
 
 
@@ -188,5 +273,7 @@ def load_latents(path: str | Path) -> Latents:
 
 def list_checkpoints(*roots: str | Path) -> list[Path]:
     """Folders below `roots` that look like models (a config.json and a network.json), by name."""
+    for root in roots:
+        recover(Path(root))
     found = [path.parent for root in roots for path in Path(root).glob("[!.]*/config.json")]
     return sorted(path for path in found if (path / "network.json").exists())

@@ -160,7 +160,8 @@ def build_parser() -> argparse.ArgumentParser:
         "keep runs/demo checkpoints/mine",
     )
     arg("run", help=RUN_HELP)
-    arg("folder", help="the checkpoint folder to make")
+    arg("folder", help="the checkpoint folder to make; must not exist yet")
+    arg("--replace", action="store_true", help="replace the model in that folder; anything else is left alone")
     arg("--data", help="where the data that it was trained on lie, if they have moved (where it found them)")
     arg("--snapshots", type=int, default=0, help="keep so many small frames of the timeline (0)")
     arg("--half", action="store_true", help="store the weights as 16-bit floats: half the size")

@@ -43,6 +43,8 @@ def evaluate(model: str, data: str | None, split: str, n: int | None, iwae: int,
     if write and (split != "test" or n is not None):
         raise ValueError("--write keeps the figures of the whole test split; leave out --split and -n.")
     checkpoint = _load(model)
+    if write:
+        Run(checkpoint.path).check_model()
     dataset = _dataset(checkpoint, data)
     if write and dataset.checksum != checkpoint.dataset.get("checksum"):
         raise ValueError(
@@ -161,14 +163,17 @@ def export(model: str, format: str, output: str, data: str | None) -> None:
     print("\n".join(f"{path}  {path.stat().st_size:,} bytes" for path in written))
 
 
-def keep(run: str, folder: str, data: str | None, snapshots: int, half: bool) -> None:
+def keep(run: str, folder: str, data: str | None, snapshots: int, half: bool, replace: bool) -> None:
     """Run directory -> checkpoint folder, measured on the whole test split."""
     from vae_core.checkpoints import publish as cards
+    from vae_core.checkpoints import store as checkpoints
 
     opened = Run(model_path(run))
     config = opened.config()
+    place = settings.expanded(folder) if folder.strip() else folder
+    checkpoints.check_place(place, replace)  # before the data are read and measured
     dataset = _data_of(opened.path, config["dataset"], tuple(config["model"]["image_shape"]), data)
-    path, figures = cards.keep(opened, folder, dataset, snapshots, half, note, data)
+    path, figures = cards.keep(opened, place, dataset, snapshots, half, note, data, replace)
     print(cards.figures_table(figures))
     print(path)
 

@@ -32,8 +32,7 @@ class TrainingFailed(Exception):
 def train(run_dir: str, queue: bool, **wanted: Any) -> None:
     """Train a new model; queue: when no other run of the folder is in progress."""
     run = Run(settings.expanded(run_dir))
-    if (run.path / "config.json").exists():
-        raise RunError(f"{run.path} holds a run already. Choose another --run-dir, or continue it with resume.")
+    run.check_free()
     if queue:
         _in_turn(run, lambda: _new(run, **wanted))
     else:
@@ -213,6 +212,7 @@ def deletion_note(command: str, entry: Deleted) -> str:
 
 def _find(folder: Path, name: str) -> Run:
     run = Run(run_path(name, folder))
+    run.check_kind()
     if not (run.path / "status.json").exists():  # one that waits for its turn has this and no config.json yet
         run.config()
     return run

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from vae_core.jobs.environment import child_environment
 from vae_core.runs.directory import ENDED, Run
 from vae_core.runs.health import LOG
+from vae_core.runs.process import stamp
 from vae_core.settings import ROOT
 
 RETRY_SECONDS = 60.0  # between two tries to start a process that could not be started
@@ -112,10 +111,7 @@ class Trainers:
         with self.lock:
             for _ in range(2):
                 child = self._taken(root, cold)
-                started = None
-                with suppress(psutil.Error):
-                    started = psutil.Process(child.process.pid).create_time()
-                run.write_status("waiting", pid=child.process.pid, started=started, since=asked, doing="starting")
+                run.write_status("waiting", **stamp(child.process.pid), since=asked, doing="starting")
                 try:
                     child.send(run, arguments)
                     return

@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import deepcopy
@@ -29,7 +28,23 @@ from vae_core.config import ConfigError, ModelConfig, TrainingConfig
 from vae_core.network.layers import Network, NetworkError, Weights, network_from_dict
 from vae_core.runs.formats import STATES, ConfigFile, ControlFile, RequestFile, StatusFile
 from vae_core.runs.metrics_log import read_rows
-from vae_core.storage.files import new_folder, read_arrays, read_npz, read_weights, write_bytes, write_json, write_weights
+from vae_core.runs.process import alive, silence, stamp
+from vae_core.storage.files import (
+    FULL,
+    TEMPORARY,
+    new_folder,
+    read_arrays,
+    read_npz,
+    read_weights,
+    sweep,
+    way_out,
+    why_unwritten,
+    write_bytes,
+    write_json,
+    write_over,
+    write_weights,
+)
+from vae_core.storage.kind import KIND, MODEL, RUN, WEIGHTS, kind_of
 from vae_core.storage.records import (
     MAX_JSON_BYTES,
     FileMissing,
@@ -48,7 +63,8 @@ ENDED = ("stopped", "finished", "failed")
 UNREADABLE = "unreadable"  # the state that a reader sees where status.json cannot be read
 OVER = (*ENDED, UNREADABLE)  # states in which nobody is at work, as far as anyone can know
 STALE_SECONDS = 30.0  # a trainer beats at every batch; starting TensorFlow and tracing the graph take the longest
-CLOCK_SECONDS = 60.0  # a machine's clock may be set by so much between a process's start and a look at it
+# What a run's folder may hold before the run is described in it: it waits for its turn, or was killed at its start.
+BEFORE = ("network.json", "control.json", "status.json", "request.json", "trainer.log", ".lock")
 MAX_FIXED_BYTES = 50_000_000
 MAX_CODES_BYTES = 100_000_000  # of a snapshot
 SNAPSHOT = re.compile(r"[0-9]{8,15}", re.ASCII)
@@ -89,6 +105,7 @@ class Run:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._lock: FileLock | None = None
 
     @property
     def name(self) -> str:
@@ -97,25 +114,53 @@ class Run:
 
     # --- set-up -----------------------------------------------------------------------------------------------
 
-    def create(self, config: Mapping[str, Any], network: Network) -> None:
-        """Make the directory with its config; `RunError` if a run is there already or the place is not writable."""
+    def check_free(self) -> None:
+        """`RunError` unless a new run may be written here: into a new folder, an empty one, or that of a run that waits."""
+        if kind_of(self.path) == MODEL:
+            raise RunError(f"{self.path} is a model. Choose another --run-dir; to begin with it, add --start-from.")
         if (self.path / "config.json").exists():
+            raise RunError(f"{self.path} holds a run already. Choose another --run-dir, or continue it with resume.")
+        try:
+            names = sorted(os.listdir(self.path))
+        except FileNotFoundError:
+            names = []
+        except OSError as error:
+            raise self._unwritable(error) from error
+        others = [name for name in names if name not in BEFORE and not TEMPORARY.fullmatch(name)]
+        if others:
             raise RunError(
-                f"{self.path} holds a run already. Choose another --run-dir, or continue it with resume."
+                f"{self.path} holds other things ({', '.join(others[:3])}). Choose a --run-dir that is new or empty."
             )
+
+    def check_kind(self) -> None:
+        """`RunError` for a model, in which nothing of a run may be written."""
+        if kind_of(self.path) == MODEL:
+            raise RunError(
+                f"{self.path} is a model, not a run. Train from it into a new run: "
+                f"python -m vae_core train --start-from {self.path} --run-dir runs/more"
+            )
+
+    def check_model(self) -> None:
+        """`RunError` for a run, where only a model will do."""
+        if kind_of(self.path) == RUN:
+            raise RunError(
+                f"{self.path} is a run, not a model. Make one of it: python -m vae_core keep {self.path} checkpoints/mine"
+            )
+
+    def create(self, config: Mapping[str, Any], network: Network) -> None:
+        """Make the directory with its config; `RunError` for one that is taken or not writable."""
+        self.check_free()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             write_json(self.path / "network.json", network.to_dict())
-            if not (
-                self.path / "control.json"
-            ).exists():  # a run that waited may have been asked for something
+            if not (self.path / "control.json").exists():  # a run that waited may have been asked for something
                 write_json(self.path / "control.json", asdict(Control()))
-            write_json(self.path / "config.json", {"format_version": FORMAT_VERSION, **config})
+            write_json(self.path / "config.json", {"format_version": FORMAT_VERSION, **config, KIND: RUN})
         except OSError as error:
             raise self._unwritable(error) from error
 
     def config(self) -> dict[str, Any]:
-        """config.json; `RunError` for no run at all or one of a newer format, `FileProblem` for an odd one.
+        """config.json; `RunError` for no run at all, a model, or one of a newer format, `FileProblem` for an odd one.
 
         Its model and training, where it has them, make a `ModelConfig` and a `TrainingConfig`. It is read once a change.
         """
@@ -123,11 +168,14 @@ class Run:
 
     def _config(self) -> dict[str, Any]:
         try:
-            return unchanged(self.path / "config.json", read_config)
+            config = unchanged(self.path / "config.json", read_config)
         except FileMissing as error:
             raise RunError(
                 f"{self.path} is no run directory: it has no config.json. `python -m vae_core runs` lists runs."
             ) from error
+        if kind_of(self.path, config) == MODEL:
+            self.check_kind()
+        return config
 
     def check(self) -> None:
         """Raise what `config` or `network` would raise. Costs two looks at the folder once both have been read."""
@@ -169,10 +217,14 @@ class Run:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold this while training: the system frees it however the trainer ends. `RunError` if somebody has it."""
-        lock = FileLock(self.path / ".lock")
+        """Hold this while training: the system frees it however the trainer ends. `RunError` if another process has it.
+
+        A thread that holds it may take it again. What a killed trainer has left half-written is removed.
+        """
+        self.check_kind()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            lock = self._lock = self._lock or FileLock(self.path / ".lock")
             lock.acquire(timeout=0)
         except Timeout as error:
             raise RunError(
@@ -181,21 +233,37 @@ class Run:
         except OSError as error:
             raise self._unwritable(error) from error
         try:
+            for folder in (self.path, self.path / "snapshots", self.path / "checkpoint"):
+                sweep(folder)
             yield
         finally:
             lock.release()
 
     def _unwritable(self, error: OSError) -> RunError:
-        return RunError(f"cannot write to {self.path}: {error.strerror}. Choose a folder you may write to.")
+        return RunError(f"cannot write to {self.path}: {why_unwritten(error)} {way_out(error)}")
 
     # --- status and control -----------------------------------------------------------------------------------
 
     def write_status(self, state: str, **values: Any) -> None:
-        """state is one of STATES; pid, the process's start and a heartbeat (both in seconds since 1970) are added."""
-        me = {"pid": os.getpid(), "started": _STARTED}
-        values = {"state": state, **me, "heartbeat": time.time(), **values}
-        # Not flushed to the disk: it is written twice a second, and a stale one after a power cut does no harm.
-        write_json(self.path / "status.json", values, durable=False)
+        """state is one of STATES; what tells this process and the moment is added: see `process.stamp`.
+
+        On a full disk the old file's own bytes are written over, so that the last word can still be said.
+        """
+        now = stamp()
+        if "heartbeat" in values:
+            del now["uptime"]  # another moment is meant
+        if "pid" in values:
+            del now["process"], now["started"]  # another process is meant
+        values = {"state": state, **now, **values}
+        path = self.path / "status.json"
+        try:
+            # Not flushed to the disk: it is written twice a second, and a stale one after a power cut does no harm.
+            write_json(path, values, durable=False)
+        except OSError as error:
+            if state not in ENDED or error.errno not in FULL:
+                raise
+            short = {key: value for key, value in values.items() if key != "traceback"}
+            write_over(path, json.dumps(short).encode() + b"\n")
 
     def status(self) -> dict[str, Any]:
         """status.json, checked; {"state": "waiting"} before the trainer has written one.
@@ -223,7 +291,7 @@ class Run:
                 "failed",
                 "The trainer's process has ended without a word (killed, or out of memory). Resume continues from the last checkpoint.",
             )
-        age = time.time() - float(status.get("heartbeat", time.time()))
+        age = silence(status)
         if age > STALE_SECONDS:
             return (
                 state,
@@ -232,22 +300,12 @@ class Run:
         return state, ""
 
     def process(self, status: Mapping[str, Any] | None = None) -> psutil.Process | None:
-        """The process that wrote the status, if it lives: a number that the system has given to another is not it."""
-        status = self.status() if status is None else status
-        pid, started = status.get("pid"), status.get("started")
-        try:
-            found = psutil.Process(pid) if isinstance(pid, int) and pid > 0 else None
-            # A zombie has ended; only its parent has not looked. The clock may have been set since.
-            if found is None or found.status() == psutil.STATUS_ZOMBIE:
-                return None
-            if isinstance(started, (int, float)) and abs(found.create_time() - started) > CLOCK_SECONDS:
-                return None
-            return found
-        except psutil.Error:
-            return None
+        """The process that wrote the status, if it lives."""
+        return alive(self.status() if status is None else status)
 
     def write_control(self, control: Control) -> None:
-        """Ask the trainer for something; it looks after each batch."""
+        """Ask the trainer for something; it looks after each batch. `RunError` for a model."""
+        self.check_kind()
         write_json(self.path / "control.json", asdict(control))
 
     def control(self) -> Control:
@@ -297,7 +355,7 @@ class Run:
 
     def save_snapshot(self, step: int, weights: Weights, latents: Mapping[str, np.ndarray]) -> None:
         """One frame of the timeline: weights, and the codes of a fixed set of test images."""
-        with new_folder(self.path / "snapshots" / f"{step:08d}") as folder:
+        with new_folder(self.path / "snapshots" / f"{step:08d}", lambda old: True) as folder:
             write_weights(folder / "weights.safetensors", weights)
             np.savez(folder / "latents.npz", **latents)  # type: ignore[arg-type]
 
@@ -316,9 +374,7 @@ class Run:
         if not steps:
             raise RunError(f"{self.path} has no snapshot yet. Wait for the trainer's first seconds.")
         step = steps[-1] if step is None else step
-        return read_weights(
-            self.path / "snapshots" / f"{step:08d}" / "weights.safetensors", network or self.network()
-        )
+        return read_weights(self.path / "snapshots" / f"{step:08d}" / "weights.safetensors", network or self.network())
 
     def snapshot_latents(self, step: int) -> dict[str, np.ndarray]:
         """z_mean, z_log_var (n, latent_dim) float32 and labels (n,) of the fixed test images at one snapshot."""
@@ -333,13 +389,10 @@ class Run:
         write_bytes(folder / "state.safetensors", data)
 
     def forget_after(self, step: int) -> None:
-        """Remove the snapshots of steps that will be done again, and what a killed trainer left half-written."""
-        lost = [self.path / "snapshots" / f"{later:08d}" for later in self.snapshots() if later > step]
-        for path in (*lost, *self.path.glob("snapshots/.*"), *self.path.glob("checkpoint/.*")):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+        """Remove the snapshots of steps that will be done again."""
+        for later in self.snapshots():
+            if later > step:
+                shutil.rmtree(self.path / "snapshots" / f"{later:08d}", ignore_errors=True)
 
     def load_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
         """What `save_state` wrote, or None if the run never got that far."""
@@ -359,7 +412,8 @@ def list_runs(root: str | Path = "runs") -> list[Run]:
     for name in ("status.json", "config.json"):
         for path in Path(root).glob(f"[!.]*/{name}"):
             with suppress(OSError):  # deleted in this moment
-                found[path.parent] = path.stat().st_mtime
+                if not (path.parent / WEIGHTS).exists() or kind_of(path.parent) == RUN:  # models are no runs
+                    found[path.parent] = path.stat().st_mtime
     return [Run(path) for path in sorted(found, key=lambda path: found[path], reverse=True)]
 
 
@@ -419,4 +473,3 @@ _SIDE_FILES: dict[str, Callable[[Path], Any]] = {
     "request.json": _read_request,
     "fixed.npz": _check_fixed,
 }
-_STARTED = psutil.Process().create_time()

@@ -35,7 +35,9 @@ class StatusFile(Struct):
     state: State  # type: ignore[valid-type]
     pid: Annotated[int, Meta(ge=0, le=MAX_PID)] | UnsetType = UNSET
     started: Clock | None | UnsetType = UNSET
+    process: Text | None | UnsetType = UNSET
     heartbeat: Clock | UnsetType = UNSET
+    uptime: Duration | UnsetType = UNSET
     since: Clock | None | UnsetType = UNSET
     step: Count | UnsetType = UNSET
     total_steps: Count | UnsetType = UNSET

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import shutil
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from safetensors import safe_open
 from safetensors.numpy import save as safetensors_bytes
 
@@ -20,23 +23,87 @@ from vae_core.network.layers import Network, NetworkError, Weights, check_shapes
 from vae_core.storage import limits
 from vae_core.storage.records import FileProblem, read_object, reason, require_file
 
+try:
+    import fcntl
+except ImportError:  # Windows: there a folder is never moved onto another
+    fcntl = None  # type: ignore[assignment]
 
-def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
+# What a writer calls its half-written things: .NAME.PID-THREAD.tmp, and .old for a folder that is being replaced.
+TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d{1,10})(?:-\d+)?\.(?P<ending>tmp|old)")
+CLOCK_SECONDS = 60.0  # a machine's clock may be set by so much
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)  # no room, or none for this user or file
+
+
+class TakenProblem(FileProblem):
+    """A name that is in use; what bears it is left as it is."""
+
+
+def write_bytes(path: Path, data: bytes, durable: bool = True, new: bool = False) -> None:
     """Write all of `data` or nothing; raises `OSError` (disk full, folder not writable) with the old file untouched.
 
     durable: wait until the disk has it, so that it outlives a power cut and not only the process.
+    new: `TakenProblem` if there is such a file by the time it is moved into place.
     """
-    temporary = path.with_name(f".{path.name}.{_writer()}.tmp")
+    temporary = _temporary(path, "tmp")
     try:
         with open(temporary, "wb") as file:
             file.write(data)
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        (_link if new else os.replace)(temporary, path)
+    except OSError as error:
+        raise _named(error, temporary, path) from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _link(temporary: Path, path: Path) -> None:
+    """Move a file to a name that is free: unlike a rename, this never replaces what somebody wrote a moment ago."""
+    try:
+        os.link(temporary, path)
+        return
+    except FileExistsError as error:
+        raise taken(path) from error
+    except OSError as error:  # a file system without links
+        if os.path.lexists(path):
+            raise taken(path) from error
+    os.rename(temporary, path)
+
+
+def write_over(path: Path, data: bytes) -> None:
+    """The last resort on a full disk: a file's own bytes are written over, which takes no new room. It can be torn."""
+    with open(path, "r+b") as file:
+        file.write(data)
+        file.truncate()
+
+
+def why_unwritten(error: OSError) -> str:
+    """Why something could not be written, as a sentence."""
+    if error.errno == errno.ENOSPC:
+        return "the disk is full."
+    return f"{error.strerror or error}.".replace("..", ".")
+
+
+def way_out(error: OSError) -> str:
+    """The step that mends it."""
+    if error.errno in FULL:
+        return "Free some space."
+    return "Choose a folder you may write to."
+
+
+def taken(path: Path) -> TakenProblem:
+    """The error for a name that somebody else has taken in the meantime."""
+    return TakenProblem(f"{path} has appeared in the meantime and is left as it is. Choose another name.")
+
+
+def _named(error: OSError, temporary: Path, path: Path) -> OSError:
+    """The same error about the name that the caller knows: nobody has heard of the temporary one."""
+    if isinstance(error.filename, str | os.PathLike):
+        error.filename = str(error.filename).replace(str(temporary), str(path))
+    error.filename2 = None
+    return error
 
 
 def write_json(path: Path, values: Mapping[str, Any], durable: bool = True) -> None:
@@ -109,25 +176,104 @@ def read_npz(path: Path, names: tuple[str, ...], limit: int | None = None) -> di
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """A folder that appears whole: fill the one that is given, and it is moved to `path`, replacing what was there."""
+def new_folder(path: Path, replaceable: Callable[[Path], bool] | None = None) -> Iterator[Path]:
+    """A folder that appears whole: fill the one that is given, and it is moved to `path`.
+
+    What has that name stays as it is, and `TakenProblem` is raised; unless `replaceable`, asked in the moment of the
+    move, agrees: then it is moved aside, and back if the new one cannot take its place. If the process is killed
+    between the two moves, the next use of that name moves it back (see `recover`).
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{_writer()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
+    recover(path.parent, path.name)
+    sweep(path.parent, path.name)
+    temporary = _temporary(path, "tmp")
     try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
         yield temporary
-        if path.exists():
-            old = path.with_name(f".{path.name}.{_writer()}.old")
-            os.replace(path, old)
-            os.replace(temporary, path)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.replace(temporary, path)
+        with _alone(path.parent):
+            _move_in(temporary, path, replaceable)
+    except OSError as error:
+        raise _named(error, temporary, path) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _writer() -> str:
-    """Names this process and thread: two sessions of the app may write the same file at once."""
-    return f"{os.getpid()}-{threading.get_ident()}"
+def _move_in(temporary: Path, path: Path, replaceable: Callable[[Path], bool] | None) -> None:
+    if not os.path.lexists(path):
+        os.rename(temporary, path)
+        return
+    if replaceable is None or path.is_symlink():
+        raise taken(path)
+    old = _temporary(path, "old")
+    os.rename(path, old)
+    try:
+        if not replaceable(old):
+            raise taken(path)
+        os.rename(temporary, path)
+    except BaseException:
+        os.rename(old, path)
+        raise
+    os.rename(old, temporary)  # never to be moved back; removed with the temporary one
+
+
+def recover(folder: Path, name: str | None = None) -> None:
+    """Put back what a replacement, cut short by a kill, has left aside in `folder`; only the one of `name`, if given."""
+    for path, match in _temporaries(folder, name):
+        target = folder / match["name"]
+        if match["ending"] == "old" and not os.path.lexists(target) and not _alive(path, int(match["pid"])):
+            with suppress(OSError), _alone(folder):
+                if not os.path.lexists(target):
+                    os.rename(path, target)
+
+
+def sweep(folder: Path, name: str | None = None) -> None:
+    """Remove what writers that have died left half-written in `folder`; only of the one file or folder `name`, if given."""
+    for path, match in _temporaries(folder, name):
+        if _alive(path, int(match["pid"])):
+            continue
+        if match["ending"] == "old" and not os.path.lexists(folder / match["name"]):
+            continue  # the only one there is: for `recover`
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+
+def _temporaries(folder: Path, name: str | None) -> list[tuple[Path, re.Match[str]]]:
+    try:
+        names = [entry for entry in os.listdir(folder) if entry.startswith(".")]
+    except OSError:
+        return []
+    matches = [(folder / entry, TEMPORARY.fullmatch(entry)) for entry in names]
+    return [(path, match) for path, match in matches if match and name in (None, match["name"])]
+
+
+def _alive(path: Path, pid: int) -> bool:
+    """Whether the process that was writing it still can be: its number may have been given to a later one."""
+    try:
+        began = psutil.Process(pid).create_time()
+        return began <= path.lstat().st_mtime + CLOCK_SECONDS
+    except (psutil.Error, OSError, OverflowError, ValueError):
+        return False
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder itself: of two who replace something in it, the second one sees what the first has done."""
+    if fcntl is None:
+        yield
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(number, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(number)
+
+
+def _temporary(path: Path, ending: str) -> Path:
+    """A name beside `path` for this process and thread: two sessions of the app may write the same file at once."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.{ending}")

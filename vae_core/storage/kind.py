@@ -1,0 +1,35 @@
+"""What a folder is: a run that is trained in, or a model that is looked at. Each command refuses the other kind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vae_core.storage.records import FileProblem, read_object, unchanged
+
+KIND = "kind"  # the key in config.json
+RUN, MODEL = "run", "model"
+WEIGHTS = "model.safetensors"  # a run has its weights in snapshots
+OF_RUNS = ("status.json", "control.json", "request.json", "metrics.jsonl", "checkpoint")
+
+
+def kind_of(path: Path, config: Mapping[str, Any] | None = None) -> str | None:
+    """ "run", "model", or None for a folder that is neither.
+
+    The marker in config.json decides; folders of older programs are told by their files. Never raises.
+    config: config.json, if it has just been read.
+    """
+    try:
+        kind = (unchanged(path / "config.json", read_object) if config is None else config).get(KIND)
+        if kind in (RUN, MODEL):
+            return str(kind)
+        described = True
+    except FileProblem:
+        described = os.path.lexists(path / "config.json")
+    if described and os.path.lexists(path / WEIGHTS):
+        return MODEL
+    names = {name for name in OF_RUNS if os.path.lexists(path / name)}
+    # One that waits for its turn has no config.json yet.
+    return RUN if (names if described else {"status.json", "control.json"} <= names) else None
