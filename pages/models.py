@@ -10,10 +10,11 @@ from pages.ui.app import state
 from pages.ui.app.cache import model_curves, model_facts
 from pages.ui.app.frame import frame_without_model
 from pages.ui.models.compare import side_by_side
-from pages.ui.models.facts import LOSSES, Facts, LayerRow, card_of, in_digits, layer_rows, plain, sentence
+from pages.ui.models.facts import Facts, LayerRow, card_of, in_digits, layer_rows, plain, sentence
 from pages.ui.models.figures import history_figure
 from pages.ui.models.upload import bring_model
 from pages.ui.shared.deletion import ask_deletion, deleted_today, say_what_was_deleted
+from vae_core.checkpoints.history import LOSSES
 from vae_core.checkpoints.publish import ROWS
 from vae_core.checkpoints.registry import Entry, is_shipped, list_models
 from vae_core.jobs.deletion import delete_model, delete_run, deleted_models

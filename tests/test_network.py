@@ -227,7 +227,7 @@ def test_octaves_beyond_float32_are_refused(classic: Network, octaves: int) -> N
     [
         ((*CONV, "size"), 1_000_000, r"layer 'conv_1' would give \(14, 14, 1000000\)"),
         ((*DENSE, "size"), 1_000_000, r"layer 'reshape' cannot reshape"),
-        (("encoder", "layers", 3, "size"), 1_000_000, r"3,141,083,909 parameters; the limit is 200,000,000"),
+        (("encoder", "layers", 3, "size"), 1_000_000, r"3,141,083,909 parameters; the limit is 80,000,000"),
         (("decoder", "layers", 2, "size"), 1_000_000, r"layer 'deconv_1' would give \(14, 14, 1000000\)"),
     ],
 )

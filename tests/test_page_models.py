@@ -19,9 +19,10 @@ from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
 
 from pages.ui.models.compare import compare
-from pages.ui.models.facts import Facts, card_of, curves, facts_of, layer_rows, plain, thin
+from pages.ui.models.facts import Facts, card_of, facts_of, layer_rows, plain
 from pages.ui.models.figures import history_figure
 from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints.history import curves, thin
 from vae_core.checkpoints.packing import packed
 from vae_core.config import ModelConfig
 from vae_core.datasets import dataset as datasets

@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vae_core.analysis.latent_points import Latents
+from vae_core.checkpoints.codes import CODES, check_code_headers, check_codes, most_rows
+from vae_core.checkpoints.figures import clean
 from vae_core.config import ConfigError, ModelConfig, TrainingConfig
 from vae_core.network.layers import Network, NetworkError, Weights, check_weights
 from vae_core.runs.directory import Run, RunError, read_config, read_network
 from vae_core.storage.files import (
     FileProblem,
     TakenProblem,
+    check_weights_file,
     new_folder,
     read_npz,
     read_weights,
@@ -51,6 +54,7 @@ FILES = (
     "data.json",
 )
 FRAMES = "snapshots"
+MAX_NAME = 200  # characters of a name from a file
 
 
 class CheckpointError(ValueError):
@@ -87,7 +91,19 @@ def load(path: str | Path, step: int | None = None) -> Checkpoint:
     Shapes and sizes are compared with config.json and network.json before any weight is read. Raises
     `CheckpointError` for a missing, truncated, misshapen, non-finite or newer file, with what to do.
     """
-    path = Path(path)
+    return _read(Path(path), step, arrays=True)
+
+
+def inspect(path: str | Path) -> Checkpoint:
+    """All of a model but its arrays: `weights` is empty. Reads headers and small files only, so it is quick for any model.
+
+    Raises `CheckpointError` for what `load` and `load_latents` would refuse by its description, names, shapes or types.
+    Values are not looked at: weights that are NaN are found by `load`.
+    """
+    return _read(Path(path), None, arrays=False)
+
+
+def _read(path: Path, step: int | None, arrays: bool) -> Checkpoint:
     if not path.is_dir() and path.name:
         recover(path.parent, path.name)
     if not path.is_dir():
@@ -99,11 +115,13 @@ def load(path: str | Path, step: int | None = None) -> Checkpoint:
         model = ModelConfig.from_dict(config["model"])
         network = unchanged(path / "network.json", read_network)
         _agree(path, model, network)
-        weights, step = _weights(path, network, config, step)
+        weights, step = _weights(path, network, config, step, arrays)
+        if not arrays:
+            check_code_headers(_codes_file(path, step), network.latent_dim)
         metrics = read_object(path / "metrics.json") if (path / "metrics.json").exists() else None
         return Checkpoint(
             path=path,
-            name=str(config.get("name", printable(path.name))),
+            name=clean(config.get("name", path.name), MAX_NAME) or clean(path.name, MAX_NAME),
             model=model,
             training=TrainingConfig.from_dict(config["training"]),
             dataset=_dataset(path, config["dataset"]),
@@ -120,23 +138,34 @@ def load(path: str | Path, step: int | None = None) -> Checkpoint:
         ) from error
 
 
-def _weights(path: Path, network: Network, config: Mapping[str, Any], step: int | None) -> tuple[Weights, int | None]:
+def _weights(
+    path: Path, network: Network, config: Mapping[str, Any], step: int | None, arrays: bool
+) -> tuple[Weights, int | None]:
     run = Run(path)
     if kind_of(path) != RUN:
         if step not in (None, config.get("step")):
             raise CheckpointError(
                 f"{path} holds the model of step {config.get('step')} only, not of step {step}. A run directory holds more."
             )
-        return read_weights(path / "model.safetensors", network), config.get("step")
+        file = path / "model.safetensors"
+        if not arrays:
+            check_weights_file(file, network)
+        return read_weights(file, network) if arrays else {}, config.get("step")
     steps = run.snapshots()
-    return run.snapshot_weights(step), step if step is not None else (steps[-1] if steps else None)
+    newest = step if step is not None else (steps[-1] if steps else None)
+    if arrays or newest is None:  # without a snapshot this says so
+        return run.snapshot_weights(step), newest
+    check_weights_file(path / "snapshots" / f"{newest:08d}" / "weights.safetensors", network)
+    return {}, newest
 
 
 def _dataset(path: Path, dataset: Any) -> Mapping[str, Any]:
     """What a model was trained on, in the form that every reader counts on."""
     if not isinstance(dataset, dict) or not isinstance(dataset.get("name"), str):
         raise CheckpointError(f"{path / 'config.json'}: dataset must be an object with a name. Copy the folder again.")
-    return dataset
+    texts = {key: clean(dataset[key], MAX_NAME) for key in ("name", "source", "checksum") if key in dataset}
+    names = {"classes": [clean(name, MAX_NAME) for name in dataset["classes"]]} if "classes" in dataset else {}
+    return {**dataset, **texts, **names}
 
 
 def _agree(path: Path, model: ModelConfig, network: Network) -> None:
@@ -237,8 +266,9 @@ def save(
             if metrics is not None:
                 write_json(folder / "metrics.json", metrics)
             if latents is not None:
-                arrays = {"z_mean": latents.z_mean, "z_log_var": latents.z_log_var, "labels": latents.labels}
-                np.savez_compressed(folder / "latents.npz", **arrays)  # type: ignore[arg-type]
+                rows = most_rows(latents.z_mean.shape[1])
+                arrays = {name: getattr(latents, name)[:rows] for name in CODES}
+                np.savez_compressed(folder / "latents.npz", **arrays)
             for name, text in (texts or {}).items():
                 write_bytes(folder / name, text.encode())
             for source in copy:
@@ -254,21 +284,33 @@ def save(
 
 
 def load_latents(path: str | Path) -> Latents:
-    """The test split's codes that lie beside a checkpoint; `CheckpointError` if they are missing or damaged."""
+    """The test split's codes that lie beside a checkpoint, float32; `CheckpointError` if they are missing or damaged."""
+    return _latents(Path(path) / "latents.npz", None)
+
+
+def latents_of(checkpoint: Checkpoint) -> Latents | None:
+    """The codes that belong to a model: its test split's, or of a run those of the newest snapshot's fixed test images.
+
+    float32; None where there are no rows. Raises `CheckpointError` if they are missing, damaged or of other units.
+    """
+    latents = _latents(_codes_file(checkpoint.path, checkpoint.step), checkpoint.network.latent_dim)
+    return latents if len(latents.labels) else None
+
+
+def _codes_file(path: Path, step: int | None) -> Path:
+    if step is None or (path / "model.safetensors").exists():
+        return path / "latents.npz"
+    return path / "snapshots" / f"{step:08d}" / "latents.npz"
+
+
+def _latents(file: Path, latent_dim: int | None) -> Latents:
     try:
-        arrays = read_npz(Path(path) / "latents.npz", ("z_mean", "z_log_var", "labels"))
+        check_code_headers(file, latent_dim)
+        latents = Latents(**read_npz(file, CODES))
+        check_codes(latents, str(file))
     except FileProblem as error:
         raise CheckpointError(str(error)) from error
-    latents = Latents(**arrays)
-    if (
-        latents.z_mean.ndim != 2
-        or latents.z_mean.shape != latents.z_log_var.shape
-        or latents.labels.shape != latents.z_mean.shape[:1]
-    ):
-        raise CheckpointError(
-            f"{path}/latents.npz: shapes {[a.shape for a in arrays.values()]} do not belong together."
-        )
-    return latents
+    return Latents(latents.z_mean.astype(np.float32), latents.z_log_var.astype(np.float32), latents.labels)
 
 
 def list_checkpoints(*roots: str | Path) -> list[Path]:

@@ -21,8 +21,14 @@ ACTIVATIONS = ("linear", "relu", "silu")
 WEIGHTED = ("conv2d", "conv2d_transpose", "dense")
 INITIALISERS = ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "orthogonal", "zeros")
 MAX_OCTAVES = 16  # 2^16 / 2 times z is past what float32 sines can tell apart
-MAX_PARAMETERS = 200_000_000  # 800 MB of float32: past this a file is a mistake or an attack
-MAX_ACTIVATION = 64_000_000  # values of one layer for one image
+# Bounds in work: above what the presets need for pictures of 256 × 256 in colour, so past them a file is a mistake or an attack.
+MAX_PARAMETERS = 80_000_000  # 320 MB of float32
+MAX_LAYERS = 64  # of the encoder or of the decoder
+MAX_ACTIVATION = 4_000_000  # values of one layer for one image: 16 MB
+MAX_ACTIVATIONS = 8_000_000  # values of all layers together, which the page Heatmaps holds at once
+MAX_MULTIPLY_ADDS = 1_000_000_000  # to encode and decode one image
+MAX_CHANNELS = 1024  # of a feature map: the page Heatmaps draws a tile for each
+MAX_LATENT_DIM = 256
 
 Shape = tuple[int, ...]
 Weights = dict[str, np.ndarray]
@@ -194,6 +200,10 @@ def _part(name: str, values: Mapping[str, Any]) -> Part:
     try:
         raw = values[name]
         shape = tuple(raw["input_shape"])
+        if len(raw["layers"]) + len(raw["heads"]) > MAX_LAYERS:
+            raise NetworkError(
+                f"network.json: the {name} has {len(raw['layers']) + len(raw['heads']):,} layers; the limit is {MAX_LAYERS}."
+            )
         part = Part(name, shape, tuple(map(_layer, raw["layers"])), tuple(map(_layer, raw["heads"])))
     except (KeyError, TypeError) as error:
         raise NetworkError(
@@ -262,8 +272,21 @@ def _check(network: Network) -> None:
         )
     if network.decoder.walk()[-1][3] != network.encoder.input_shape:
         raise NetworkError("network.json: the decoder's pictures do not have the shape that the encoder takes.")
-    if network.parameters() > MAX_PARAMETERS:
-        raise NetworkError(f"network.json: {network.parameters():,} parameters; the limit is {MAX_PARAMETERS:,}.")
+    if network.latent_dim > MAX_LATENT_DIM:
+        raise NetworkError(f"network.json: {network.latent_dim:,} latent units; the limit is {MAX_LATENT_DIM}.")
+    _check_work(network)
+
+
+def _check_work(network: Network) -> None:
+    parts = (network.encoder, network.decoder)
+    activations = sum(math.prod(after) for part in parts for *_, after in part.walk())
+    for words, work, limit in (
+        ("parameters", network.parameters(), MAX_PARAMETERS),
+        ("values in the layers for one picture", activations, MAX_ACTIVATIONS),
+        ("multiply-adds a picture", sum(part.multiply_adds() for part in parts), MAX_MULTIPLY_ADDS),
+    ):
+        if work > limit:
+            raise NetworkError(f"network.json: {work:,} {words}; the limit is {limit:,}.")
 
 
 def _checked_step(layer: Layer, shape: Shape) -> Shape:
@@ -275,6 +298,10 @@ def _checked_step(layer: Layer, shape: Shape) -> Shape:
     if not good or math.prod(after) > MAX_ACTIVATION:
         raise NetworkError(
             f"network.json: layer {layer.name!r} would give {after}; that is no shape this program can hold."
+        )
+    if len(after) == 3 and after[-1] > MAX_CHANNELS:
+        raise NetworkError(
+            f"network.json: layer {layer.name!r} would give {after[-1]:,} channels; the limit is {MAX_CHANNELS:,}."
         )
     if layer.kind == "reshape" and math.prod(shape) != math.prod(after):
         raise NetworkError(f"network.json: layer {layer.name!r} cannot reshape {shape} to {after}.")

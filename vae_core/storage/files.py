@@ -127,14 +127,27 @@ def read_weights(path: Path, network: Network) -> Weights:
     Names, shapes and types are compared with the network by the file's header before any array is allocated.
     """
     with _opened(path) as file:
-        names = list(file.keys())
-        check_shapes(network, {name: tuple(file.get_slice(name).get_shape()) for name in names}, str(path))
-        for name in names:
-            if file.get_slice(name).get_dtype() not in ("F32", "F16"):
-                raise NetworkError(f"{path}: {name} is {file.get_slice(name).get_dtype()}, expected F32 or F16.")
+        _check_header(path, file, network)
         weights = {name: file.get_tensor(name).astype(np.float32) for name in network.weight_shapes()}
     check_weights(network, weights, str(path))
     return weights
+
+
+def check_weights_file(path: Path, network: Network) -> None:
+    """Raise unless a safetensors file's header names just the network's weights; reads no array.
+
+    Raises `FileProblem` or `NetworkError`, as `read_weights` does.
+    """
+    with _opened(path) as file:
+        _check_header(path, file, network)
+
+
+def _check_header(path: Path, file: Any, network: Network) -> None:
+    names = list(file.keys())
+    check_shapes(network, {name: tuple(file.get_slice(name).get_shape()) for name in names}, str(path))
+    for name in names:
+        if file.get_slice(name).get_dtype() not in ("F32", "F16"):
+            raise NetworkError(f"{path}: {name} is {file.get_slice(name).get_dtype()}, expected F32 or F16.")
 
 
 def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:

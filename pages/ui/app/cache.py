@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,13 @@ from pages.ui.app.state import Upload
 from pages.ui.components.live_map import MapData, map_data
 from pages.ui.images import SIDE, class_colour, extent_of
 from pages.ui.latent_space.landmarks import Landmarks, landmarks_of, traversals
-from pages.ui.models.facts import Curves, Facts, curves, facts_of
+from pages.ui.models.facts import Facts, facts_of
 from vae_core.analysis import image_scores as scores
 from vae_core.analysis import latent_points as latent
 from vae_core.analysis.heatmaps import mosaic
 from vae_core.analysis.image_scores import Scores
 from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints.history import Curves, curves
 from vae_core.checkpoints.registry import Entry, list_models, model_of
 from vae_core.checkpoints.store import Checkpoint, CheckpointError, Latents
 from vae_core.datasets import dataset as datasets
@@ -32,8 +33,6 @@ from vae_core.datasets import fashion_mnist as fashion
 from vae_core.datasets.dataset import Dataset
 from vae_core.datasets.preprocessing import PictureError, Prepared, prepare
 from vae_core.network.engine import Engine
-from vae_core.runs.directory import Run
-from vae_core.storage.files import FileProblem
 
 DRAWN = "drawn clothes"  # the data set's name
 THUMB = 64  # pixels a side of a garment on the map: larger models are thinned to this
@@ -109,7 +108,7 @@ def open_model(entry: Entry) -> Opened:
 @st.cache_resource(max_entries=6, show_spinner="Opening the model …", hash_funcs={Entry: lambda entry: entry.id})
 def _open(entry: Entry, path: str, changed: int) -> Opened:
     checkpoint = checkpoints.load(path)
-    latents = _latents(checkpoint)
+    latents = checkpoints.latents_of(checkpoint)
     return Opened(entry, checkpoint, checkpoint.engine(), latents, class_names(checkpoint, latents), (path, changed))
 
 
@@ -118,23 +117,6 @@ def class_names(checkpoint: Checkpoint, latents: Latents | None) -> tuple[str, .
     known = [str(name) for name in checkpoint.dataset.get("classes", ())]
     count = len(known) if latents is None else int(latents.labels.astype(np.int64).max(initial=-1)) + 1
     return tuple(known[:count] + [f"class {label}" for label in range(len(known), count)])
-
-
-def _latents(checkpoint: Checkpoint) -> Latents | None:
-    """The test split's codes of a checkpoint, or the fixed test images' of a run's snapshot; None where there are no rows."""
-    if checkpoint.step is not None and not (checkpoint.path / "model.safetensors").exists():
-        try:
-            latents = Latents(**Run(checkpoint.path).snapshot_latents(checkpoint.step))
-        except FileProblem as error:
-            raise CheckpointError(str(error)) from error
-    else:
-        latents = checkpoints.load_latents(checkpoint.path)
-    if latents.z_mean.shape[1:] != (checkpoint.network.latent_dim,):
-        raise CheckpointError(
-            f"{checkpoint.path}: its codes are of {latents.z_mean.shape[-1]} units, the model has "
-            f"{checkpoint.network.latent_dim}. Copy the folder again."
-        )
-    return latents if len(latents.labels) else None
 
 
 def source() -> Source:
@@ -261,11 +243,9 @@ def model_facts(entry: Entry) -> Facts | str:
 @st.cache_resource(max_entries=64, show_spinner="Reading the models …", hash_funcs={Entry: lambda entry: entry.id})
 def _facts(entry: Entry, path: str, changed: int, written: int) -> Facts | str:
     try:
-        checkpoint = checkpoints.load(path)
-        _latents(checkpoint)
+        return facts_of(checkpoints.inspect(path), folder_size(entry.path))
     except CheckpointError as error:
         return str(error)
-    return facts_of(replace(checkpoint, weights={}), folder_size(entry.path))
 
 
 def model_curves(entry: Entry) -> Curves:

@@ -16,6 +16,7 @@ from vae_core.network.engine import Engine
 
 THUMB = 64  # pixels a side of a small picture at most: larger ones are thinned to it
 STEPS = 11  # pictures of a traversal
+MOST_CENTRES = 100  # of the classes with the most codes
 QUIET = 0.05  # nats: a unit with a KL below it tells next to nothing of the picture
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -41,7 +42,9 @@ def landmarks_of(engine: Engine, latents: Latents) -> Landmarks:
     kl = metrics.kl_per_unit(latents.z_mean, latents.z_log_var).mean(axis=0)
     order = np.argsort(-kl, kind="stable")
     classes, centres = latent.class_centroids(latents.z_mean, latents.labels)
-    counts = np.array([(latents.labels == label).sum() for label in classes])
+    counts = np.bincount(latents.labels.astype(np.int64), minlength=1)[classes.astype(np.int64)]
+    most = np.sort(np.argsort(-counts, kind="stable")[:MOST_CENTRES])
+    classes, counts, centres = classes[most], counts[most], centres[most]
     extent = extent_of(latents.z_mean[:, order[:2]])
     return Landmarks(kl, order, classes, counts, centres, small(engine.decode(centres)), extent)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.ui.models.facts import Facts, Figure, in_digits, plain, sentence
+from pages.ui.models.facts import Facts, in_digits, plain, sentence
+from vae_core.checkpoints.figures import Figure
 from vae_core.checkpoints.publish import ROWS
 from vae_core.checkpoints.registry import Entry
 from vae_core.network.layers import Network

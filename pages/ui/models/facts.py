@@ -5,46 +5,24 @@ A folder may come from a stranger: what is not in the form that `vae_core.analys
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
+from vae_core.checkpoints.figures import MAX_N, Figure, read_figures
+from vae_core.checkpoints.history import read_history
 from vae_core.checkpoints.publish import ROWS
 from vae_core.checkpoints.store import Checkpoint
 from vae_core.datasets import fashion_mnist as fashion
 from vae_core.network.layers import Part
-from vae_core.runs import metrics_log
-from vae_core.storage.records import FileProblem, read_bytes, read_head
+from vae_core.storage.records import FileProblem, read_head
 
-LOSSES = ("loss", "reconstruction_loss", "kl_loss")
+MAX_TEXT = 1_000_000  # bytes of a card
 TRAIN_FLOOR = (
     188.28  # nats: the entropy of Fashion-MNIST's 60,000 train pictures, the least a Bernoulli likelihood can reach
 )
-POINTS = 400  # of a curve: more than a chart has pixels for
-MAX_TEXT = 1_000_000  # bytes of a card
-MAX_HISTORY = 16_000_000  # bytes: 100,000 epochs
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A measured number with what makes it one: which split, how many images, how."""
-
-    value: float
-    split: str
-    n: int
-    method: str
-
-    @property
-    def measured_on(self) -> str:
-        """ "test, 10,000"."""
-        return f"{self.split}, {self.n:,}"
 
 
 @dataclass(frozen=True)
@@ -87,48 +65,16 @@ class LayerRow:
     multiply_adds: int
 
 
-Curves = dict[str, tuple[np.ndarray, np.ndarray]]  # quantity -> epochs (n,), nats (n,); val_ for validation
-
-
 def facts_of(checkpoint: Checkpoint, size: int) -> Facts:
     """Everything the table and the comparison need; reads history.csv. checkpoint: without weights, to be kept in a cache."""
     raw = checkpoint.metrics or {}
-    figures = {name: figure for name in (*ROWS, "floor") if (figure := _figure(raw.get(name)))}
+    figures = {name: figure for name, figure in read_figures(raw).items() if name in (*ROWS, "floor")}
     data = raw.get("dataset")
     method = str(data.get("method", "")) if isinstance(data, Mapping) else ""
-    history = _read_csv(checkpoint.path / "history.csv")
+    history = read_history(checkpoint.path / "history.csv")
     return Facts(
         checkpoint, figures, method.removeprefix("checksum "), _validation(checkpoint, history), len(history), size
     )
-
-
-def curves(path: Path) -> Curves:
-    """The losses over epochs: of history.csv, or while that has fewer than three, of the run's metrics.jsonl."""
-    rows = _read_csv(path / "history.csv")
-    if len(rows) >= 3 or not (path / "metrics.jsonl").exists():
-        names = [name for loss in LOSSES for name in (loss, f"val_{loss}")]
-        return {
-            name: (np.arange(1.0, len(rows) + 1), np.array([row.get(name, math.nan) for row in rows]))
-            for name in names
-            if any(name in row for row in rows)
-        }
-    found: Curves = {}
-    for kind, prefix in (("step", ""), ("validation", "val_")):
-        names = [prefix + loss for loss in LOSSES]
-        epochs, *losses = metrics_log.table(path, kind, ("epoch", *names)).T
-        for name, values in zip(names, losses, strict=True):
-            known = np.isfinite(epochs) & np.isfinite(values)
-            if known.any():
-                found[name] = thin(epochs[known], values[known])
-    return found
-
-
-def thin(x: np.ndarray, y: np.ndarray, points: int = POINTS) -> tuple[np.ndarray, np.ndarray]:
-    """At most `points` of (n,) twice, each the mean of its neighbours: nothing is hidden, but smoothed."""
-    if len(x) <= points:
-        return x, y
-    parts = np.array_split(np.arange(len(x)), points)
-    return np.array([x[part].mean() for part in parts]), np.array([y[part].mean() for part in parts])
 
 
 def layer_rows(part: Part) -> list[LayerRow]:
@@ -177,43 +123,12 @@ def card_of(path: Path) -> str | None:
     return re.sub(r"^#{1,6} +", "##### ", re.sub(r"\A\s*# .*\n", "", text), flags=re.MULTILINE).strip()
 
 
-def _figure(raw: Any) -> Figure | None:
-    """A figure as `evaluate` writes it, or None for anything else."""
-    if not isinstance(raw, Mapping):
-        return None
-    value, n = raw.get("value"), raw.get("n")
-    if type(n) is not int or isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    if not math.isfinite(value):
-        return None
-    return Figure(value, str(raw.get("split", "")), n, str(raw.get("method", "")))
-
-
-def _read_csv(path: Path) -> list[dict[str, float]]:
-    """The rows of a history.csv; what is no finite number is left out, and a torn last line too."""
-    rows: list[dict[str, float]] = []
-    with suppress(FileProblem, csv.Error):  # a field of more than 128 kB is no number
-        for raw in csv.DictReader(read_bytes(path, MAX_HISTORY).decode(errors="replace").splitlines()):
-            numbers = {str(name): number for name, text in raw.items() if (number := _number(text)) is not None}
-            if numbers.keys() & set(LOSSES):
-                rows.append(numbers)
-    return rows
-
-
-def _number(text: Any) -> float | None:
-    try:
-        number = float(text)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
-
-
 def _validation(checkpoint: Checkpoint, history: list[dict[str, float]]) -> Figure | None:
     """−ELBO is the sum of the two terms whatever beta was; `val_loss` is only that at beta = 1."""
     sizes = checkpoint.dataset.get("sizes")
     n = sizes.get("validation") if isinstance(sizes, Mapping) else None
     last = next((row for row in reversed(history) if {"val_reconstruction_loss", "val_kl_loss"} <= row.keys()), None)
-    if last is None or type(n) is not int:
+    if last is None or type(n) is not int or not 0 <= n <= MAX_N:
         return None
     method = (
         "val_reconstruction_loss + val_kl_loss of the last epoch, nats per image, one sample of z per image, beta = 1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from pages.ui.models.facts import Curves
+from vae_core.checkpoints.history import Curves
 
 TRAIN, VALIDATION, FLOOR = "#8e5bd6", "#e8862e", "#8a8a8a"  # as on the page Train
 

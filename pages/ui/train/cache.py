@@ -16,8 +16,8 @@ import streamlit as st
 from pages.ui.app.cache import codes_of, source
 from pages.ui.components.live_map import MapData, grid_part, snapshot_map
 from pages.ui.images import class_colour, data_uri
-from pages.ui.models.facts import Curves, curves
 from pages.ui.train import fixed_images as train_pictures
+from vae_core.checkpoints.history import Curves, curves
 from vae_core.checkpoints.timeline import Frame, load_frame
 from vae_core.network.engine import Engine
 from vae_core.network.layers import Network

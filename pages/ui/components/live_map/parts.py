@@ -28,6 +28,7 @@ from vae_core.network.layers import Network, Weights
 
 # About 5 ms in a browser on a laptop's core; a heavier decoder is approximated while the pointer moves.
 LIGHT_MULTIPLY_ADDS = 8_000_000
+MOST_CLASSES = 256
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,11 @@ def codes_part(latents: Latents, classes: Sequence[str], colours: Sequence[str],
             f"codes must be z_mean (n, d), z_log_var (n, d) and labels (n,), got {z_mean.shape}, {z_log_var.shape}, {labels.shape}."
         )
     most = int(labels.max(initial=-1))
-    if most >= min(len(classes), len(colours), 256):
+    if most >= MOST_CLASSES <= min(len(classes), len(colours)):  # a label travels as a byte
+        labels = np.minimum(labels, MOST_CLASSES - 1)
+        classes = [*classes[: MOST_CLASSES - 1], "other classes"]
+        most = MOST_CLASSES - 1
+    if most >= min(len(classes), len(colours), MOST_CLASSES):
         raise ValueError(
             f"label {most} has no name or no colour among {len(classes)} classes and {len(colours)} colours."
         )

@@ -1,0 +1,69 @@
+"""What an .npz claims to hold: shape and type of each array, read from its headers before any array is allocated."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import numpy as np
+from numpy.lib import format as npy
+
+from vae_core.storage.files import FileProblem
+
+
+class ArrayHeader(NamedTuple):
+    """shape: whole numbers from 0. dtype: never of objects."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def size(self) -> int:
+        """Bytes of the array in memory."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def array_headers(path: Path, names: tuple[str, ...]) -> dict[str, ArrayHeader]:
+    """Name of each array -> its header; `names` must be among them. Costs some kilobytes, however large the arrays claim to be.
+
+    Raises:
+        FileProblem: the file is missing or damaged, an array holds objects, a side is negative, or a shape does not fit
+            the bytes that follow it.
+    """
+    headers: dict[str, ArrayHeader] = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                with archive.open(info) as file:
+                    shape, _, dtype = _read_header(file)
+                    start = file.tell()
+                header = ArrayHeader(tuple(shape), dtype)
+                if dtype.hasobject:
+                    raise ValueError(f"{info.filename} holds objects, expected plain numbers")
+                if any(side < 0 for side in header.shape):
+                    raise ValueError(f"{info.filename} has the shape {header.shape}; no side can be negative")
+                if header.size != info.file_size - start:
+                    raise ValueError(
+                        f"{info.filename}: shape {header.shape} of {dtype} needs {header.size:,} bytes, it has "
+                        f"{info.file_size - start:,}"
+                    )
+                headers[info.filename.removesuffix(".npy")] = header
+        missing = [name for name in names if name not in headers]
+        if missing:
+            raise ValueError(f"it lacks {', '.join(missing)}")
+    except FileNotFoundError as error:
+        raise FileProblem(f"{path} is missing. The folder is incomplete; copy or make it again.") from error
+    except Exception as error:  # zipfile, zlib, struct, tokenize and numpy each raise their own kinds for damaged bytes
+        raise FileProblem(
+            f"{path} is not a whole .npz file with {', '.join(names)} ({str(error)[:300]}). Copy it again."
+        ) from error
+    return headers
+
+
+def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    version = npy.read_magic(file)
+    if version == (1, 0):
+        return npy.read_array_header_1_0(file)
+    return npy.read_array_header_2_0(file)
