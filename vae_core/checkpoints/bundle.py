@@ -6,26 +6,22 @@ a model can need, and the folder appears among the others only when the model in
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
-
-import numpy as np
+from typing import IO
 
 from vae_core.analysis import image_scores as scores
-from vae_core.analysis.latent_points import Latents
-from vae_core.checkpoints import publish as cards
 from vae_core.checkpoints import store as checkpoints
-from vae_core.checkpoints import timeline
+from vae_core.checkpoints.probe import probe
 from vae_core.checkpoints.store import Checkpoint
 from vae_core.checkpoints.training_data import FILE as DATA_NOTE
 from vae_core.storage import archives, limits
-from vae_core.storage.files import read_json, read_npz, write_json
+from vae_core.storage.files import read_json, write_json
 from vae_core.storage.kind import KIND, MODEL
 
 MIB = limits.MIB
@@ -37,21 +33,24 @@ FILES = {
     "metrics.json": MIB,
     "history.csv": 8 * MIB,
     "MODEL_CARD.md": MIB,
-    "model.safetensors": 512 * MIB,
-    "latents.npz": 512 * MIB,
-    scores.FILE: 128 * MIB,
+    "model.safetensors": 96 * MIB,
+    "latents.npz": 64 * MIB,
+    scores.FILE: 16 * MIB,
 }
-FRAME_FILES = {"decoder.safetensors": 128 * MIB, "latents.npz": 128 * MIB}
+FRAME_FILES = {"decoder.safetensors": 96 * MIB, "latents.npz": 16 * MIB}
 MOST_FRAMES = 200
-MOST_WORK = 2_000_000_000  # multiply-adds of one picture: a hundred times our largest
 
 
 class ImportProblem(ValueError):
     """A zip that is not taken in: what came, what was expected, what to do."""
 
 
-def take_in(source: Path | bytes, root: Path) -> Path:
-    """A new folder in `root` with the zip's model; returns its path. `ImportProblem` says why not, and nothing is left."""
+def take_in(source: Path | bytes, root: Path, check: Callable[[Path], object] = probe) -> Path:
+    """A new folder in `root` with the zip's model; returns its path. `ImportProblem` says why not, and nothing is left.
+
+    check: raises for a folder that cannot be shown; by default in this process, for zips of strangers
+    `vae_core.jobs.model_check.check_in_child`.
+    """
     opened: Path | IO[bytes] = BytesIO(source) if isinstance(source, bytes) else source
     with _archive(opened) as archive:
         members = _members(archive)
@@ -63,7 +62,7 @@ def take_in(source: Path | bytes, root: Path) -> Path:
         try:
             for name, info in members.items():
                 _extract(archive, info, temporary / name)
-            checkpoint = _checked(temporary)
+            checkpoint = _checked(temporary, check)
             return _moved(temporary, root, checkpoint.name)
         except OSError as error:
             raise ImportProblem(
@@ -148,75 +147,25 @@ def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> N
 # --- the model --------------------------------------------------------------------------------------------------------
 
 
-def _checked(folder: Path) -> Checkpoint:
-    """Every reader of the pages finds what it expects; raises `ImportProblem`."""
+def _checked(folder: Path, check: Callable[[Path], object]) -> Checkpoint:
+    """The model of a folder, when everything that pages show of it could be worked out; raises `ImportProblem`."""
     try:
-        checkpoint = checkpoints.load(folder)
-        network = checkpoint.network
-        work = network.encoder.multiply_adds() + network.decoder.multiply_adds()
-        if work > MOST_WORK:
-            raise ImportProblem(
-                f"its network takes {work:,} multiply-adds a picture, at most {MOST_WORK:,} are run here."
-            )
-        latents = checkpoints.load_latents(folder)
-        _codes(latents, network.latent_dim)
-        _words(folder, checkpoint)
-        for step in timeline.frame_steps(folder):
-            _codes(timeline.load_frame(folder, network, step).latents, network.latent_dim)
-        engine = checkpoint.engine(threads=1)
-        picture = engine.decode(np.zeros((1, network.latent_dim), np.float32))
-        engine.encode(picture)
-    except ImportProblem:
-        raise
-    except (ValueError, RuntimeError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        text = str(error).replace(f"{folder}/", "").replace(str(folder), "the zip")
-        raise ImportProblem(f"the zip is not a model that can be opened: {text}") from error
-    return checkpoint
-
-
-def _codes(latents: Latents, latent_dim: int) -> None:
-    arrays = (latents.z_mean, latents.z_log_var)
-    if latents.z_mean.ndim != 2 or latents.z_mean.shape[1] != latent_dim:
-        raise ImportProblem(
-            f"its codes are {latents.z_mean.shape}, expected (n, {latent_dim}). The files do not belong together."
-        )
-    for array in arrays:
-        if array.dtype not in (np.float16, np.float32) or not np.isfinite(array).all():
-            raise ImportProblem("its codes are not all finite 16- or 32-bit numbers. The file is damaged.")
-    if latents.labels.dtype.kind not in "ui" or (
-        len(latents.labels) and not 0 <= latents.labels.min() <= latents.labels.max() < 100_000
-    ):
-        raise ImportProblem("its labels are not whole numbers from 0. The file is damaged.")
-
-
-def _words(folder: Path, checkpoint: Checkpoint) -> None:
-    data: Any = checkpoint.dataset
-    classes = data.get("classes", []) if isinstance(data, dict) else None
-    if (
-        not isinstance(classes, list)
-        or len(classes) > 10_000
-        or not all(isinstance(name, str) and len(name) < 200 for name in classes)
-    ):
-        raise ImportProblem("config.json names its classes in an odd form. Expected a list of short names.")
-    if not isinstance(json.loads((folder / "config.json").read_bytes()).get("name", ""), str):
-        raise ImportProblem("config.json holds a name that is no text.")
-    for name, found in (checkpoint.metrics or {}).items():
-        whole = isinstance(found, dict) and {"value", "split", "n", "method"} <= set(found)
-        # the figures on a card are numbers; others, as the KL of each unit, may be lists
-        number = whole and (name not in cards.ROWS or type(found["value"]) in (int, float))
-        if not number or type(found["n"]) is not int:
-            raise ImportProblem(
-                f"metrics.json holds {name!r} in an odd form. Expected value, split, n and method of each figure."
-            )
-    if (folder / scores.FILE).exists():
-        found = read_npz(folder / scores.FILE, (*scores.NAMES, "checksum"))
-        if any(found[name].dtype.kind != "f" or found[name].ndim != 1 for name in scores.NAMES):
-            raise ImportProblem(
-                f"{scores.FILE} does not hold one number per image. Leave it out: it can be made again."
-            )
-    for name in ("MODEL_CARD.md", "history.csv"):
-        if (folder / name).exists():
-            (folder / name).read_bytes().decode()  # a UnicodeDecodeError is a ValueError
+        described = checkpoints.inspect(folder)
+        check(folder)
+    except (
+        ValueError,
+        RuntimeError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        ArithmeticError,
+        LookupError,
+        MemoryError,
+    ) as error:
+        reason = str(error) or "it takes too much memory"
+        text = reason.replace(f"{folder.resolve()}/", "").replace(f"{folder}/", "").replace(str(folder), "the zip")
+        raise ImportProblem(f"the zip is not a model that can be shown: {text}") from error
+    return described
 
 
 def _moved(temporary: Path, root: Path, wanted: str) -> Path:

@@ -11,8 +11,8 @@ from vae_core.storage.files import FileProblem
 from vae_core.storage.npz import array_headers
 
 CODES = ("z_mean", "z_log_var", "labels")
-MAX_ROWS = 100_000
-MAX_VALUES = 3_000_000  # rows times units: 12 MB an array, and some ten times that while their density is worked out
+MAX_ROWS = 50_000
+MAX_VALUES = 2_600_000  # rows times units: 10 MB an array, and some ten times that while their density is worked out
 MAX_LABEL = 9_999  # config.json names so many classes at most
 MAX_Z = 1e4  # of a z_mean; those of a model that learned are below 10
 LOG_VAR_RANGE = (-60.0, 40.0)  # past it exp() and its inverse leave what 32 bits hold

@@ -297,6 +297,22 @@ def latents_of(checkpoint: Checkpoint) -> Latents | None:
     return latents if len(latents.labels) else None
 
 
+def check_frame(latents: Latents, latent_dim: int, origin: str) -> None:
+    """Raise `CheckpointError` unless the codes of a timeline's frame can be shown."""
+    if (
+        latents.z_mean.ndim != 2
+        or latents.z_mean.shape[1:] != (latent_dim,)
+        or latents.z_log_var.shape != latents.z_mean.shape
+    ):
+        raise CheckpointError(f"{origin}: its codes are {latents.z_mean.shape}, the model has {latent_dim} units.")
+    if latents.labels.shape != latents.z_mean.shape[:1] or latents.labels.dtype.kind not in "iu":
+        raise CheckpointError(f"{origin}: its labels are no whole number for each code.")
+    try:
+        check_codes(latents, origin)
+    except FileProblem as error:
+        raise CheckpointError(str(error)) from error
+
+
 def _codes_file(path: Path, step: int | None) -> Path:
     if step is None or (path / "model.safetensors").exists():
         return path / "latents.npz"

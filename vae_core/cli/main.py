@@ -113,6 +113,14 @@ def build_parser() -> argparse.ArgumentParser:
     arg("--restore", metavar="MODEL", help="put a deleted model back")
 
     arg = add(
+        "check-model",
+        "Work out what the pages show of a model, and say what each part takes; exit 2 for one that breaks a page.",
+        "check-model checkpoints/fashion-2d",
+    )
+    arg("model", help=MODEL_HELP)
+    arg("--bounded", action="store_true", help="with limits on memory and processor time, as the app checks an upload")
+
+    arg = add(
         "sample", "Draw synthetic pictures from the prior.", "sample checkpoints/fashion-2d -n 256 --output samples.png"
     )
     arg("model", help=MODEL_HELP)
@@ -212,7 +220,7 @@ def _run(command: str, options: dict[str, Any]) -> int:
     from vae_core.cli import model_commands as commands
 
     try:
-        return int(getattr(commands, command)(**options) or 0)
+        return int(getattr(commands, command.replace("-", "_"))(**options) or 0)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

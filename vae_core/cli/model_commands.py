@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TrainingFailed",
+    "check_model",
     "evaluate",
     "export",
     "heatmap",
@@ -73,6 +74,25 @@ def models(root: str | None, delete: str | None, restore: str | None) -> None:
         return
     found = [checkpoints.load(path) for path in checkpoints.list_checkpoints(folder)]
     print(cards.comparison_table(found) if found else f"no models in {folder}. `keep` makes one of a run.")
+
+
+def check_model(model: str, bounded: bool) -> None:
+    """Rehearse what the pages show of a model."""
+    from vae_core.jobs.model_check import bound_this_process
+
+    if bounded:
+        bound_this_process()
+    from vae_core.checkpoints.probe import probe
+
+    path = model_path(model)
+    try:
+        for part in probe(path):
+            print(f"{part.part}: {part.seconds:.2f} s")
+    except MemoryError as error:
+        raise ValueError(f"{path}: opening it takes too much memory. Keep a smaller model.") from error
+    except Exception as error:
+        raise ValueError(str(error) or type(error).__name__) from error
+    print(f"{path}: every page can show it.")
 
 
 def sample(model: str, n: int, seed: int, output: str) -> None:

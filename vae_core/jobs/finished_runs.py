@@ -16,6 +16,7 @@ from vae_core.checkpoints import packing
 from vae_core.datasets import image_folders as owndata
 from vae_core.jobs import launcher as trainer
 from vae_core.jobs.environment import child_environment
+from vae_core.jobs.model_check import check_in_child
 from vae_core.runs.directory import ENDED, UNREADABLE, Run, RunError
 from vae_core.settings import ROOT, checkpoints_folder
 from vae_core.storage import limits
@@ -94,7 +95,7 @@ def take_in(data: bytes) -> Path:
     """The model of an uploaded zip as a new folder beside the shipped ones. `ImportProblem` says why not."""
     if len(data) > limits.MODEL_ZIP:
         raise imports.ImportProblem(f"the zip has {len(data) >> 20} MiB, at most {limits.MODEL_ZIP >> 20} are taken.")
-    return imports.take_in(data, checkpoints_folder().resolve())
+    return imports.take_in(data, checkpoints_folder().resolve(), check_in_child)
 
 
 def take_pictures(name: str, data: bytes) -> Pictures:

@@ -26,7 +26,8 @@ def bring_model() -> None:
     if upload is None or upload.file_id == st.session_state.get("last_model_zip"):
         return
     try:
-        path = trainer_models.take_in(upload.getvalue())
+        with st.spinner("Checking the model: what the pages show of it is worked out once …"):
+            path = trainer_models.take_in(upload.getvalue())
     except (ValueError, RunError, OSError) as error:
         st.error(f"{upload.name}: {error}", icon=":material/folder_zip:")
         return

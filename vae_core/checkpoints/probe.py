@@ -1,0 +1,193 @@
+"""Work out once what the pages show of a model, so that one which would break a page or take too long is found beforehand.
+
+Meant for folders of strangers, in a process that has limits (`vae_core.jobs.model_check`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vae_core.analysis import activations, heatmaps
+from vae_core.analysis import evaluation as metrics
+from vae_core.analysis import latent_points as latent
+from vae_core.analysis.image_scores import FILE as SCORES
+from vae_core.analysis.image_scores import NAMES as SCORE_NAMES
+from vae_core.analysis.latent_points import Latents
+from vae_core.checkpoints import store, timeline
+from vae_core.checkpoints.codes import MAX_Z
+from vae_core.checkpoints.export import packed_decoder
+from vae_core.checkpoints.figures import read_figure
+from vae_core.checkpoints.history import curves
+from vae_core.checkpoints.publish import ROWS
+from vae_core.checkpoints.store import Checkpoint
+from vae_core.network.engine import Engine
+from vae_core.storage.npz import array_headers
+from vae_core.storage.records import read_bytes
+
+PAGE_SECONDS = 3.0  # of processors, for what a page computes: two seconds where nothing else is at work
+PAGE_WORK = 8_000_000_000  # multiply-adds for the many small pictures that a page decodes
+MAX_PARAMETERS = 20_000_000  # 80 MB of float32; while a network is built they are there four times
+MAX_CARD = 200_000  # bytes of MODEL_CARD.md
+MAX_LOGIT = 1e12
+STEPS, ROWS_SHOWN, CENTRES = 11, 16, 100  # of traversals; of class centres
+MAX_SCORES = 200_000  # images
+
+
+class ProbeProblem(ValueError):
+    """A model that no page could show: what is wrong with it, and what to do."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one part of a model took. seconds: of one processor."""
+
+    part: str
+    seconds: float
+
+
+def probe(folder: Path) -> list[Measured]:
+    """Read and compute what the pages do; seconds of each part.
+
+    Raises:
+        CheckpointError, FileProblem, NetworkError: the folder cannot be opened, as the pages would find.
+        ProbeProblem: it opens, but a page could not show it, or would take more than `PAGE_SECONDS`.
+    """
+    done: list[Measured] = []
+
+    @contextmanager
+    def measured(part: str) -> Iterator[None]:
+        began = time.process_time()
+        with np.errstate(all="ignore"):
+            yield
+        seconds = time.process_time() - began
+        done.append(Measured(part, seconds))
+        if seconds > PAGE_SECONDS:
+            raise ProbeProblem(
+                f"its {part} take {seconds:.1f} seconds of a processor, at most {PAGE_SECONDS:g} are spent on a page. "
+                "Keep a smaller network, or fewer codes."
+            )
+
+    with measured("figures"):
+        described = store.inspect(folder)
+        _figures(folder, described)
+    with measured("weights and codes"):
+        checkpoint = store.load(folder)
+        latents = store.latents_of(checkpoint)
+    with measured("pictures"):
+        engine = checkpoint.engine(threads=1)
+        z = _pictures(engine)
+    with measured("feature maps"):
+        _feature_maps(engine, z)
+    with measured("map and traversals"):
+        packed_decoder(checkpoint.network, checkpoint.weights)
+        many = affordable(engine, STEPS * ROWS_SHOWN)
+        _bounded(engine.decode(np.repeat(z, many, axis=0)), 1.0, "pictures")
+    if latents is not None:
+        with measured("codes and neighbours"):
+            _codes(engine, latents, z)
+    with measured("timeline"):
+        _timeline(folder, checkpoint)
+    return done
+
+
+def affordable(engine: Engine, wanted: int, least: int = 1) -> int:
+    """How many pictures of `wanted` a page decodes at once: fewer of a heavy decoder."""
+    return max(least, min(wanted, PAGE_WORK // max(1, engine.network.decoder.multiply_adds())))
+
+
+def _figures(folder: Path, checkpoint: Checkpoint) -> None:
+    if checkpoint.network.parameters() > MAX_PARAMETERS:
+        raise ProbeProblem(
+            f"its network has {checkpoint.network.parameters():,} parameters; at most {MAX_PARAMETERS:,} are taken."
+        )
+    for name, raw in (checkpoint.metrics or {}).items():
+        form = isinstance(raw, dict) and {"value", "split", "n", "method"} <= set(raw) and type(raw["n"]) is int
+        # the figures on a card are numbers; others, as the KL of each unit, may be lists
+        if not form or (name in ROWS and read_figure(raw) is None):
+            raise ProbeProblem(
+                f"metrics.json holds {name[:60]!r} in an odd form. Expected value, split, n and method of each figure."
+            )
+    curves(folder)
+    for name in ("MODEL_CARD.md", "history.csv"):
+        if (folder / name).exists():
+            text = read_bytes(folder / name, MAX_CARD if name.endswith("md") else 8 << 20)
+            try:
+                text.decode()
+            except UnicodeDecodeError as error:
+                raise ProbeProblem(f"{name} is no UTF-8 text ({error}). Save it as UTF-8, or leave it out.") from error
+    if (folder / SCORES).exists():
+        headers = array_headers(folder / SCORES, (*SCORE_NAMES, "checksum"))
+        shapes = {headers[name].shape for name in SCORE_NAMES}
+        odd = len(shapes) != 1 or any(headers[name].dtype.kind != "f" for name in SCORE_NAMES)
+        if odd or len(next(iter(shapes))) != 1 or next(iter(shapes))[0] > MAX_SCORES:
+            raise ProbeProblem(f"{SCORES} does not hold one number per image. Leave it out: it can be made again.")
+
+
+def _pictures(engine: Engine) -> np.ndarray:
+    """z (1, d) of a picture; what is computed on the way must be finite and of a size that can be shown."""
+    image = engine.decode(np.zeros((1, engine.latent_dim), np.float32))
+    noise = np.random.default_rng(0).random((2, *engine.image_shape), np.float32)
+    for images in (image, np.zeros_like(image), np.ones_like(image), noise):
+        _bounded(images, 1.0, "pictures")
+        z_mean, z_log_var = engine.encode(images)
+        _bounded(z_mean, MAX_Z, "codes")
+        _bounded(z_log_var, 60.0, "codes")
+        _bounded(engine.decode_logits(z_mean), MAX_LOGIT, "pictures")
+        rebuilt = engine.decode(z_mean)
+        _bounded(rebuilt, 1.0, "pictures")
+    sharp = np.clip(image, 0, 1)
+    again = engine.reconstruct(sharp)
+    for measure in (metrics.mse, metrics.psnr, metrics.ssim):
+        measure(sharp, again)
+    metrics.reconstruction_loss(engine, sharp, engine.encode(sharp)[0])
+    return engine.encode(sharp)[0]
+
+
+def _feature_maps(engine: Engine, z: np.ndarray) -> None:
+    image = np.clip(engine.decode(z)[0], 0, 1)
+    maps = {
+        "encoder": activations.feature_maps(engine, image),
+        "decoder": activations.feature_maps(engine, part="decoder", z=z[0]),
+    }
+    if not maps["encoder"] or not maps["decoder"]:
+        raise ProbeProblem(
+            "its network has no convolution whose answers could be shown, in the encoder or the decoder."
+        )
+    for layers in maps.values():
+        widest = max(layers.values(), key=lambda array: array.size)
+        scaled = heatmaps.normalise_together([activations.with_summaries(widest)], "channel")[0]
+        heatmaps.colour(np.moveaxis(scaled.values, 2, 0)[:64])
+        heatmaps.heatmap(activations.over_channels(widest))
+
+
+def _codes(engine: Engine, latents: Latents, z: np.ndarray) -> None:
+    _bounded(metrics.kl_per_unit(latents.z_mean, latents.z_log_var), 1e12, "codes")
+    labels, centres = latent.class_centroids(latents.z_mean, latents.labels)
+    engine.decode(centres[: affordable(engine, min(len(labels), CENTRES))])
+    latent.nearest(latents.z_mean, z, min(13, len(latents.labels)))
+    if latents.z_mean.shape[1] > 1 and len(latents.labels) > 1:
+        latent.pca_plane(latents.z_mean)
+    if not np.isfinite(latent.support_threshold(latents.z_mean, latents.z_log_var)):
+        raise ProbeProblem("the density of its codes cannot be computed. The run diverged, or the file is damaged.")
+
+
+def _timeline(folder: Path, checkpoint: Checkpoint) -> None:
+    for step in timeline.frame_steps(folder):
+        frame = timeline.load_frame(folder, checkpoint.network, step)
+        store.check_frame(frame.latents, checkpoint.network.latent_dim, f"snapshots/{step:08d}")
+        engine = frame.engine(checkpoint.network, threads=1)
+        _bounded(engine.decode(frame.latents.z_mean[:1]), 1.0, "pictures")
+
+
+def _bounded(values: Any, most: float, what: str) -> None:
+    if not (np.abs(values) <= most * (1 + 1e-6)).all():  # a NaN fails every comparison
+        raise ProbeProblem(
+            f"its network computes {what} that are not finite, or too large to show. The run diverged; use an earlier snapshot."
+        )
