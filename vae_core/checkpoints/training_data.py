@@ -148,7 +148,7 @@ def load(
     said: dict[str, Any] = {} if notify is None else {"notify": notify}
     height, width, channels = image_shape  # a list, where it comes from a file
     shape = (height, width, channels)
-    dataset = datasets.load(data, progress=progress, image_shape=shape, **treatment(described), **said)
+    dataset = datasets.load(data, progress=progress, image_shape=shape, fit=treatment(described)["fit"], **said)
     if dataset.image_shape != shape:
         theirs, its = (" × ".join(map(str, sides)) for sides in (dataset.image_shape, shape))
         raise DataError(

@@ -20,8 +20,10 @@ import numpy as np
 from vae_core.datasets import fashion_mnist as fashion
 from vae_core.datasets import image_folders as owndata
 from vae_core.datasets import npz_arrays as ownarrays
+from vae_core.datasets.class_names import clean
 from vae_core.datasets.fashion_mnist import fetch_fashion, find_fashion
 from vae_core.datasets.idx import DataError
+from vae_core.datasets.image_folders import split
 
 __all__ = [
     "SPLITS",
@@ -57,6 +59,7 @@ class Dataset:
     image_shape: (height, width, channels). sizes: images per split.
     read: a split's name -> the arrays of that split, and of others that came along.
     fit: "garment" (pictures as Fashion-MNIST's are) or "resize" (the user's own, resized and nothing else).
+    decided: what else was decided for all of the user's own pictures, for `preprocessing.treatment`.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Dataset:
     sizes: Mapping[str, int]
     read: Callable[[str], Mapping[str, Arrays]] = field(repr=False)
     fit: str = "garment"
+    decided: Mapping[str, Any] = field(default_factory=dict)
     _kept: dict[str, Arrays] = field(default_factory=dict, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
@@ -96,6 +100,7 @@ class Dataset:
             "classes": list(self.classes),
             "image_shape": list(self.image_shape),
             "fit": self.fit,
+            **self.decided,
         }
 
     def title(self, split: str) -> str:
@@ -132,7 +137,7 @@ def load(
     name: "auto" (Fashion-MNIST if it can be had, else drawn clothes, said in one loud line), "fashion" (`DataError` with
         the way out if it cannot be had), "drawn", or the path of a folder, a .zip or an .npz.
     notify: takes a line for the user. progress(done, total): bytes of a download, or pictures read.
-    image_shape: of the user's own pictures; None is 28×28×1, or what an .npz holds.
+    image_shape: of the user's own pictures; None is theirs if all are of one size that a model takes, else 28×28×1.
     fit: what is done to the user's own pictures, see `preprocessing.prepare`.
     """
     if name == "drawn":
@@ -156,10 +161,10 @@ def load(
             if problem:
                 raise DataError(f"{path} has Fashion-MNIST's file names, but {problem}. Get its files again.")
             return _fashion(path, f"the folder {path.resolve().name}")
-        return from_folder(path, image_shape, progress=progress, fit=fit)
+        return from_folder(path, image_shape, notify=notify, progress=progress, fit=fit)
     if path.is_file() and path.suffix.lower() in (".zip", ".npz"):
         reader = from_zip if path.suffix.lower() == ".zip" else from_npz
-        return reader(path, image_shape, progress=progress, fit=fit)
+        return reader(path, image_shape, notify=notify, progress=progress, fit=fit)
     kind = "is neither a folder nor a .zip or .npz" if path.exists() else "does not exist"
     raise DataError(f"data must be auto, fashion, drawn, or the path of a folder, .zip or .npz; {str(name)!r} {kind}.")
 
@@ -177,48 +182,44 @@ def from_folder(
     path: str | Path,
     image_shape: tuple[int, int, int] | None = None,
     *,
+    notify: Notify | None = None,
     progress: Progress | None = None,
     fit: str = "resize",
 ) -> Dataset:
     """The user's pictures from a folder; its sub-folders are the classes.
 
-    Every picture goes through `preprocessing.prepare`, which image_shape (28×28×1 if None) and fit are for. Raises
-    `DataError` naming the file that is at fault.
+    image_shape None: theirs, if all are of one size that a model takes, else 28×28×1. fit: see `preprocessing.prepare`; what is
+    decided is decided once for all of them. notify: takes the classes and what was left out, a line each. Raises `DataError`
+    naming the file that is at fault.
     """
     path = Path(path).expanduser()
-    return _own(
-        path.resolve().name,
-        "folder",
-        owndata.read_folder(path, image_shape or (28, 28, 1), {"fit": fit}, progress),
-        fit,
-    )
+    return _own(path.resolve().name, "folder", owndata.read_folder(path, image_shape, fit, progress), fit, notify)
 
 
 def from_zip(
     path: str | Path,
     image_shape: tuple[int, int, int] | None = None,
     *,
+    notify: Notify | None = None,
     progress: Progress | None = None,
     fit: str = "resize",
 ) -> Dataset:
     """As `from_folder`, from a zip that is read in memory."""
     path = Path(path).expanduser()
-    return _own(path.stem, "zip", owndata.read_zip(path, image_shape or (28, 28, 1), {"fit": fit}, progress), fit)
+    return _own(path.stem, "zip", owndata.read_zip(path, image_shape, fit, progress), fit, notify)
 
 
 def from_npz(
     path: str | Path,
     image_shape: tuple[int, int, int] | None = None,
     *,
+    notify: Notify | None = None,
     progress: Progress | None = None,
     fit: str = "resize",
 ) -> Dataset:
-    """The user's pictures from `images` (and `labels`) of an .npz.
-
-    They are taken as they are, unless image_shape is another than theirs: then they go through `preprocessing.prepare`.
-    """
+    """As `from_folder`, from `images` (and `labels`) of an .npz; image_shape None: as they are."""
     path = Path(path).expanduser()
-    return _own(path.stem, ".npz", ownarrays.read_npz(path, image_shape, {"fit": fit}, progress), fit)
+    return _own(path.stem, ".npz", ownarrays.read_npz(path, image_shape, fit, progress), fit, notify)
 
 
 def _find_or_fetch(notify: Notify, progress: Progress | None, strict: bool = True) -> tuple[Path, str]:
@@ -280,28 +281,35 @@ def _drawn() -> Dataset:
     )
 
 
-def _own(name: str, kind: str, pictures: owndata.Pictures, fit: str) -> Dataset:
-    pixels, labels, classes = pictures
+def _own(name: str, kind: str, pictures: owndata.Pictures, fit: str, notify: Notify | None) -> Dataset:
+    name = own_name(clean(name))
+    pixels, labels, classes, splits = pictures.pixels, pictures.labels, pictures.classes, pictures.splits
     n = len(pixels)
-    if n < 3:
+    parts = split(n, splits) if n else {}
+    if n < 3 or not all(len(places) for places in parts.values()):
         raise DataError(
             f"{name} holds {n} picture{'' if n == 1 else 's'}, at least 3 are needed: one each for train, validation and test."
         )
-    held = max(1, round(n / 10))
-    order = np.random.default_rng(0).permutation(n)
-    parts = {"test": order[:held], "validation": order[held : 2 * held], "train": order[2 * held :]}
-    arrays = {split: (pixels[chosen], labels[chosen]) for split, chosen in parts.items()}
-    count = f"{len(classes)} classes" if len(classes) > 1 else "1 class"
+    for line in pictures.lines if notify else ():
+        notify(f"{name}: {line}.")  # type: ignore[misc]
+    arrays = {part: (pixels[chosen], labels[chosen]) for part, chosen in parts.items()}
+    count = f"{len(classes):,} classes" if len(classes) > 1 else "1 class"
     height, width, channels = pixels.shape[1:]
+    named = [] if splits is None else [part for part in SPLITS if (splits == part).any()]
+    drawn = [part for part in SPLITS[1:] if part not in named]
+    how = f"{' and '.join(drawn)} {'are' if len(drawn) > 1 else 'is'} a random tenth{' each' if len(drawn) > 1 else ''}{' of train' if named else ''}"
+    how = "; ".join([*([f"{', '.join(named)} as its folders say"] if named else []), *([how] if drawn else [])])
+    decided = {"white": pictures.white, "backdrop": pictures.backdrop, "inverted": pictures.inverted}
     return Dataset(
-        own_name(name),
-        f"{OWN_SOURCE} {n:,} pictures in {count}, from a {kind}; validation and test are a random tenth each",
-        _checksum(pixels, labels),
+        name,
+        f"{OWN_SOURCE} {n:,} pictures in {count}, from a {kind}; {how}",
+        _checksum(pixels, labels, *(() if splits is None else (np.searchsorted(sorted(SPLITS), splits),))),
         classes,
         (height, width, channels),
-        {split: len(parts[split]) for split in SPLITS},
-        lambda split: arrays,
+        {part: len(parts[part]) for part in SPLITS},
+        lambda _: arrays,
         fit,
+        {key: value for key, value in decided.items() if value},
     )
 
 

@@ -1,58 +1,155 @@
-"""The user's own pictures as arrays in an .npz. Nothing is unpickled, and nothing allocated on a header's word alone."""
-
 from __future__ import annotations
 
 import math
+import os
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from vae_core.config import ConfigError, ModelConfig
+from vae_core.datasets.class_names import distinct, in_order
+from vae_core.datasets.folder_layout import UNLABELLED
 from vae_core.datasets.idx import DataError
-from vae_core.datasets.image_folders import UNLABELLED, Pictures, Progress, check_size, fill, label_type, opened_zip
+from vae_core.datasets.image_files import Raw
+from vae_core.datasets.image_folders import (
+    Pictures,
+    Source,
+    check_unreadable,
+    class_lines,
+    decisions,
+    label_type,
+    left_out_lines,
+    treatment_lines,
+)
+from vae_core.datasets.picture_sets import USUAL, Extremes, Progress, Stacked, check_room, pixel_range, stack
+from vae_core.storage import archives, limits
+
+# what the arrays of one part are called, with images first: ours, MedMNIST's and Keras'
+PARTS = {
+    "train": (("train_images", "train_labels"), ("x_train", "y_train"), ("X_train", "y_train")),
+    "validation": (("val_images", "val_labels"), ("x_val", "y_val"), ("X_val", "y_val")),
+    "test": (("test_images", "test_labels"), ("x_test", "y_test"), ("X_test", "y_test")),
+}
 
 
-def read_npz(
-    path: Path, image_shape: tuple[int, int, int] | None, options: dict[str, Any], progress: Progress | None
-) -> Pictures:
-    """`images` (n, h, w) or (n, h, w, c), uint8 or float in [0, 1], and optional `labels` (n,), integers or strings.
+class Part(NamedTuple):
+    """The arrays of one split (None: there is no split)."""
 
-    image_shape None keeps the size the images have. Every header is checked before an array is allocated; pickled
-    objects are refused.
+    split: str | None
+    images: str
+    labels: str | None
+
+
+def read_npz(path: Path, image_shape: tuple[int, int, int] | None, fit: str, progress: Progress | None) -> Pictures:
+    """`images` (n, h, w), (n, h, w, c) or (n, c, h, w) of any numbers, and optional `labels` (n,), integers or strings.
+
+    In place of images and labels there may be train_images, test_images, val_images and their labels, or x_train, y_train
+    and so on: then they are the split. image_shape None keeps the size the images have. Every header is checked before an
+    array is allocated; pickled objects are refused.
     """
-    with opened_zip(path) as archive:
-        check_size(path, archive)
-        held = {name.removesuffix(".npy") for name in archive.namelist()}
-        if "images" not in held:
-            raise DataError(
-                f"{path} holds {', '.join(sorted(held)) or 'nothing'}, expected an array named images. "
-                "Save it with numpy.savez(path, images=..., labels=...)."
-            )
-        images = _array(path, archive, "images")
-        labels = _array(path, archive, "labels") if "labels" in held else None
+    lines: list[str] = []
+    try:
+        with archives.opened(path) as archive:
+            archives.entries(archive, limits.DATA_ENTRIES, limits.DATA)
+            parts = _parts(path, [name.removesuffix(".npy") for name in archive.namelist()])
+            images = [_images(path, part.images, _array(path, archive, part.images), lines) for part in parts]
+            labels = [None if part.labels is None else _array(path, archive, part.labels) for part in parts]
+    except archives.ArchiveProblem as error:
+        text = str(error)
+        raise DataError(text if str(path) in text else f"{path}: {text}") from error
+    sizes = [len(array) for array in images]
+    if len({(array.shape[1:], array.dtype) for array in images}) > 1:
+        shapes = ", ".join(
+            f"{part.images} {array.shape} {array.dtype}" for part, array in zip(parts, images, strict=True)
+        )
+        raise DataError(f"{path}: the images of all parts must be of one size and type, got {shapes}. Make them alike.")
+    pixels = images[0] if len(images) == 1 else np.concatenate(images)
+    images.clear()
+    named = [_names(path, part, array, n) for part, array, n in zip(parts, labels, sizes, strict=True)]
+    numbers, classes = _classes([name for part in named for name in part])
+    stacked = _stacked(path, pixels, image_shape, fit, progress)
+    unreadable = {f"image {i}": why for i, why in stacked.unreadable.items()}
+    check_unreadable(str(path), Source([], {}), len(stacked.kept), unreadable)
+    splits = np.repeat([part.split for part in parts], sizes) if parts[0].split else None
+    kept = slice(None) if len(stacked.kept) == len(pixels) else np.array(stacked.kept)
+    lines = [
+        *class_lines(numbers[kept], classes),
+        *left_out_lines({}, unreadable),
+        *lines,
+        *treatment_lines(stacked, fit),
+    ]
+    return Pictures(
+        stacked.pixels, numbers[kept], classes, None if splits is None else splits[kept], lines, *decisions(stacked)
+    )
+
+
+def _parts(path: Path, held: list[str]) -> list[Part]:
+    if "images" in held:
+        return [Part(None, "images", "labels" if "labels" in held else None)]
+    parts = []
+    for split, names in PARTS.items():
+        for images, labels in names:
+            if images in held:
+                parts.append(Part(split, images, labels if labels in held else None))
+                break
+    if not parts or parts[0].split != "train":
+        raise DataError(
+            f"{path} holds {', '.join(sorted(held)) or 'nothing'}, expected an array named images. "
+            "Save it with numpy.savez(path, images=..., labels=...)."
+        )
+    return parts if len(parts) > 1 else [parts[0]._replace(split=None)]
+
+
+def _images(path: Path, name: str, images: np.ndarray, lines: list[str]) -> np.ndarray:
+    """(n, h, w, 1, 3 or 4) of numbers, as a view where that is possible."""
+    shape = images.shape
     if images.ndim == 3:
         images = images[..., np.newaxis]
-    if images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape:
+    if images.ndim == 4 and images.shape[3] not in (1, 3, 4) and images.shape[1] in (1, 3, 4):
+        lines.append(f"{name} is N×C×H×W, {shape}: read as N×H×W×C, as images.transpose(0, 2, 3, 1) gives it")
+        images = images.transpose(0, 2, 3, 1)
+    if images.ndim != 4 or images.shape[3] not in (1, 3, 4) or 0 in images.shape:
+        side = math.isqrt(shape[1]) if len(shape) == 2 else 0
+        step = (
+            f"{name}.reshape(-1, {side}, {side}) makes pictures of them."
+            if side > 1 and side**2 == shape[1]
+            else ("Make them so; images of several sizes go into a folder as files.")
+        )
         raise DataError(
-            f"{path}: images must be (n, h, w), (n, h, w, 1) or (n, h, w, 3), got shape {images.shape}. Reshape them."
+            f"{path}: images must be (n, h, w), (n, h, w, 1), (n, h, w, 3) or (n, 3, h, w), got shape {shape}. {step}"
         )
-    pixels = _bytes(path, images)
-    del images
-    numbers, classes = _classes(path, labels, len(pixels))
-    if image_shape is not None and tuple(image_shape) != pixels.shape[1:]:
-        return Pictures(
-            fill(str(path), len(pixels), lambda i: (f"image {i}", pixels[i]), image_shape, options, progress),
-            numbers,
-            classes,
+    if images.dtype.kind not in "buif":
+        raise DataError(
+            f"{path}: {name} must be uint8 or other real numbers, got {images.dtype}. Save the pixels as numbers."
         )
+    return images.astype(np.uint8) if images.dtype.kind == "b" else images
+
+
+def _stacked(
+    path: Path, pixels: np.ndarray, image_shape: tuple[int, int, int] | None, fit: str, progress: Progress | None
+) -> Stacked:
+    """The pixels as a model takes them. uint8 of that shape already is passed on; the rest goes the way of files."""
+    kind = "8 bits" if pixels.dtype == np.uint8 else "float" if pixels.dtype.kind == "f" else "deep"
+    own = (*pixels.shape[1:3], 3 if pixels.shape[3] > 1 else 1)
+    shape = own if image_shape is None else tuple(image_shape)
     try:
-        ModelConfig(image_shape=tuple(int(side) for side in pixels.shape[1:]))  # type: ignore[arg-type]
+        ModelConfig(image_shape=tuple(int(side) for side in shape))  # type: ignore[arg-type]
     except ConfigError as error:
         raise DataError(f"{path}: {error} Or give image_shape, and they are resized.") from error
-    return Pictures(pixels, numbers, classes)
+    try:
+        if kind == "8 bits" and shape == pixels.shape[1:] and fit == "resize":
+            check_room(len(pixels), shape)
+            extremes = Extremes(float(pixels.min()), float(pixels.max()))
+            if pixel_range(kind, extremes) == USUAL[kind]:
+                everything = list(range(len(pixels)))
+                return Stacked(
+                    np.ascontiguousarray(pixels), everything, {kind: USUAL[kind]}, {kind: extremes}, None, False
+                )
+        return stack(lambda i: Raw(pixels[i].astype(np.float32), kind), len(pixels), shape, fit, progress)  # type: ignore[arg-type]
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def _array(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
@@ -68,16 +165,18 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
             shape, fortran, dtype = read_header(file)
             header = file.tell()
             if dtype.hasobject:
+                step = "labels.astype(str)" if "label" in name or name.startswith("y") else "numpy.stack(list(images))"
                 raise DataError(
-                    f"{path}: {name} holds pickled Python objects, which could run code. Refused; save plain numbers "
-                    "(all pictures of one size make one array)."
+                    f"{path}: {name} holds pickled Python objects, which could run code. Refused; save {step} in their place."
                 )
+            if any(side < 0 for side in shape):
+                raise DataError(f"{damaged}: its header says shape {shape}. Save it again with numpy.savez.")
             size = math.prod(shape) * dtype.itemsize
             if size != info.file_size - header:
                 raise DataError(
                     f"{damaged}: shape {shape} of {dtype} needs {size:,} bytes, it has {info.file_size - header:,}."
                 )
-            flat = np.frombuffer(file.read(), dtype)
+            flat = np.frombuffer(file.read(), dtype) if size else np.empty(0, dtype)
     except DataError:
         raise
     except Exception as error:  # zipfile, zlib, struct and numpy each raise their own kinds
@@ -85,44 +184,33 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
     return flat.reshape(shape, order="F" if fortran else "C")
 
 
-def _bytes(path: Path, images: np.ndarray) -> np.ndarray:
-    """uint8 of uint8, whole numbers in 0..255, or floats in [0, 1] (rounded to 1/255); `DataError` for other values."""
-    if images.dtype == np.uint8:
-        return np.ascontiguousarray(images)
-    kind = images.dtype.kind
-    if kind not in "buif":
-        raise DataError(f"{path}: images must be uint8 or float in [0, 1], got {images.dtype}.")
-    top = 1 if kind in "bf" else 255
-    pixels = np.empty(images.shape, np.uint8)
-    for start, part in _slices(images):
-        if kind == "f" and not np.isfinite(part).all():
-            bad = start + int(np.argmin(np.isfinite(part).reshape(len(part), -1).all(1)))
-            raise DataError(
-                f"{path}: image {bad} has NaN or infinite pixels. Replace them, with numpy.nan_to_num for example."
-            )
-        low, high = part.min(), part.max()
-        if low < 0 or high > top:
-            raise DataError(
-                f"{path}: {images.dtype} pixels must lie in 0..{top}, got {low:g}..{high:g} in images "
-                f"{start}..{start + len(part) - 1}. Divide floats by 255, or save uint8."
-            )
-        pixels[start : start + len(part)] = np.rint(part * (255 / top)) if kind in "bf" else part
-    return pixels
-
-
-def _slices(images: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    for start in range(0, len(images), 1024):
-        yield start, images[start : start + 1024]
-
-
-def _classes(path: Path, labels: np.ndarray | None, n: int) -> tuple[np.ndarray, tuple[str, ...]]:
+def _names(path: Path, part: Part, labels: np.ndarray | None, n: int) -> list[str]:
+    """The class of each image, as text."""
     if labels is None:
-        return np.zeros(n, np.uint8), (UNLABELLED,)
+        return [UNLABELLED] * n
+    if labels.shape == (n, 1):
+        labels = labels[:, 0]
     if labels.shape != (n,):
+        one_hot = labels.ndim == 2 and len(labels) == n
+        step = f" Use {part.labels}.argmax(axis=1)." if one_hot else ""
         raise DataError(
-            f"{path}: {n:,} images but labels of shape {labels.shape}, expected ({n},): one label for each image."
+            f"{path}: {n:,} images but {part.labels} of shape {labels.shape}, expected ({n},): one label for each image.{step}"
         )
-    if labels.dtype.kind not in "iuU":
-        raise DataError(f"{path}: labels must be integers or strings, got {labels.dtype}. Use labels.astype(int).")
-    names, numbers = np.unique(labels, return_inverse=True)
-    return numbers.astype(label_type(len(names))), tuple(str(name) for name in names)
+    if labels.dtype.kind not in "biuUS":
+        raise DataError(
+            f"{path}: {part.labels} must be integers or strings, got {labels.dtype}. Use {part.labels}.astype(int)."
+        )
+    try:
+        if labels.dtype.kind == "S":
+            return [os.fsdecode(name) for name in labels.tolist()]
+        return [str(name) for name in labels.tolist()]
+    except ValueError as error:  # 32-bit numbers that are no characters
+        raise DataError(f"{path}: {part.labels} is damaged ({error}). Save it again with numpy.savez.") from error
+
+
+def _classes(names: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The number of each image's class, and the classes."""
+    cleaned = distinct(names)
+    classes = tuple(in_order(set(cleaned.values())))
+    number = {name: i for i, name in enumerate(classes)}
+    return np.array([number[cleaned[name]] for name in names], label_type(len(classes))), classes

@@ -52,6 +52,8 @@ def prepare(
     invert: bool | None = None,
     crop: bool | None = None,
     contrast: bool = False,
+    white: Mapping[str, float] | None = None,
+    backdrop: str | None = None,
 ) -> Prepared:
     """Turn a picture into model input of `image_shape`.
 
@@ -64,6 +66,9 @@ def prepare(
         (its garments are light on black), no if it is in colour (nobody means a colour negative).
     crop: cut to the garment so that its longest side fills the frame, and centre it; None: for "garment" only.
     contrast: stretch so that the background is 0 and the brightest half per cent 1.
+    white: the value that counts as white in files of a kind (`image_files.Raw`), where the training data had another than
+        usual; a picture that is brighter is read as usual. backdrop: "white" or "black" behind what is transparent; None
+        decides by the picture.
 
     Raises `PictureError` (what came, what was expected) for what is no picture, `ConfigError` for a bad image_shape.
     """
@@ -71,19 +76,22 @@ def prepare(
         raise ValueError(f"fit must be one of {', '.join(FITS)}, got {fit!r}.")
     garment = fit == "garment"
     height, width, channels = ModelConfig(image_shape=image_shape).image_shape
-    found = stages(picture)
-    steps = [_step(*stage) for stage in found]
-    x = _flatten(found[-1].pixels, steps)
+    opened = stages(picture, white)
+    steps = [_step(*stage) for stage in opened]
+    x = opened[-1].pixels
+    if is_transparent(x):
+        backdrop = backdrop or ("white" if looks_best_on_white(*opaque(x)) else "black")
+        x = flatten(x, backdrop)
+        steps.append(_step("flattened", f"transparent parts on {backdrop}", x))
+    x = with_channels(flatten(x, "white"), channels)
+    note = (
+        "brightness only: 0.299 red + 0.587 green + 0.114 blue"
+        if channels == 1
+        else "red, green and blue, each in 0..1"
+    )
+    steps.append(_step("grey" if channels == 1 else "colour", note, x))
 
-    if channels == 1:
-        # ITU-R 601 luma, as Pillow's "L": a picture that is grey already keeps its values
-        x = x if x.shape[2] == 1 else x @ np.array([[0.299], [0.587], [0.114]], np.float32)
-        steps.append(_step("grey", "brightness only: 0.299 red + 0.587 green + 0.114 blue", x))
-    else:
-        x = np.repeat(x, 3, axis=2) if x.shape[2] == 1 else x
-        steps.append(_step("colour", "red, green and blue, each in 0..1", x))
-
-    light = _light_background(x)
+    light = light_background(x)
     inverted = (garment and light and channels == 1) if invert is None else bool(invert)
     if inverted:
         why = "as asked" if invert else "the background is light, and the model knows garments on black"
@@ -111,20 +119,62 @@ def treatment(dataset: Mapping[str, Any]) -> dict[str, Any]:
     fit = dataset.get("fit")
     if fit not in FITS:
         fit = "resize" if "from a .npz" in str(dataset.get("source", "")) else "garment"
-    return {"fit": fit}
+    how: dict[str, Any] = {"fit": fit}
+    white = dataset.get("white")
+    if isinstance(white, Mapping) and white:
+        values = {
+            str(kind): float(value) for kind, value in white.items() if type(value) in (int, float) and 0 < value < 1e12
+        }
+        how["white"] = values
+    if dataset.get("backdrop") in ("white", "black"):
+        how["backdrop"] = dataset["backdrop"]
+    return how
 
 
-def _flatten(x: np.ndarray, steps: list[Step]) -> np.ndarray:
-    """Alpha gone: on white, as products are photographed, or on black if what is opaque is itself nearly white."""
+def treated(x: np.ndarray, image_shape: tuple[int, int, int], fit: str, backdrop: str) -> tuple[np.ndarray, bool]:
+    """One picture of a training set, without steps to show, and whether its background is light; never inverted.
+
+    x: float32 (h, w, 1, 2, 3 or 4) in [0, 1], upright. Returns float32 of image_shape in [0, 1].
+    """
+    height, width, channels = image_shape
+    x = with_channels(flatten(x, backdrop), channels)
+    light, background = light_background(x), _background(x)
+    if fit == "garment":
+        x, _ = _crop(x, background, height / width)
+    return _fit(x, background, height, width), light
+
+
+def is_transparent(x: np.ndarray) -> bool:
+    """Whether the last of 2 or 4 channels lets something through."""
+    return x.shape[2] in (2, 4) and float(x[..., -1].min()) < 1
+
+
+def opaque(x: np.ndarray) -> tuple[float, float]:
+    """How much of a picture with an alpha channel is there, and the sum of its brightness: (weight, brightness)."""
+    colour, alpha = x[..., :-1], x[..., -1:]
+    return float(alpha.sum()) * colour.shape[2], float((colour * alpha).sum())
+
+
+def looks_best_on_white(weight: float, brightness: float) -> bool:
+    """What is transparent goes on white, as products are photographed, unless what is opaque is itself nearly white."""
+    return weight == 0 or brightness / weight < 0.8
+
+
+def flatten(x: np.ndarray, backdrop: str) -> np.ndarray:
+    """The colours (h, w, 1 or 3), with "white" or "black" behind what is transparent."""
     if x.shape[2] in (1, 3):
         return x
+    if not is_transparent(x):
+        return x[..., :-1]
     colour, alpha = x[..., :-1], x[..., -1:]
-    if alpha.min() < 1:
-        weight = float(alpha.sum()) * colour.shape[2]
-        white = weight == 0 or float((colour * alpha).sum()) / weight < 0.8
-        colour = colour * alpha + (1 - alpha) * np.float32(white)
-        steps.append(_step("flattened", f"transparent parts on {'white' if white else 'black'}", colour))
-    return colour
+    return colour * alpha + (1 - alpha) * np.float32(backdrop == "white")
+
+
+def with_channels(x: np.ndarray, channels: int) -> np.ndarray:
+    """Grey of colour by ITU-R 601 luma, as Pillow's "L", or colour of grey; what is so already keeps its values."""
+    if channels == 1:
+        return x if x.shape[2] == 1 else x @ np.array([[0.299], [0.587], [0.114]], np.float32)
+    return np.repeat(x, 3, axis=2) if x.shape[2] == 1 else x
 
 
 def _corners(x: np.ndarray) -> np.ndarray:
@@ -134,7 +184,7 @@ def _corners(x: np.ndarray) -> np.ndarray:
     return np.stack([patch.reshape(-1, x.shape[2]) for patch in patches])
 
 
-def _light_background(x: np.ndarray) -> bool:
+def light_background(x: np.ndarray) -> bool:
     """Most of the border is light, and so are two corners at least.
 
     Both, since a light bag can fill the border of a black picture: no image of Fashion-MNIST's train split is taken
