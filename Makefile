@@ -13,12 +13,12 @@ BIN := .venv/bin
 SUM := $(shell cat requirements*.txt constraints.txt | cksum | cut -d ' ' -f 1)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: models bench run test lint format types check browser clean
+.PHONY: models bench run test lint format types js check browser clean
 
 run: .venv/run-$(SUM)
 	$(BIN)/python -m streamlit run streamlit_app.py $(if $(HOST),--server.address $(HOST)) $(if $(PORT),--server.port $(PORT)) $(ARGS)
 
-test: lint types browser check bench
+test: lint types js browser check bench
 
 lint: .venv/dev-$(SUM)
 	$(BIN)/ruff check .
@@ -26,6 +26,14 @@ lint: .venv/dev-$(SUM)
 
 types: .venv/dev-$(SUM)
 	$(BIN)/mypy
+
+# The components' JavaScript: types, lint, tests of what needs no browser. Node comes with the development requirements; the
+# type checker and the linter from npm. Where that cannot be reached these checks are skipped, but not in CI.
+js: .venv/dev-$(SUM)
+	@export PATH="$(CURDIR)/$(BIN):$$PATH"; \
+	if test node_modules/.package-lock.json -nt package-lock.json || npm ci --silent --no-audit --no-fund; then npm run --silent types && npm run --silent lint && npm run --silent test; \
+	elif test -n "$$CI"; then echo "npm could not fetch the checks of the JavaScript"; exit 1; \
+	else echo "SKIPPED: types, lint and tests of the JavaScript, since npm could not fetch them"; fi
 
 # Two streams side by side, one for each core: what is seen on pages and in the browser, and the core with its coverage
 # (counting lines takes half as long again, so it is spared the pages, which are not counted).

@@ -15,7 +15,13 @@ function add(tag, className, parent) {
 
 function makeRows(parent) {
   const root = add("div", "rows", parent);
-  let data = null, send = () => {}, wide = 0, rows = [], shape = "";
+  /** @type {any} */
+  let data = null;
+  /** @type {(name: string, z: number[]) => void} */
+  let send = () => {};
+  /** @type {any[]} */
+  let rows = [];
+  let wide = 0, shape = "";
 
   function build() {
     root.replaceChildren();

@@ -3,12 +3,15 @@
 import { makeDecoder } from "./decoder.js";
 
 /** open(description, buffer) takes up a decoder; ask(tag, z) queues a decode, whose result comes as onImage(tag, image);
- *  clear() forgets what is not begun yet. One worker serves all decoders: starting one costs more than a map of tiles. */
+ *  clear() forgets what is not begun yet. One worker serves all decoders: starting one costs more than a map of tiles.
+ *  @param {(tag: any, image: Float32Array) => void} onImage @returns {import("./types").Background} */
 export function makeBackground(onImage) {
   const AIM = 50; // milliseconds of work in a batch: each one that comes back is drawn, which costs a frame
   const HEAD_START = 300; // milliseconds that the rest of a page which just opens may have the cores
   let queue = [], busy = 0, ended = false, begun = false, worker = null, decode = null, url = null, serial = 0, cost = 0, size = 4;
-  let opened = null, told = false; // told: the worker has it, since there was something to decode with it
+  /** @type {[import("./types").DecoderDescription, ArrayBuffer]} */
+  let opened = null;
+  let told = false; // told: the worker has it, since there was something to decode with it
 
   function done(batch, images) {
     busy--;
@@ -93,9 +96,11 @@ export function makeBackground(onImage) {
   };
 }
 
-// For decoders too heavy to follow a pointer: SIDE x SIDE decoded pictures over the plane, blended in between.
+/** For decoders too heavy to follow a pointer: side x side decoded pictures over the plane, blended in between.
+ *  @param {number} extent @param {number} pixels values of a picture @returns {import("./types").Atlas} */
 export function makeAtlas(extent, pixels, side = 41) {
   const images = new Array(side * side), blended = new Float32Array(pixels), step = (2 * extent) / (side - 1);
+  /** @type {(index: number) => import("./types").Point} */
   const place = (i) => [-extent + (i % side) * step, -extent + Math.floor(i / side) * step];
   const far = (i) => Math.hypot(...place(i)); // the middle is where the pointer goes first
   return {

@@ -4,6 +4,8 @@
 // makeDecoder(description, buffer) -> decode(z: Float32Array) -> Float32Array (height * width * channels) in [0, 1].
 // Every buffer is made once; decode returns the same array each time, so copy it to keep it.
 
+/** @param {import("./types").DecoderDescription} description @param {ArrayBuffer} buffer float32 weights
+ *  @returns {import("./types").Decode} */
 export function makeDecoder(description, buffer) {
   const values = new Float32Array(buffer);
   const part = description.decoder;
@@ -62,7 +64,7 @@ export function makeDecoder(description, buffer) {
     };
   }
 
-  function dense(layer, shape, x, out) {
+  function dense(layer, _shape, x, out) {
     const matrix = weight(layer, "kernel"), bias = weight(layer, "bias");
     return () => {
       out.set(bias);

@@ -2,7 +2,10 @@
 
 import { ellipse } from "./plane.js";
 
-/** A float picture (h, w, c) in [0, 1] onto a canvas of its own size. */
+/** @typedef {import("./types").Point} Point */
+
+/** A float picture (h, w, c) in [0, 1] onto a canvas of its own size.
+ *  @param {HTMLCanvasElement} canvas @param {Float32Array} image @param {number[]} shape height, width, channels */
 export function paint(canvas, image, [height, width, channels]) {
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
@@ -20,7 +23,8 @@ export function paint(canvas, image, [height, width, channels]) {
 
 const ACCENT = "#c9adff"; // the map's ground is black in both themes
 
-/** An empty canvas, ready to be drawn on in CSS pixels. */
+/** An empty canvas, ready to be drawn on in CSS pixels.
+ *  @param {HTMLCanvasElement} canvas @param {import("./types").View} view @param {number} ratio device pixels to a CSS pixel */
 export function clear(canvas, view, ratio) {
   const context = canvas.getContext("2d");
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -28,8 +32,9 @@ export function clear(canvas, view, ratio) {
   return context;
 }
 
-/** Frames per second over the last 120 frames; a pause is no slow frame. */
+/** Frames per second over the last 120 frames; a pause is no slow frame. @returns {(now: number) => number} */
 export function makeMeter() {
+  /** @type {number[]} */
   let times = [];
   return (now) => {
     if (times.length && now - times[times.length - 1] > 250) times = [];
@@ -39,6 +44,7 @@ export function makeMeter() {
   };
 }
 
+/** @param {CanvasRenderingContext2D} context @param {import("./types").View} view @param {Point[]} points */
 function line(context, view, points) {
   context.beginPath();
   points.forEach((point, i) => context[i ? "lineTo" : "moveTo"](...view.toScreen(point)));
@@ -54,7 +60,9 @@ function outlined(context, width, colour, stroke) {
   }
 }
 
-/** One tile where it lies; edges are rounded alike for neighbours, so that no seam shows. */
+/** One tile where it lies; edges are rounded alike for neighbours, so that no seam shows.
+ *  @param {CanvasRenderingContext2D} context @param {import("./types").View} view @param {HTMLCanvasElement} tile
+ *  @param {import("./types").Cell} cell */
 export function drawTile(context, view, tile, cell) {
   const scale = view.size / (2 * view.half);
   const x = (u) => Math.round((u - view.centre[0] + view.half) * scale);
@@ -66,13 +74,13 @@ export function drawTile(context, view, tile, cell) {
 }
 
 /** A round mark for each class, drawn once and stamped thousands of times: as a bitmap, since of a canvas a copy is made for
- *  each stamp. */
+ *  each stamp. @param {string[]} colours @param {number} radius @param {number} ratio @returns {import("./types").Stamp[]} */
 export function makeStamps(colours, radius, ratio) {
   return colours.map((colour) => {
     const side = Math.ceil(2 * (radius + 1.5) * ratio), bitmaps = "OffscreenCanvas" in window;
     const stamp = bitmaps ? new OffscreenCanvas(side, side) : document.createElement("canvas");
     stamp.width = stamp.height = side;
-    const context = stamp.getContext("2d");
+    const context = /** @type {CanvasRenderingContext2D} */ (stamp.getContext("2d"));
     context.scale(ratio, ratio);
     context.beginPath();
     context.arc(side / 2 / ratio, side / 2 / ratio, radius, 0, 2 * Math.PI);
@@ -81,11 +89,13 @@ export function makeStamps(colours, radius, ratio) {
     context.lineWidth = 0.8;
     context.strokeStyle = "#000";
     context.stroke();
-    return bitmaps ? stamp.transferToImageBitmap() : stamp;
+    return stamp instanceof HTMLCanvasElement ? stamp : stamp.transferToImageBitmap();
   });
 }
 
-/** The first `count` codes (they lie in random order) of the shown classes that are on screen. Returns how many it drew. */
+/** The first `count` codes (they lie in random order) of the shown classes that are on screen. Returns how many it drew.
+ *  @param {CanvasRenderingContext2D} context @param {import("./types").View} view @param {import("./types").Codes} codes
+ *  @param {number} count @param {Set<number>} hidden @param {import("./types").Stamp[]} stamps @param {number} ratio */
 export function drawCodes(context, view, codes, count, hidden, stamps, ratio) {
   let drawn = 0;
   for (let i = 0; i < count; i++) {
@@ -100,7 +110,9 @@ export function drawCodes(context, view, codes, count, hidden, stamps, ratio) {
   return drawn;
 }
 
-/** The nearest drawn code within `reach` pixels of (x, y): its position in the random order, or -1. */
+/** The nearest drawn code within `reach` pixels of (x, y): its position in the random order, or -1.
+ *  @param {import("./types").View} view @param {import("./types").Codes} codes @param {number} count @param {Set<number>} hidden
+ *  @param {Point} at @param {number} reach */
 export function nearestCode(view, codes, count, hidden, [x, y], reach) {
   let found = -1, best = reach * reach;
   const [left, top] = view.fromScreen([x - reach, y - reach]), [right, bottom] = view.fromScreen([x + reach, y + reach]);
@@ -113,6 +125,7 @@ export function nearestCode(view, codes, count, hidden, [x, y], reach) {
   return found;
 }
 
+/** Circles of one, two and three sigma of the prior. @param {CanvasRenderingContext2D} context @param {import("./types").View} view */
 export function drawPrior(context, view) {
   context.setLineDash([5, 4]);
   for (const sigmas of [1, 2, 3]) {
@@ -133,15 +146,17 @@ function label(context, text, x, y, align, below = 0) {
   context.fillText(text, x, y + below);
 }
 
-/** Round numbers between two ends, about six; in a quantile view the whole numbers that have room. */
-function ticks(from, to, quantile) {
+/** Round numbers between two ends, about six; in a quantile view the whole numbers that have room.
+ *  @param {number} from @param {number} to @param {boolean} quantile @returns {number[]} */
+export function ticks(from, to, quantile) {
   if (quantile) return [-2, -1, 0, 1, 2].filter((value) => value > from && value < to);
   const rough = (to - from) / 6, power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((times) => times * power >= rough), first = Math.ceil(from / step);
   return Array.from({ length: Math.floor(to / step) - first + 1 }, (_, i) => (first + i) * step);
 }
 
-/** Numbers along the lower and the left edge. */
+/** Numbers along the lower and the left edge.
+ *  @param {CanvasRenderingContext2D} context @param {import("./types").View} view @param {string[]} names of the axes */
 export function drawScale(context, view, names) {
   const [left, high] = view.fromScreen([0, 0]), [right, low] = view.fromScreen([view.size, view.size]);
   const text = (value) => String(Number(value.toFixed(4))).replace("-", "−");
@@ -190,7 +205,10 @@ function drawPin(context, [x, y], colour) {
   });
 }
 
-/** What changes from frame to frame: trail, posterior at true scale, pin, the code under the pointer, the pointer. */
+/** What changes from frame to frame: trail, posterior at true scale, pin, the code under the pointer, the pointer.
+ *  @param {CanvasRenderingContext2D} context @param {import("./types").View} view @param {import("./types").Plane} plane
+ *  @param {{ trail: (Point | null)[], posterior: import("./types").Posterior | null, pinned: Float32Array, hover: Point | null,
+ *    near: Point | null }} what */
 export function drawMoving(context, view, plane, { trail, posterior, pinned, hover, near }) {
   drawTrail(context, view, trail, ACCENT);
   if (posterior) {

@@ -5,7 +5,8 @@ import { makeDecoder } from "./decoder.js";
 const GLIDE = 450; // milliseconds that codes take to their new places
 const BUDGET = 64 * 2 ** 20; // bytes of parts that are kept for the next map
 
-/** What `carrier.js` has laid down under a digest, or null while it is on its way. What is used is kept longest. */
+/** What `carrier.js` has laid down under a digest, or null while it is on its way. What is used is kept longest.
+ *  @param {string | null} digest @returns {import("./types").CarriedPart | null} */
 export function carried(digest) {
   const part = digest && window.__liveMapParts?.get(digest);
   if (!part) return null;
@@ -26,6 +27,7 @@ export function letGo() {
   }
 }
 
+/** @param {import("./types").CarriedPart} part @returns {import("./types").Decoder} */
 export function openDecoder({ header, buffer }) {
   const { description, multiply_adds: cost } = header, heads = description.decoder.heads;
   const imageShape = heads[heads.length - 1].output_shape;
@@ -36,14 +38,17 @@ export function openDecoder({ header, buffer }) {
   };
 }
 
-/** The codes, with an order drawn at random so that the first so many are a fair sample. */
+/** The codes, with an order drawn at random so that the first so many are a fair sample.
+ *  @param {import("./types").CarriedPart} part @returns {import("./types").Codes} */
 export function openCodes({ header, buffer }) {
   const { n, latent_dim: d, has_log_var: wide } = header;
   const zMean = new Float32Array(buffer, 0, n * d);
   const zLogVar = wide ? new Float32Array(buffer, 4 * n * d, n * d) : null;
   const raw = new Uint8Array(buffer, (wide ? 8 : 4) * n * d, n);
   const order = Uint32Array.from({ length: n }, (_, i) => i);
-  let seed = 1, glide = null;
+  let seed = 1;
+  /** @type {{ from: Float32Array, to: Float32Array, start: number } | null} */
+  let glide = null;
   for (let i = n - 1; i > 0; i--) { // Fisher and Yates, with a small congruential generator: the same order each time
     seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
     const j = Math.floor((seed / 2 ** 32) * (i + 1));
@@ -80,7 +85,8 @@ export function openCodes({ header, buffer }) {
   };
 }
 
-/** Pictures that were decoded on the server, for the cells of one view: picture(cell, z) in [0, 1], or null for any other. */
+/** Pictures that were decoded on the server, for the cells of one view: picture(cell, z) in [0, 1], or null for any other.
+ *  @param {import("./types").CarriedPart} part @returns {import("./types").DecodedGrid} */
 export function openGrid({ header, buffer }) {
   const { side, extent } = header, bytes = new Uint8Array(buffer), pixels = bytes.length / side ** 2;
   return {
@@ -94,14 +100,18 @@ export function openGrid({ header, buffer }) {
   };
 }
 
-/** Thumbnails come as one PNG mosaic; draw(context, index) once it is open. */
+/** Thumbnails come as one PNG mosaic; draw(canvas, index) once it is open.
+ *  @param {import("./types").CarriedPart} part @param {() => void} onReady @returns {import("./types").Thumbnails} */
 export function openThumbnails({ header, buffer }, onReady) {
   const { columns, tile: [height, width] } = header;
-  const thumbnails = { height, width, bitmap: null };
-  thumbnails.draw = (canvas, index) => {
-    Object.assign(canvas, { width, height });
-    const x = (index % columns) * width, y = Math.floor(index / columns) * height;
-    canvas.getContext("2d").drawImage(thumbnails.bitmap, x, y, width, height, 0, 0, width, height);
+  /** @type {import("./types").Thumbnails} */
+  const thumbnails = {
+    height, width, bitmap: null,
+    draw(canvas, index) {
+      Object.assign(canvas, { width, height });
+      const x = (index % columns) * width, y = Math.floor(index / columns) * height;
+      canvas.getContext("2d").drawImage(thumbnails.bitmap, x, y, width, height, 0, 0, width, height);
+    },
   };
   createImageBitmap(new Blob([buffer], { type: "image/png" })).then((bitmap) => {
     thumbnails.bitmap = bitmap;

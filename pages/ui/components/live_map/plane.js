@@ -3,9 +3,13 @@
 // A plane is two orthonormal directions of latent space; a code's place on it is its two dot products. A point of the plane
 // becomes a z by moving a base z along the two directions, so the other directions keep the base's values.
 
-/** Two latent units as a plane, or two given directions (principal components). */
+/** @typedef {import("./types").Point} Point */
+
+/** Two latent units as a plane, or two given directions (principal components).
+ *  @param {number} latentDim @param {import("./types").Units} units @param {number[][] | null} components
+ *  @returns {import("./types").Plane} */
 export function makePlane(latentDim, units, components) {
-  const directions = components ?? units.map((unit) => {
+  const directions = components ?? /** @type {number[]} */ (units).map((unit) => {
     const direction = new Float32Array(latentDim);
     direction[unit] = 1;
     return direction;
@@ -25,7 +29,9 @@ export function makePlane(latentDim, units, components) {
     },
     /** Covariance on the plane of a Gaussian with these log variances: [xx, xy, yy]. */
     covariance(zLogVar, from = 0) {
-      const sums = [0, 0, 0], [u, v] = directions;
+      /** @type {[number, number, number]} */
+      const sums = [0, 0, 0];
+      const [u, v] = directions;
       for (let i = 0; i < latentDim; i++) {
         const variance = Math.exp(zLogVar[from + i]);
         sums[0] += variance * u[i] * u[i];
@@ -37,7 +43,8 @@ export function makePlane(latentDim, units, components) {
   };
 }
 
-/** The outline of the Gaussian's contour at `sigmas` standard deviations: [[a, b], ...]. */
+/** The outline of the Gaussian's contour at `sigmas` standard deviations.
+ *  @param {Point} centre @param {[number, number, number]} covariance xx, xy, yy @param {number} sigmas @returns {Point[]} */
 export function ellipse([a, b], [xx, xy, yy], sigmas, corners = 72) {
   const l11 = Math.sqrt(xx), l21 = xy / l11, l22 = Math.sqrt(Math.max(yy - l21 * l21, 0)); // Cholesky
   return Array.from({ length: corners + 1 }, (_, i) => {
@@ -46,16 +53,16 @@ export function ellipse([a, b], [xx, xy, yy], sigmas, corners = 72) {
   });
 }
 
-/** The standard normal distribution function (Abramowitz & Stegun 1964, 7.1.26; error below 1e-7). */
-function normalShare(x) {
+/** The standard normal distribution function (Abramowitz & Stegun 1964, 7.1.26; error below 1e-7). @param {number} x */
+export function normalShare(x) {
   const t = 1 / (1 + (0.3275911 * Math.abs(x)) / Math.SQRT2);
   const series = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
   const tail = 0.5 * series * Math.exp((-x * x) / 2);
   return x < 0 ? tail : 1 - tail;
 }
 
-/** Its inverse, by bisection: called for a few points a frame, so simple is fast enough. */
-function normalQuantile(share) {
+/** Its inverse, by bisection: called for a few points a frame, so simple is fast enough. @param {number} share in 0..1 */
+export function normalQuantile(share) {
   if (share <= 1e-6 || share >= 1 - 1e-6) return share < 0.5 ? -4.75 : 4.75;
   let low = -5, high = 5;
   for (let i = 0; i < 36; i++) {
@@ -66,8 +73,10 @@ function normalQuantile(share) {
   return (low + high) / 2;
 }
 
-/** What part of the plane is on screen. In a "quantile" view equal lengths are equal shares of the prior. */
+/** What part of the plane is on screen. In a "quantile" view equal lengths are equal shares of the prior.
+ *  @param {number} extent half a side of the whole @returns {import("./types").View} */
 export function makeView(extent) {
+  /** @type {any} */
   const view = { quantile: false, extent, centre: [0, 0], half: extent, size: 1 };
   const toScale = (v) => (view.quantile ? normalShare(v) : v);
   const fromScale = (u) => (view.quantile ? normalQuantile(u) : u);
@@ -109,10 +118,14 @@ export function makeView(extent) {
   });
 }
 
-/** The tiles on screen: a lattice fixed to the plane, twice as fine each time the zoom doubles. */
+/** The tiles on screen: a lattice fixed to the plane, twice as fine each time the zoom doubles.
+ *  @param {import("./types").View} view @param {number} side pictures along a side of the whole at zoom 1
+ *  @returns {import("./types").Cell[]} from the middle of the view outwards */
 export function visibleTiles(view, side) {
   const { middle, half } = view.home(), level = Math.max(0, Math.floor(Math.log2(view.zoom()) + 1e-9));
-  const count = side * 2 ** level, step = (2 * half) / count, origin = middle - half, cells = [];
+  const count = side * 2 ** level, step = (2 * half) / count, origin = middle - half;
+  /** @type {import("./types").Cell[]} */
+  const cells = [];
   const first = view.centre.map((centre) => Math.floor((centre - view.half - origin) / step + 1e-9));
   const last = view.centre.map((centre) => Math.ceil((centre + view.half - origin) / step - 1e-9) - 1);
   const inside = (i) => !view.quantile || (i >= 0 && i < count); // no prior is left outside
@@ -120,6 +133,7 @@ export function visibleTiles(view, side) {
     for (let i = first[0]; i <= last[0]; i++) {
       if (!inside(i) || !inside(j)) continue;
       const left = origin + i * step, bottom = origin + j * step;
+      /** @type {Point} */
       const place = [view.fromScale(left + step / 2), view.fromScale(bottom + step / 2)];
       cells.push({ key: `${level},${i},${j}`, left, bottom, step, place });
     }

@@ -3,11 +3,19 @@
 // wishes: hover([x, y]), leave(), pin([x, y] or null for where the cursor is), pan(dx, dy), zoom([x, y], factor), reset(),
 // step(right, up) in fortieths of the map.
 
+/** @typedef {import("./types").Point} Point */
+
+/** @param {HTMLCanvasElement} canvas @param {import("./types").MapWishes} wishes */
 export function listen(canvas, wishes) {
   const CLICK = 5, DOUBLE = 350; // pixels, milliseconds
-  const pointers = new Map(); // id -> {start, last, pans}
-  let lastClick = { time: -1e9, at: [0, 0] }, pinched = false;
+  /** @type {Map<number, { start: Point, last: Point, pans: boolean, moved: boolean }>} */
+  const pointers = new Map();
+  /** @type {{ time: number, at: Point }} */
+  let lastClick = { time: -1e9, at: [0, 0] };
+  let pinched = false;
+  /** @type {(from: Point, to: Point) => number} */
   const distance = ([a, b], [c, d]) => Math.hypot(a - c, b - d);
+  /** @type {(event: MouseEvent) => Point} */
   const place = (event) => {
     const box = canvas.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
@@ -27,6 +35,7 @@ export function listen(canvas, wishes) {
 
   function pinch(event, pointer, at) {
     const other = [...pointers].find(([id]) => id !== event.pointerId)[1].last;
+    /** @type {(point: Point) => Point} */
     const middle = (point) => [(point[0] + other[0]) / 2, (point[1] + other[1]) / 2];
     const [before, after] = [middle(pointer.last), middle(at)];
     wishes.pan(after[0] - before[0], after[1] - before[1]);
@@ -74,6 +83,7 @@ export function listen(canvas, wishes) {
     wishes.zoom(place(event), Math.exp(-Math.max(-200, Math.min(200, event.deltaY)) / 400));
   }
 
+  /** @type {() => Point} */
   const middle = () => [canvas.clientWidth / 2, canvas.clientHeight / 2];
   const keys = {
     ArrowRight: (far) => wishes.step(far, 0), ArrowLeft: (far) => wishes.step(-far, 0),

@@ -4,9 +4,20 @@ import { makeAtlas, makeBackground } from "./background.js";
 import { clear, drawTile, paint } from "./drawing.js";
 import { visibleTiles } from "./plane.js";
 
+/** @param {HTMLCanvasElement} canvas @param {import("./types").View} view @returns {import("./types").Tiles} */
 export function makeTiles(canvas, view) {
   const LIMIT = 1800;
-  let decoder = null, background = null, atlas = null, grid = null, lift = null, asked = null;
+  /** @type {import("./types").Decoder} */
+  let decoder = null;
+  /** @type {import("./types").Background} */
+  let background = null;
+  /** @type {import("./types").Atlas} */
+  let atlas = null;
+  /** @type {import("./types").DecodedGrid} */
+  let grid = null;
+  /** @type {(a: number, b: number) => Float32Array} */
+  let lift = null;
+  let asked = 0;
   const kept = new Map(); // key -> {tile, cell}
   const fresh = new Set(); // keys that were decoded for the present base
   const current = { side: 20, shown: true, missing: 0 };

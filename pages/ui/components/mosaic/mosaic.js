@@ -8,7 +8,15 @@ function makeMosaic(parent) {
   root.className = "mosaic";
   root.setAttribute("role", "listbox");
   parent.append(root);
-  let tiles = [], ids = [], send = () => {}, wide = 0, data = null;
+  /** @type {ReturnType<typeof makeTile>[]} */
+  const tiles = [];
+  /** @type {string[]} */
+  let ids = [];
+  /** @type {(name: string, value: string) => void} */
+  let send = () => {};
+  /** @type {any} */
+  let data = null;
+  let wide = 0;
 
   function mark(chosen) {
     tiles.forEach((tile, i) => tile.setAttribute("aria-selected", String(ids[i] === chosen)));
@@ -41,16 +49,11 @@ function makeMosaic(parent) {
   }
 
   function makeTile(index) {
-    const tile = document.createElement("div");
-    tile.className = "mosaic-tile";
+    const span = (/** @type {string} */ className) => Object.assign(document.createElement("span"), { className });
+    const parts = { picture: span("mosaic-picture"), name: span("mosaic-name"), note: span("mosaic-note") };
+    const tile = Object.assign(document.createElement("div"), { className: "mosaic-tile" }, parts);
     tile.setAttribute("role", "option");
-    tile.picture = document.createElement("span");
-    tile.picture.className = "mosaic-picture";
-    tile.name = document.createElement("span");
-    tile.name.className = "mosaic-name";
-    tile.note = document.createElement("span");
-    tile.note.className = "mosaic-note";
-    tile.append(tile.picture, tile.name, tile.note);
+    tile.append(parts.picture, parts.name, parts.note);
     tile.addEventListener("click", () => {
       choose(index);
       reach(index);
