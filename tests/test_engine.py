@@ -314,7 +314,7 @@ def test_the_graph_is_valid_onnx(network: Network, every: bool) -> None:
 MEMORY = """
 import sys
 import numpy as np
-from vae_core import presets
+from vae_core.network import presets
 from vae_core.config import ModelConfig
 from vae_core.engine import Engine
 from vae_core.network import random_weights

@@ -101,7 +101,7 @@ def test_the_table_is_a_way_in(open_page: Any) -> None:
     page = open_page(query="/latent_space")
     page.get_by_text("Table of the codes").click()
     table = page.get_by_test_id("stDataFrame").last
-    page.get_by_text("z_mean of the 200 test codes").wait_for(timeout=20_000)
+    page.get_by_text("z_mean of the 200 test codes. Click a heading").wait_for(timeout=20_000)
     settle(page)
     table.locator("canvas").first.wait_for(timeout=20_000)
     page.wait_for_function("() => window.__liveMap?.living?.ready", timeout=20_000)  # nothing above moves any more
