@@ -316,8 +316,8 @@ import sys
 import numpy as np
 from vae_core.network import presets
 from vae_core.config import ModelConfig
-from vae_core.engine import Engine
-from vae_core.network import random_weights
+from vae_core.network.engine import Engine
+from vae_core.network.layers import random_weights
 
 def kib(field):
     with open("/proc/self/status") as file:

@@ -163,9 +163,10 @@ import os, resource, sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 sys.path.insert(0, sys.argv[1])
 from tiny_runs import MODEL, Squares, recipe
-from vae_core import callbacks, train_commands, training
+from vae_core.cli import train_commands
 from vae_core.runs import Run
-callbacks.REPORT_SECONDS = 0.0
+from vae_core.training import recorder
+recorder.REPORT_SECONDS = 0.0
 run = Run(sys.argv[2])
 def fill(row):
     if row["step"] == 8:  # the first epoch's checkpoint is there; from now on files end at 60 kB

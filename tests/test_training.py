@@ -381,8 +381,8 @@ import numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from tiny_runs import MODEL, Squares, recipe
-from vae_core import training
 from vae_core.runs import Run
+from vae_core.training import train as training
 
 def check(self, fit=training._Session.fit):
     fit(self)
