@@ -14,5 +14,6 @@ else:
 
     from pages.ui.app.startup import started
     from pages.ui.app.uploads import UploadFence
+    from pages.ui.app.visitor import VisitorCookie
 
-    app = st.App(__file__, lifespan=started, middleware=[Middleware(UploadFence)])
+    app = st.App(__file__, lifespan=started, middleware=[Middleware(UploadFence), Middleware(VisitorCookie)])

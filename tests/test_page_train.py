@@ -86,6 +86,7 @@ def stand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stand]:
     monkeypatch.setattr(datasets, "DRAWN", DRAWN)
     monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(tmp_path / "models"))
     monkeypatch.setenv("VAE_EXPLORER_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("VAE_EXPLORER_RUNS_BESIDE", "4")
     made = Stand(tmp_path / "runs")
     monkeypatch.setattr(trainer, "prepare", lambda: made.ready)
     monkeypatch.setattr(trainer, "start", made.start)

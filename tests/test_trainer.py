@@ -59,6 +59,7 @@ def pictures(n: int = 200) -> bytes:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder for runs, a server of its own, and no process left at the end."""
     monkeypatch.setenv("VAE_EXPLORER_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("VAE_EXPLORER_RUNS_BESIDE", "4")
     monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(tmp_path / "models"))
     monkeypatch.delenv("FASHION_MNIST_DIR", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))

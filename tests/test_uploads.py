@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from streamlit.proto.ClientState_pb2 import ClientState
 
 from pages.ui.app import uploads
 from pages.ui.app.uploads import MB, Refused, UploadFence
@@ -31,7 +32,10 @@ class FakeRuntime:
         return session == "visit"
 
     def get_app_session(self, session: str) -> Any:
-        return SimpleNamespace(_client_state="where it was", request_rerun=self.reruns.append)
+        return SimpleNamespace(
+            _client_state=ClientState(query_string="image=3", fragment_id="life", is_auto_rerun=True),
+            request_rerun=self.reruns.append,
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +99,7 @@ def test_a_file_is_as_large_as_its_widget_allows_whatever_the_request_says(
     assert status == 413 and f"{name} is larger than {largest} MB" in sentence
     assert received == 0 if told else received <= (largest + 1) * MB
     assert uploads._refused == {"visit": sentence}  # its page says it …
-    assert runtime.reruns == ["where it was"]  # … now
+    assert runtime.reruns == [ClientState(query_string="image=3")]  # … now, all of it, where it was
 
 
 def test_a_visit_holds_so_much_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

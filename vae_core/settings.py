@@ -83,7 +83,12 @@ class Limit:
 
 
 UPLOAD_MB = Limit("VAE_EXPLORER_UPLOAD_MB", 400, 1)  # that one visit may hold
-LIMITS = (UPLOAD_MB,)
+RUNS_WAITING = Limit("VAE_EXPLORER_RUNS_WAITING", 10, 0)  # in the queue of the app
+RUNS_BESIDE = Limit("VAE_EXPLORER_RUNS_BESIDE", max(1, (os.cpu_count() or 1) // 2), 1)  # that train at once
+RUN_MB = Limit("VAE_EXPLORER_RUN_MB", 0, 0)  # memory of one run; 0: what is free when it begins
+FREE_DISK = Limit("VAE_EXPLORER_FREE_DISK", 2, 0, 90)  # percent that runs, kept and imported models leave free
+STANDBY = Limit("VAE_EXPLORER_STANDBY", 1, 0, 1)  # 1: a process that has imported TensorFlow is kept ready
+LIMITS = (UPLOAD_MB, RUNS_WAITING, RUNS_BESIDE, RUN_MB, FREE_DISK, STANDBY)
 
 
 def problems() -> list[str]:

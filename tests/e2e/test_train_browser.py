@@ -209,6 +209,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         latents = {"z_mean": codes[number, 0], "z_log_var": codes[number, 1], "labels": labels}
         timeline.save_frame(path, step, random_weights(network, number), latents)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAE_EXPLORER_RUNS_BESIDE", "4")
         patch.setenv("VAE_EXPLORER_RUNS", str(folder / "runs"))
         patch.setenv("KERAS_HOME", str(folder / "keras"))  # no real data there: the drawn clothes
         patch.delenv("FASHION_MNIST_DIR", raising=False)

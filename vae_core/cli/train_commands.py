@@ -16,6 +16,7 @@ from vae_core.config import ModelConfig, recommended
 from vae_core.datasets import dataset as datasets
 from vae_core.datasets import fashion_mnist as fashion
 from vae_core.datasets.preprocessing import treatment
+from vae_core.jobs import capacity
 from vae_core.jobs.deletion import delete_run, restore_by_name
 from vae_core.jobs.duration import machine
 from vae_core.runs.directory import ENDED, OVER, Run, RunError, list_runs
@@ -70,6 +71,10 @@ def _new(
         given = {"kl_warmup": 0.0, **given}  # its units are awake already
     training = recommended(model, **given)
     print(f"{dataset.title('train')} · {preset}, {latent_dim} latent units · {run.path}", file=sys.stderr)
+    try:
+        capacity.check_memory(capacity.memory_of(model, training, dataset.sizes))
+    except RunError as error:
+        print(f"warning: {error}", file=sys.stderr)  # it is the owner's own machine
 
     def go(training_module: Any, show: Any) -> str:
         def begun(row: dict[str, Any]) -> None:

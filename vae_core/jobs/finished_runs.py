@@ -8,15 +8,20 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from vae_core.checkpoints import bundle as imports
 from vae_core.checkpoints import packing
 from vae_core.datasets import image_folders as owndata
 from vae_core.jobs import launcher as trainer
+from vae_core.jobs.capacity import check_disk
 from vae_core.jobs.environment import child_environment
 from vae_core.jobs.model_check import check_in_child
+from vae_core.jobs.worker import NICE
 from vae_core.runs.directory import ENDED, UNREADABLE, Run, RunError
 from vae_core.settings import ROOT, checkpoints_folder
 from vae_core.storage import limits
@@ -65,24 +70,35 @@ def keep(run: Run, name: str) -> Path:
     Takes some seconds up to a minute. Raises `RunError` for a run in progress, a name that is odd or taken, or with what the
     command has said.
     """
+    target = target_of(run, name)
+    words = ["keep", str(run.path.resolve()), str(target), "--half", "--snapshots", str(FRAMES)]
+    words += ["--data", str(run.request().get("data", "auto"))]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "vae_core", *words],
+        cwd=ROOT,
+        env=child_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+    )
+    with suppress(psutil.Error, OSError):
+        psutil.Process(child.pid).nice(NICE)  # the app comes first
+    _, errors = child.communicate()
+    if child.returncode:
+        lines = [line for line in errors.splitlines() if line.strip()]
+        raise RunError(lines[-1].removeprefix("error: ") if lines else f"exit code {child.returncode}")
+    return target
+
+
+def target_of(run: Run, name: str) -> Path:
+    """Where a run's model would lie. `RunError` for a run in progress, a name that is odd or taken, or a disk that is too full."""
     _ended(run)
     target = checkpoints_folder().resolve() / _name(name)
     if target.exists():
         raise RunError(f"there is a model called {name!r} already. Choose another name.")
-    words = ["keep", str(run.path.resolve()), str(target), "--half", "--snapshots", str(FRAMES)]
-    words += ["--data", str(run.request().get("data", "auto"))]
-    done = subprocess.run(
-        [sys.executable, "-m", "vae_core", *words],
-        cwd=ROOT,
-        env=child_environment(),
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
-        raise RunError(said[-1].removeprefix("error: ") if said else f"exit code {done.returncode}")
+    check_disk(target.parent)
     return target
 
 
@@ -95,6 +111,7 @@ def take_in(data: bytes) -> Path:
     """The model of an uploaded zip as a new folder beside the shipped ones. `ImportProblem` says why not."""
     if len(data) > limits.MODEL_ZIP:
         raise imports.ImportProblem(f"the zip has {len(data) >> 20} MiB, at most {limits.MODEL_ZIP >> 20} are taken.")
+    check_disk(checkpoints_folder().resolve(), len(data))
     return imports.take_in(data, checkpoints_folder().resolve(), check_in_child)
 
 
@@ -109,6 +126,7 @@ def take_pictures(name: str, data: bytes) -> Pictures:
     with _KEEPING:  # two may bring the same one along
         try:
             if not path.exists():
+                check_disk(folder, len(data))
                 folder.mkdir(parents=True, exist_ok=True)
                 write_bytes(path, data)
         except OSError as error:

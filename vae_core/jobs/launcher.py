@@ -19,6 +19,7 @@ from typing import Any
 from vae_core.checkpoints.bundle import safe_name
 from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.datasets import dataset as datasets
+from vae_core.jobs import capacity
 from vae_core.jobs import duration as estimate
 from vae_core.jobs import queue as turns
 from vae_core.jobs.duration import Estimate
@@ -34,7 +35,7 @@ _TRAINERS = Trainers()  # one for all sessions of the server
 class Request:
     """What is to be trained. data: "auto" (the real pictures if they are here), "fashion", "drawn", or a zip's path.
 
-    sizes: images per split of the zip, for the estimate.
+    sizes: images per split of the zip, for the estimate. visitor: a name for who asks, so that pages can tell whose run it is.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Request:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     data: str = "auto"
     sizes: dict[str, int] | None = None
+    visitor: str = ""
 
     def settled(self) -> str:
         """What --data will name: a trainer in the background asks no network."""
@@ -110,19 +112,50 @@ def estimated(request: Request) -> Estimate | None:
     return estimate.estimate(request.model, request.training, request.images(), folder())
 
 
+def refusal(request: Request, *, beside: bool = False) -> str | None:
+    """Why `start` would refuse it now, in a sentence; None where it would not."""
+    try:
+        _check(request, folder(), beside)
+    except RunError as error:
+        return str(error)
+    return None
+
+
+def may_train_beside() -> bool:
+    """Whether one more run may train at once."""
+    try:
+        capacity.check_beside(folder())
+    except RunError:
+        return False
+    return True
+
+
+def _check(request: Request, root: Path, beside: bool) -> None:
+    needed = capacity.memory_of(request.model, request.training, request.images())
+    capacity.check_start(root, needed, beside=beside, ready=_TRAINERS.ready_memory())
+
+
 def start(request: Request, *, beside: bool = False) -> Run:
     """Begin a run, or queue it behind the one in progress unless `beside`; returns at once.
 
-    `health(run).note` of a queued one says which it waits for. Raises `RunError` where nothing can be written.
+    `health(run).note` of a queued one says which it waits for. Raises `RunError` where nothing can be written, or where it
+    is more than this machine can take (see `capacity`).
     """
     root = folder()
     with _TRAINERS.lock:
+        _check(request, root, beside)
         run = _new_directory(root, request.name)
         asked = time.time()
         try:
             run.write_control(Control("run" if beside else "wait"))
             arguments = request.arguments(run)
-            run.write_request(arguments=arguments, data=request.settled(), asked=asked, machine=estimate.machine())
+            run.write_request(
+                arguments=arguments,
+                data=request.settled(),
+                asked=asked,
+                machine=estimate.machine(),
+                visitor=request.visitor,
+            )
             waits = not beside and bool(turns.before(run, asked))
             _TRAINERS.launch(root, run, arguments, asked, cold=waits)
         except OSError as error:
@@ -141,6 +174,7 @@ def resume(run: Run, *, beside: bool = False) -> None:
         if not how.resumable:
             raise RunError(f"{run.name} is {how.state}; there is nothing to resume. {how.note}".rstrip())
         asked = time.time()
+        capacity.check_start(root, _memory_again(run), beside=beside, ready=_TRAINERS.ready_memory())
         request = run.request()
         if (run.path / "config.json").exists():
             arguments = ["resume", "--queue", str(run.path)]
@@ -157,6 +191,17 @@ def resume(run: Run, *, beside: bool = False) -> None:
             raise _unwritable(run.path, error) from error
 
 
+def _memory_again(run: Run) -> int:
+    """Bytes that a run takes when it goes on; 0 where its config does not say."""
+    try:
+        config = run.config()
+        model, training = ModelConfig.from_dict(config["model"]), TrainingConfig.from_dict(config["training"])
+        sizes = {name: int(config["dataset"]["sizes"][name]) for name in ("train", "validation", "test")}
+        return capacity.memory_of(model, training, sizes)
+    except (ValueError, KeyError, TypeError, RunError):
+        return 0  # it has not begun, or the trainer says what is wrong with it
+
+
 # --- a run in progress ------------------------------------------------------------------------------------------------
 
 
@@ -166,8 +211,11 @@ def pause(run: Run) -> None:
 
 
 def go_on(run: Run) -> None:
-    """Continue a paused run; a queued one begins at once, beside the others."""
-    _ask(run, command="run")
+    """Continue a paused run; a queued one begins at once, beside the others, if the machine may train one more."""
+    with _TRAINERS.lock:
+        if run.state()[0] == "waiting":
+            capacity.check_beside(run.path.parent)
+        _ask(run, command="run")
 
 
 def step(run: Run) -> None:

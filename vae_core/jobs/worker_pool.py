@@ -13,18 +13,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from vae_core.jobs.environment import child_environment
 from vae_core.runs.directory import ENDED, Run
 from vae_core.runs.health import LOG
 from vae_core.runs.process import stamp
-from vae_core.settings import ROOT
+from vae_core.settings import ROOT, STANDBY
 
 RETRY_SECONDS = 60.0  # between two tries to start a process that could not be started
 
 
 @dataclass(frozen=True)
 class Ready:
-    """state: "ready", "starting", "busy" (a run is in progress: none is kept ready) or "unavailable"; note says why."""
+    """state: "ready", "starting", "busy" (a run is in progress: none is kept ready), "off" (none is wanted) or "unavailable".
+
+    note: why it is unavailable.
+    """
 
     state: str
     note: str = ""
@@ -97,6 +102,8 @@ class Trainers:
                     self._failed = (time.monotonic(), str(why))
             if time.monotonic() - self._failed[0] < RETRY_SECONDS:
                 return Ready("unavailable", self._failed[1])
+            if not STANDBY.value():
+                return Ready("off")
             if busy:
                 return Ready("busy")
             try:
@@ -105,6 +112,14 @@ class Trainers:
                 self._failed = (time.monotonic(), f"no process can be started ({error.strerror}).")
                 return Ready("unavailable", self._failed[1])
             return Ready("starting")
+
+    def ready_memory(self) -> int:
+        """Bytes that the process which stands ready holds: the next run takes them over."""
+        with self.lock, suppress(psutil.Error):
+            child = self._standby
+            if child is not None and child.alive:
+                return int(psutil.Process(child.process.pid).memory_info().rss)
+        return 0
 
     def launch(self, root: Path, run: Run, arguments: list[str], asked: float, cold: bool) -> None:
         """Send a process off with a run: the one that stands ready, or (cold) one that imports nothing before its turn."""

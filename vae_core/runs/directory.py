@@ -189,7 +189,8 @@ class Run:
         write_json(self.path / "request.json", values)
 
     def request(self) -> dict[str, Any]:
-        """data: what --data named. machine: where it was trained. arguments: of the command, asked: its time, from the app.
+        """data: what --data named. machine: where it was trained. From the app: the command's arguments, when it was asked
+        for (asked), and a name for who asked (visitor).
 
         Empty for a run of an older program, and where it cannot be read: `problems` says so.
         """

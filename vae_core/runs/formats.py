@@ -69,6 +69,7 @@ class RequestFile(Struct):
     machine: Text | UnsetType = UNSET
     arguments: list[Text] | UnsetType = UNSET
     asked: Clock | UnsetType = UNSET
+    visitor: Text | UnsetType = UNSET
 
 
 class DatasetForm(Struct):

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import psutil
 import streamlit as st
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.runtime import Runtime, exists, get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -183,7 +184,10 @@ def _run_again(session: str) -> None:
     """Let the page say it now: a refused upload by itself runs no script."""
     visitor = get_instance().get_app_session(session)
     if visitor is not None:
-        visitor.request_rerun(visitor._client_state)
+        state = ClientState()
+        state.CopyFrom(visitor._client_state)
+        state.fragment_id, state.is_auto_rerun = "", False  # the whole page, whatever has run last
+        visitor.request_rerun(state)
 
 
 async def _answer(send: Send, error: Refused) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from pages.ui.train.others import SHARED, guarded_button
 from vae_core.jobs import launcher as trainer
 from vae_core.runs.directory import Run, RunError
 from vae_core.runs.live_reader import View
@@ -48,7 +49,9 @@ def steer(run: Run, view: View) -> None:
                 )
                 st.number_input("Beta", 0.0, 1e9, _asked(view, "beta"), key=f"dial_beta_{run.name}")
                 _button(run, "Apply", "check", "apply_dials", lambda: _turn(run), answer=False)
-    st.caption("It goes on when you close this page or stop the server; only Stop, here or in a terminal, ends it.")
+    st.caption(
+        f"It goes on when you close this page or stop the server; only Stop, here or in a terminal, ends it. {SHARED}"
+    )
 
 
 def _turn(run: Run) -> None:
@@ -71,7 +74,7 @@ def _forced(run: Run) -> None:
 def _button(
     run: Run, words: str, icon: str, key: str, act: Callable[[], None], disabled: bool = False, answer: bool = True
 ) -> None:
-    st.button(words, icon=f":material/{icon}:", key=key, on_click=_do, args=(run, act, answer), disabled=disabled)
+    guarded_button(run, words, icon, key, lambda: _do(run, act, answer), disabled)
 
 
 def _do(run: Run, act: Callable[[], None], answer: bool) -> None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import time
+
 import streamlit as st
 
 from pages.ui.app import state
 from pages.ui.formatting import markdown_text
 from pages.ui.shared.deletion import ask_deletion
+from pages.ui.train.form import duration
+from pages.ui.train.others import guarded_button
 from vae_core.jobs import finished_runs as trainer_models
 from vae_core.jobs import launcher as trainer
 from vae_core.jobs.deletion import delete_run
+from vae_core.jobs.keeping import QUEUE, Keeping
 from vae_core.runs.directory import Run, RunError
 from vae_core.runs.live_reader import View
+
+TICK = 1.0  # seconds between two looks at a run that is being kept
 
 
 def after_its_end(run: Run, view: View) -> None:
@@ -39,12 +46,14 @@ def look_and_keep(run: Run) -> None:
                 st.switch_page(f"pages/{page}.py", query_params=state.in_links())
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Name", run.name, key=f"name_{run.name}", width=320)
-        st.button("Rename the run", icon=":material/edit:", key="rename", on_click=_rename, args=(run, name))
-        keep = st.button(
+        guarded_button(run, "Rename the run", "edit", "rename", lambda: _rename(run, name))
+        st.button(
             "Keep as a model",
             icon=":material/bookmark:",
             key="keep",
             help="Measured on the whole test split, and put beside the shipped models.",
+            on_click=_keep,
+            args=(run, name),
         )
         st.download_button(
             "Download (zip)",
@@ -55,14 +64,38 @@ def look_and_keep(run: Run) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
-    if keep:
-        with st.spinner("Measuring it on the whole test split …"):
-            try:
-                path = trainer_models.keep(run, name)
-            except (RunError, ValueError) as error:
-                st.error(str(error), icon=":material/error:")
-                return
-        st.success(f"Kept as {path.name}: it is in the model picker now.", icon=":material/bookmark_added:")
+    job = QUEUE.newest(run)
+    if job is not None:
+        st.fragment(_keeping, run_every=None if job.over else TICK)(job, job.over)
+
+
+def _keep(run: Run, name: str) -> None:
+    try:
+        QUEUE.begin(run, name)
+    except (RunError, ValueError) as error:
+        st.session_state["train_error"] = str(error)
+
+
+def _keeping(job: Keeping, was_over: bool) -> None:
+    """How the run's keeping stands; looked at again until it is over."""
+    if job.over and not was_over:
+        st.rerun(scope="app")  # the picker knows the model now, and the looking ends
+    if job.state == "waiting":
+        before = QUEUE.before(job)
+        st.info(
+            f"It is kept as {job.target.name} after {before} other{'s' if before != 1 else ''}: one is measured at a time.",
+            icon=":material/hourglass:",
+        )
+    elif job.state == "measuring":
+        st.info(
+            f"Measuring it on the whole test split to keep it as {job.target.name}: {duration(time.time() - job.since)} so "
+            "far, up to a minute in all. It goes on when you leave this page.",
+            icon=":material/hourglass:",
+        )
+    elif job.state == "failed":
+        st.error(f"It was not kept: {markdown_text(job.note, 600)}", icon=":material/error:")
+    elif job.target.exists():
+        st.success(f"Kept as {job.target.name}: it is in the model picker now.", icon=":material/bookmark_added:")
 
 
 def _resume(run: Run) -> None:

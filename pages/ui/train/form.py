@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -9,6 +10,8 @@ import streamlit as st
 from pages.ui.app import state
 from pages.ui.app.cache import source
 from pages.ui.app.uploads import ZIP_MB, say_refusal
+from pages.ui.app.visitor import visitor
+from pages.ui.train.others import SHARED
 from vae_core.config import ConfigError, ModelConfig, TrainingConfig
 from vae_core.jobs import finished_runs as trainer_models
 from vae_core.jobs import launcher as trainer
@@ -68,15 +71,12 @@ def ask_run() -> None:
         st.markdown(f":material/block: **Nothing can be trained here:** {ready.note}")
         return
     unknown = trainer.estimated(request) is None
-    st.fragment(_estimate, run_every=2 if unknown else None)(request, unknown)
-    busy = trainer.active()
-    beside = False
-    if busy:
-        st.info(
-            f"{busy[0].name} is in progress. A new run waits for its end, unless you let it run beside it; then both are slower.",
-            icon=":material/hourglass:",
-        )
-        beside = st.toggle("Run beside it", key="form_beside")
+    measuring = unknown and ready.state != "off"
+    st.fragment(_estimate, run_every=2 if measuring else None)(request, unknown, measuring)
+    beside = _ask_beside()
+    refusal = None if data == "" else trainer.refusal(request, beside=beside)
+    if refusal:
+        st.warning(refusal, icon=":material/block:")
     waiting_for_pictures = data == ""
     st.button(
         "Train",
@@ -85,17 +85,29 @@ def ask_run() -> None:
         key="start",
         on_click=_start,
         args=(request, beside),
-        disabled=waiting_for_pictures,
+        disabled=waiting_for_pictures or refusal is not None,
     )
     st.caption(
         "A run is a process of its own: it goes on when you close this page or stop the server. Stop it here, or with "
-        "`python -m vae_core runs --stop NAME`."
+        f"`python -m vae_core runs --stop NAME`. {SHARED}"
     )
+    if ready.state == "off":
+        st.caption("No process is kept ready here (VAE_EXPLORER_STANDBY=0): a run begins some seconds after the click.")
+
+
+def _ask_beside() -> bool:
+    """Whether the run is to begin at once where another is in progress; asked only where one more may."""
+    busy, possible = trainer.active(), trainer.may_train_beside()
+    if not busy:
+        return False
+    unless = ", unless you let it run beside it; then both are slower" if possible else ""
+    st.info(f"{busy[0].name} is in progress. A new run waits for its end{unless}.", icon=":material/hourglass:")
+    return possible and st.toggle("Run beside it", key="form_beside")
 
 
 def _start(request: Request, beside: bool) -> None:
     try:
-        run = trainer.start(request, beside=beside)
+        run = trainer.start(replace(request, visitor=visitor()), beside=beside)
     except RunError as error:
         st.session_state["train_error"] = str(error)
         return
@@ -168,15 +180,18 @@ def _ask_more(preset: str) -> dict[str, Any]:
     }
 
 
-def _estimate(request: Request, unknown: bool) -> None:
+def _estimate(request: Request, unknown: bool, measuring: bool) -> None:
     """How long it will take. Looked for again until it is known: the process that stands ready measures in the meantime."""
     found = trainer.estimated(request)
     if found is not None and unknown:
         st.rerun(scope="app")  # once: the looking ends
     if found is None:
-        st.caption(
-            ":material/timer: How long it will take is being measured; the run itself will tell after its first batches."
+        later = (
+            "is being measured; the run itself will tell after its first batches"
+            if measuring
+            else "shows after its first batches"
         )
+        st.caption(f":material/timer: How long it will take {later}.")
         return
     st.caption(
         f":material/timer: About **{duration(found.seconds)}** on this machine, {found.images_per_second:,.0f} images a second ({found.method})."

@@ -1,0 +1,98 @@
+"""Runs that become models, one after the other: measuring takes a core for up to a minute, and nobody's page waits for it.
+
+job = QUEUE.begin(run, "mine")        # at once
+QUEUE.newest(run).state               # "waiting", "measuring", "kept" or "failed"
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vae_core.jobs.finished_runs import keep, target_of
+from vae_core.runs.directory import Run, RunError
+from vae_core.settings import RUNS_WAITING
+
+REMEMBERED = 50  # jobs that are over
+
+
+@dataclass
+class Keeping:
+    """A run on its way to a model. since: seconds since 1970 when its state began. note: why it failed, or its place."""
+
+    run: Run
+    target: Path
+    state: str = "waiting"
+    since: float = 0.0
+    note: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether it is kept or has failed."""
+        return self.state in ("kept", "failed")
+
+
+class KeepingQueue:
+    """All of a server. work: what makes the model."""
+
+    def __init__(self, work: Callable[[Run, str], Path] = keep) -> None:
+        self._work, self._lock = work, threading.Lock()
+        self._jobs: deque[Keeping] = deque()
+        self._worker: threading.Thread | None = None
+
+    def begin(self, run: Run, name: str) -> Keeping:
+        """Put a run into the queue; `RunError` for what `keep` would refuse, a name that is on its way, or a full queue."""
+        target = target_of(run, name)
+        with self._lock:
+            waiting = [job for job in self._jobs if not job.over]
+            if any(job.target == target for job in waiting):
+                raise RunError(f"a run is just being kept under the name {name!r}. Choose another name.")
+            if any(job.run.path == run.path for job in waiting):
+                raise RunError(f"{run.name} is just being kept. Wait until that is done.")
+            if len(waiting) > RUNS_WAITING.value():
+                raise RunError(
+                    f"{len(waiting)} runs are being kept, and at most {RUNS_WAITING.value()} may wait "
+                    f"({RUNS_WAITING.variable}). Try again in some minutes."
+                )
+            job = Keeping(run, target, since=time.time())
+            self._jobs.append(job)
+            while len(self._jobs) > REMEMBERED and self._jobs[0].over:
+                self._jobs.popleft()
+            if self._worker is None or not self._worker.is_alive():
+                self._worker = threading.Thread(target=self._work_off, daemon=True)
+                self._worker.start()
+            return job
+
+    def newest(self, run: Run) -> Keeping | None:
+        """The newest job of a run; None where there is none."""
+        with self._lock:
+            return next((job for job in reversed(self._jobs) if job.run.path == run.path), None)
+
+    def before(self, job: Keeping) -> int:
+        """How many are to be measured before it."""
+        with self._lock:
+            waiting = [other for other in self._jobs if not other.over]
+            return waiting.index(job) if job in waiting else 0
+
+    def _work_off(self) -> None:
+        while True:
+            with self._lock:
+                job = next((job for job in self._jobs if job.state == "waiting"), None)
+                if job is None:
+                    self._worker = None
+                    return
+                job.state, job.since = "measuring", time.time()
+            try:
+                self._work(job.run, job.target.name)
+                outcome, note = "kept", ""
+            except Exception as error:  # whatever it was, the next one must have its turn
+                outcome, note = "failed", str(error)
+            with self._lock:
+                job.state, job.since, job.note = outcome, time.time(), note
+
+
+QUEUE = KeepingQueue()  # one for all sessions of the server
