@@ -12,8 +12,10 @@ if __name__ == "__main__":
 else:
     from starlette.middleware import Middleware
 
+    from pages.ui.app.security_headers import SecurityHeaders
     from pages.ui.app.startup import started
     from pages.ui.app.uploads import UploadFence
     from pages.ui.app.visitor import VisitorCookie
 
-    app = st.App(__file__, lifespan=started, middleware=[Middleware(UploadFence), Middleware(VisitorCookie)])
+    fences = [Middleware(SecurityHeaders), Middleware(UploadFence), Middleware(VisitorCookie)]
+    app = st.App(__file__, lifespan=started, middleware=fences)

@@ -11,6 +11,7 @@ from pages.ui.app.cache import Opened, pictures_for
 from pages.ui.app.frame import frame
 from pages.ui.app.subject import Subject, subject
 from pages.ui.components.mosaic import Tile, mosaic
+from pages.ui.formatting import markdown_text, plain_text, sentence
 from pages.ui.heatmaps.controls import GLANCES, MOSAICS, ONE, ask_look, ask_view, channel_name, take_click
 from pages.ui.heatmaps.parts import channel_tile, colour_bar, downloads, layer_sheet, number
 from pages.ui.heatmaps.pictures import (
@@ -56,7 +57,7 @@ def main(model: Opened) -> None:
     try:
         answers = [answer(model.engine, one.name, one.image, one.z) for one in pictures]
     except ValueError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(markdown_text(error), icon=":material/error:")
         return
     look = ask_look(answers, view)
     if view == ONE:
@@ -81,12 +82,12 @@ def one_layer(model: Opened, pictures: Sequence[Subject], answers: Sequence[Answ
         with small:
             height, width = drawn.raw[which].shape[:2]
             which_ones = f"all {channels} channels" if channels > 1 else "its only channel"
-            st.markdown(f"**{look.layer}: {which_ones}**, natively {height}\u00a0×\u00a0{width}")
+            st.markdown(f"**{look.layer}: {which_ones}**, natively {height:d}\u00a0×\u00a0{width:d}")
             mosaic(
                 tiles(drawn, which, ids, look.smooth),
                 [channel_tile(drawn, which, channel) for channel in ids],
                 MOSAICS[which],
-                label=f"Channels of {look.layer} for {pictures[which].name}",
+                label=plain_text(f"Channels of {look.layer} for {pictures[which].name}"),
                 chosen=look.channel,
                 size=84 if channels <= 16 else 70 if channels <= 32 else 56,
             )
@@ -105,11 +106,11 @@ def chosen_map(shown: Subject, one: Answer, drawn: Drawn, which: int, look: Look
     below, k = one.below[look.part], position(look.channel)
     over = "the picture" if look.part == "encoder" else "the reconstruction"
     raw = drawn.raw[which][..., k]
-    st.markdown(f"**{words[0].upper()}{words[1:]}** over {over}: {one.name}")
-    picture(enlarged(drawn, which, below, look), alt=f"{words} over {over}, {one.name}")
+    st.markdown(f"**{words[0].upper()}{words[1:]}** over {over}: {markdown_text(one.name)}")
+    picture(enlarged(drawn, which, below, look), alt=plain_text(f"{words} over {over}, {one.name}"))
     colour_bar(drawn.colormap, float(drawn.low[k]), float(drawn.high[k]))
     st.caption(
-        f"This map, of one picture: raw {number(raw.min())} to {number(raw.max())}, natively {raw.shape[0]}\u00a0×\u00a0{raw.shape[1]}"
+        f"This map, of one picture: raw {number(raw.min())} to {number(raw.max())}, natively {raw.shape[0]:d}\u00a0×\u00a0{raw.shape[1]:d}"
         f"{', smoothed here, which looks more precise than it is' if look.smooth else ''}."
     )
     with st.container(horizontal=True):
@@ -127,18 +128,18 @@ def all_layers(model: Opened, pictures: Sequence[Subject], answers: Sequence[Ans
     sheet: list[heat_sheet.Item] = []
     for which, one in enumerate(answers):
         maps = glance(answers, which, look)
-        st.markdown(f"**{one.name[0].upper()}{one.name[1:]}**: mean over the channels of every layer")
+        st.markdown(f"**{markdown_text(sentence(one.name))}**: mean over the channels of every layer")
         entries = [
             Tile(
                 f"{part}/{layer}",
                 layer,
                 f"{number(low)} to {number(high)}",
-                f"{part} {layer}, mean of {one.maps[part][layer].shape[2]} channels, colours from {number(low)} to {number(high)}",
+                f"{part} {layer}, mean of {one.maps[part][layer].shape[2]:d} channels, colours from {number(low)} to {number(high)}",
             )
             for (part, layer), (_, low, high) in maps.items()
         ]
         images = np.stack([image for image, *_ in maps.values()])
-        mosaic(images, entries, GLANCES[which], f"Layers for {one.name}", chosen="", size=112, least=96)
+        mosaic(images, entries, GLANCES[which], plain_text(f"Layers for {one.name}"), chosen="", size=112, least=96)
         sheet += [
             one.name,
             heatmaps.mosaic(images, columns=len(images), gap=8, fill=255),

@@ -7,6 +7,7 @@ import streamlit as st
 from pages.ui.app.cache import Opened, landmarks, pictures_for
 from pages.ui.app.frame import frame
 from pages.ui.app.subject import Subject, subject
+from pages.ui.formatting import file_text
 from pages.ui.latent_space import files as latent_files
 from pages.ui.latent_space import view as latent_view
 from pages.ui.latent_space.landmarks import Landmarks
@@ -66,7 +67,7 @@ def files(model: Opened, shown: Subject, facts: Landmarks | None) -> None:
             st.download_button(
                 "Grid (PNG)",
                 lambda: latent_files.grid_png(model, shown, facts),
-                f"{model.checkpoint.name}-grid.png",
+                f"{file_text(model.checkpoint.name)}-grid.png",
                 "image/png",
                 key="latent_grid",
                 on_click="ignore",
@@ -76,7 +77,7 @@ def files(model: Opened, shown: Subject, facts: Landmarks | None) -> None:
             st.download_button(
                 "Codes (TSV)",
                 lambda: latent.codes_tsv(latents.z_mean, latents.labels, model.classes),
-                f"{model.checkpoint.name}-codes.tsv",
+                f"{file_text(model.checkpoint.name)}-codes.tsv",
                 "text/tab-separated-values",
                 key="latent_tsv",
                 on_click="ignore",

@@ -9,8 +9,10 @@ import streamlit as st
 from pages.ui.app import state
 from pages.ui.app.cache import model_curves, model_facts
 from pages.ui.app.frame import frame_without_model
+from pages.ui.formatting import SENTENCE, markdown_text, plain_text, sentence
+from pages.ui.models.card import card_of
 from pages.ui.models.compare import side_by_side
-from pages.ui.models.facts import Facts, LayerRow, card_of, in_digits, layer_rows, plain, sentence
+from pages.ui.models.facts import Facts, LayerRow, in_digits, layer_rows
 from pages.ui.models.figures import history_figure
 from pages.ui.models.upload import bring_model
 from pages.ui.shared.deletion import ask_deletion, deleted_today, say_what_was_deleted
@@ -55,7 +57,10 @@ def models() -> None:
     table(entries, good)
     for model_id, problem in found.items():
         if isinstance(problem, str):
-            st.warning(f"{plain(model_id)} is damaged: {plain(problem)}", icon=":material/broken_image:")
+            st.warning(
+                f"{markdown_text(model_id)} is damaged: {markdown_text(problem, SENTENCE)}",
+                icon=":material/broken_image:",
+            )
             deletable(entries[model_id])
     if not good:
         return
@@ -87,9 +92,9 @@ def deletable(entry: Entry) -> None:
     if is_shipped(entry.path):
         st.caption("It came with the program and is not deleted here.")
     elif entry.state:
-        ask_deletion(entry.path, f"the run {plain(entry.path.name)}", lambda: delete_run(Run(entry.path)))
+        ask_deletion(entry.path, f"the run {markdown_text(entry.path.name)}", lambda: delete_run(Run(entry.path)))
     else:
-        ask_deletion(entry.path, f"the model {plain(entry.path.name)}", lambda: delete_model(entry.path))
+        ask_deletion(entry.path, f"the model {markdown_text(entry.path.name)}", lambda: delete_model(entry.path))
 
 
 def table(entries: dict[str, Entry], good: dict[str, Facts]) -> None:
@@ -120,7 +125,7 @@ def table(entries: dict[str, Entry], good: dict[str, Facts]) -> None:
 
 def _line(entry: Entry, facts: Facts | None) -> dict[str, Any]:
     """A model's cells by column; of a damaged one only its name is known."""
-    row: dict[str, Any] = {"Model": entry.id, "State": f"run, {entry.state}" if entry.state else "kept"}
+    row: dict[str, Any] = {"Model": plain_text(entry.id), "State": f"run, {entry.state}" if entry.state else "kept"}
     if facts is None:
         return row | {"State": "damaged"}
     checkpoint, values = facts.checkpoint, {name: figure.value for name, figure in facts.figures.items()}
@@ -138,7 +143,7 @@ def _line(entry: Entry, facts: Facts | None) -> dict[str, Any]:
         "Size, MB": facts.size / 1e6,
         "Preset": checkpoint.model.preset,
         "Likelihood": checkpoint.network.likelihood,
-        "Trained on": facts.data_name,
+        "Trained on": plain_text(facts.data_name),
     }
 
 
@@ -152,7 +157,9 @@ def choose(entries: dict[str, Entry], good: dict[str, Facts]) -> tuple[Entry, Fa
     st.subheader("One model closely", anchor=False)
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
-        shown = st.selectbox("Which", list(good), key="detail", format_func=lambda name: entries[name].label)
+        shown = st.selectbox(
+            "Which", list(good), key="detail", format_func=lambda name: plain_text(entries[name].label)
+        )
     with right:
         st.button(
             "Look at this model",
@@ -169,8 +176,8 @@ def choose(entries: dict[str, Entry], good: dict[str, Facts]) -> tuple[Entry, Fa
         f"{network.parameters():,} parameters in {len(network.encoder.walk()) + len(network.decoder.walk())} layers; "
         f"{network.encoder.multiply_adds() / 1e6:.1f} million multiply-adds to encode a picture, "
         f"{network.decoder.multiply_adds() / 1e6:.1f} million to decode one; {facts.size / 1e6:.1f} MB on disk; "
-        f"pictures of {' × '.join(map(str, network.image_shape))}, {network.likelihood.capitalize()} likelihood; trained on "
-        f"{plain(facts.data_name)}{_how_long(facts)}."
+        f"pictures of {' × '.join(map(str, network.image_shape))}, {markdown_text(network.likelihood.capitalize())} likelihood; trained on "
+        f"{markdown_text(facts.data_name)}{_how_long(facts)}."
     )
     return entries[shown], facts
 
@@ -194,10 +201,10 @@ def figures_of(facts: Facts) -> None:
     if named:
         st.table(
             {
-                "Figure": [sentence(label) for label, _ in named],
+                "Figure": [markdown_text(sentence(label)) for label, _ in named],
                 "Value": [in_digits(figure.value) for _, figure in named],
-                "Split, n": [figure.measured_on for _, figure in named],
-                "Method": [plain(figure.method) for _, figure in named],
+                "Split, n": [markdown_text(figure.measured_on) for _, figure in named],
+                "Method": [markdown_text(figure.method, SENTENCE) for _, figure in named],
             },
             hide_index=True,
         )
@@ -247,7 +254,7 @@ def layers(facts: Facts) -> None:
 
 def layer_table(part: Part, rows: list[LayerRow]) -> None:
     """One line a layer, for one picture."""
-    st.markdown(f"**{part.name.capitalize()}**")
+    st.markdown(f"**{markdown_text(part.name.capitalize())}**")
     number = st.column_config.NumberColumn(format="localized")
     st.dataframe(
         {
@@ -261,7 +268,7 @@ def layer_table(part: Part, rows: list[LayerRow]) -> None:
         hide_index=True,
         height="content",
         column_config={"Parameters": number, "Multiply-adds": number},
-        alt=f"The {part.name}'s layers",
+        alt=plain_text(f"The {part.name}'s layers"),
     )
     st.caption(
         f"{sum(row.parameters for row in rows):,} parameters, {sum(row.multiply_adds for row in rows):,} multiply-adds for one "

@@ -11,6 +11,7 @@ from pages.ui.app import state
 from pages.ui.app.cache import Opened, Source, alike, open_model, pictures_for, scores_of
 from pages.ui.app.frame import frame
 from pages.ui.app.subject import Subject, subject
+from pages.ui.formatting import markdown_text, plain_text, sentence
 from pages.ui.reconstruction import comparison as compare
 from pages.ui.reconstruction.comparison import Rebuilt
 from pages.ui.reconstruction.view import comparable, downloads, four, sixteen, standing, wipes
@@ -37,7 +38,7 @@ def main(model: Opened) -> None:
     if found is not None and many:
         numbers = which_sixteen(model, found)
         images = found.pixels[numbers].astype(np.float32) / 255
-        names = [f"test image {i} ({found.dataset.classes[int(found.labels[i])]})" for i in numbers]
+        names = [f"test image {i} ({plain_text(found.dataset.classes[int(found.labels[i])])})" for i in numbers]
         sixteen(rebuild(models, images, sampled), names, found)
     else:
         shown = subject(model, found)
@@ -47,7 +48,7 @@ def main(model: Opened) -> None:
 def rebuild(models: Sequence[Opened], images: np.ndarray, sampled: bool) -> list[Rebuilt]:
     """The same pictures through each model."""
     seed = int(st.session_state.get("sample_seed", 0))
-    return [compare.rebuild(one.entry.label, one.engine, images, sampled, seed) for one in models]
+    return [compare.rebuild(plain_text(one.entry.label), one.engine, images, sampled, seed) for one in models]
 
 
 def ask_rank(model: Opened, found: Source) -> None:
@@ -112,7 +113,7 @@ def ask_look(model: Opened, found: Source | None) -> tuple[bool, bool, Opened | 
             key="rebuilt_other",
             persist_state="session",
             width=260,
-            format_func=lambda name: others[name].label if name in others else "None",
+            format_func=lambda name: plain_text(others[name].label) if name in others else "None",
             help="Models for pictures of the same shape.",
         )
     if chosen not in others:
@@ -120,7 +121,10 @@ def ask_look(model: Opened, found: Source | None) -> tuple[bool, bool, Opened | 
     try:
         return many, sampled, open_model(others[chosen])
     except CheckpointError as error:
-        st.error(f"The model {others[chosen].label} cannot be opened: {error}", icon=":material/error:")
+        st.error(
+            f"The model {markdown_text(others[chosen].label)} cannot be opened: {markdown_text(error)}",
+            icon=":material/error:",
+        )
         return many, sampled, None
 
 
@@ -130,14 +134,14 @@ def _count(key: str) -> None:
 
 def one_picture(models: Sequence[Opened], found: Source | None, shown: Subject, rebuilt: Sequence[Rebuilt]) -> None:
     """Four pictures a model, the wipe, the figures, and where this picture stands in the split."""
-    st.subheader(f"{shown.name[0].upper()}{shown.name[1:]}", anchor=False)
+    st.subheader(markdown_text(sentence(shown.name)), anchor=False)
     if shown.decoded:
         st.caption(
             "This picture is itself decoded from z: the figures tell how well the encoder finds z again, not how well a "
             "photograph is rebuilt."
         )
     elif shown.prepared is not None:
-        st.caption("As the model sees it: " + " → ".join(step.name for step in shown.prepared.steps))
+        st.caption("As the model sees it: " + " → ".join(markdown_text(step.name) for step in shown.prepared.steps))
     for one in rebuilt:
         four(one, shown.name)
     left, right = st.columns([2, 3], gap="large")

@@ -7,6 +7,7 @@ import streamlit as st
 from pages.ui.app import state
 from pages.ui.app.frame import frame_without_model
 from pages.ui.app.widget_sync import tell
+from pages.ui.formatting import SENTENCE, markdown_text, plain_text
 from pages.ui.shared.deletion import deleted_today, say_what_was_deleted
 from pages.ui.train.form import ask_run
 from pages.ui.train.watch import watch
@@ -24,7 +25,7 @@ def main() -> None:
     trainer.prepare()  # a process stands ready by the time the button is pressed
     problem = st.session_state.pop("train_error", None)
     if problem:
-        st.error(problem, icon=":material/error:")
+        st.error(markdown_text(problem, SENTENCE), icon=":material/error:")
     say_what_was_deleted()
     run = pick_run()
     if run is None:
@@ -45,13 +46,13 @@ def pick_run() -> Run | None:
     timelines = sorted(path for path in kept.iterdir() if frame_steps(path)) if kept.is_dir() else []
     shown = runs | {path.name: Run(path) for path in timelines if path.name not in runs}
     over = {name: how for name, run in runs.items() if (how := run.state()[0]) in ENDED}
-    wanted = state.news("run").get("run", state.chosen_run())
+    wanted = state.asked_run()
     if wanted is None:  # the first visit: whatever is going on now
         active = trainer.active()
         wanted = active[0].name if active else ""
     if wanted and wanted not in shown:
         st.warning(
-            f"There is no run called `{wanted[:60].replace('`', '')}` here: it may have been renamed or deleted.",
+            f"There is no run called “{markdown_text(wanted)}” here: it may have been renamed or deleted.",
             icon=":material/link_off:",
         )
         wanted = ""
@@ -59,7 +60,12 @@ def pick_run() -> Run | None:
     labels = {name: _words(name, over.get(name), name != NEW and name not in runs) for name in [NEW, *shown]}
     tell("run_picker", wanted or NEW, labels[wanted or NEW])
     st.selectbox(
-        "Run", list(labels), key="run_picker", on_change=_picked, width=420, format_func=lambda name: labels[name]
+        "Run",
+        list(labels),
+        key="run_picker",
+        on_change=_picked,
+        width=420,
+        format_func=lambda name: plain_text(labels[name]),
     )
     return shown.get(wanted)
 

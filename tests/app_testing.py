@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+
+from pages.ui.formatting import BREAK
 
 ROOT = Path(__file__).parents[1]
 MAIN = "streamlit_app.py"
@@ -36,13 +39,18 @@ def words(at: AppTest) -> str:
     """All that is said on the page, no-break spaces as plain ones; fails on a traceback."""
     assert not at.exception, at.exception[0].message
     elements = [*at.title, *at.markdown, *at.caption, *at.subheader, *at.info, *at.warning, *at.error]
-    return "\n".join(element.value for element in elements).replace("\xa0", " ")
+    return read("\n".join(element.value for element in elements)).replace("\xa0", " ")
 
 
 def problems(at: AppTest) -> list[str]:
     """What the page complains of, a sentence each."""
     assert not at.exception, at.exception[0].message
-    return [element.value for element in [*at.warning, *at.info, *at.error]]
+    return [read(element.value) for element in [*at.warning, *at.info, *at.error]]
+
+
+def read(text: str) -> str:
+    """Markdown as it is read: without the signs that take the powers of names of others."""
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text).replace(BREAK, "")
 
 
 def png(array: np.ndarray) -> bytes:

@@ -121,11 +121,11 @@ def test_a_request_from_before_the_pick_does_not_undo_it(stand: Stand) -> None:
     at.selectbox(key="run_picker").select("one").run()
     before = dict(at.query_params)
     assert before["run"] == "one"
-    for pick, shown in (("two", "two"), ("A new run", None)):
+    for pick in ("two", "A new run"):
         at.selectbox(key="run_picker").select(pick).run()
         at.query_params = before
         at.run()
-        assert at.selectbox(key="run_picker").value == pick and at.query_params.get("run") == shown
+        assert at.selectbox(key="run_picker").value == pick and at.query_params == before
 
 
 def test_the_menu_leads_back_to_the_run(stand: Stand) -> None:
@@ -306,7 +306,7 @@ def test_whatever_is_going_on_is_found(stand: Stand) -> None:
 
 def test_a_link_to_a_run_that_is_gone(stand: Stand) -> None:
     (problem,) = problems(visit(PAGE, run="<b>gone`"))
-    assert problem == "There is no run called `<b>gone` here: it may have been renamed or deleted."
+    assert problem == "There is no run called “<b>gone`” here: it may have been renamed or deleted."
 
 
 def test_the_timeline_moves_everything(stand: Stand) -> None:

@@ -25,7 +25,7 @@ REPLACEMENT = "\ufffd"
 _ANYWHERE = re.compile(r"[\\`*_{}\[\]<>&|$~]|:(?=\S)")
 _AT_THE_START = re.compile(r"^(?:([-+#=.)])|(\d+)([.)]))")
 # what Streamlit looks for in text that is parsed already: icons and emoji (:name:), addresses, arrows
-_LATE = re.compile(
+LATE = re.compile(
     r"(?<=:)(?=[\w+\-/])|(?<=www)(?=\.)|(?<=\w)(?=@)|(?<!\S)(?=(?:<?->|<-|--|[<>~]=)(?!\S))", re.IGNORECASE
 )
 
@@ -38,26 +38,32 @@ def plain_text(text: object, most: int | None = None) -> str:
     600 of an exception.
     """
     most = most if most is not None else SENTENCE if isinstance(text, BaseException) else NAME
-    words = " ".join(str(text)[: 4 * most].split())
+    shown = visible(" ".join(str(text)[: 4 * most].split()))
+    shown = shown if len(shown) <= most else shown[: most - 1].rstrip() + "…"
+    leftwards = any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in shown)
+    return f"\u2068{shown}\u2069" if leftwards else shown
+
+
+def visible(line: str) -> str:
+    """A line with a mark in the place of each character that cannot be seen, and without heaps of combining marks."""
+    if line.isascii() and line.isprintable():
+        return line
     kept: list[str] = []
     marks = 0
-    for character in words:
+    for character in line:
         kind = unicodedata.category(character)
         marks = marks + 1 if kind in ("Mn", "Me") else 0
         if marks <= MARKS:
             hidden = kind in ("Cc", "Cs") or (kind == "Cf" and character not in JOINERS)
             kept.append(REPLACEMENT if hidden else character)
-    shown = "".join(kept)
-    shown = shown if len(shown) <= most else shown[: most - 1].rstrip() + "…"
-    leftwards = any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in shown)
-    return f"\u2068{shown}\u2069" if leftwards else shown
+    return "".join(kept)
 
 
 def markdown_text(text: object, most: int | None = None) -> str:
     """`plain_text` for Markdown as Streamlit renders it, without any of its powers: no formatting, link, picture, formula,
     icon, colour or HTML comes of it.
     """
-    shown = _LATE.sub(BREAK, plain_text(text, most))
+    shown = LATE.sub(BREAK, plain_text(text, most))
     return _AT_THE_START.sub(r"\2\\\1\3", _ANYWHERE.sub(r"\\\g<0>", shown))
 
 
@@ -69,3 +75,8 @@ def html_text(text: object, most: int | None = None) -> str:
 def file_text(text: object) -> str:
     """A part of a file's name that every system takes: letters, digits, ".", "_" and "-"."""
     return re.sub(r"[^\w.\-]+", "-", plain_text(text, 80)).strip(".-") or "unnamed"
+
+
+def sentence(text: str) -> str:
+    """As the start of a sentence."""
+    return text[:1].upper() + text[1:]

@@ -57,7 +57,7 @@ def test_the_table_names_all_and_the_damaged_one_with_its_reason(open_page: Any)
     for expected in ("classic-2d", "fashion-2d", "torn", "damaged", str(elbo), "test, 10,000"):
         assert expected in texts
     (sentence,) = sentences(page)
-    assert sentence.startswith("torn cannot be opened: ") and "model.safetensors" in sentence
+    assert sentence.startswith("torn is damaged: ") and "model.safetensors" in sentence
 
 
 def test_the_button_chooses_the_model_for_all_pages(open_page: Any) -> None:

@@ -17,6 +17,7 @@ import streamlit as st
 
 from pages.ui.app.state import Upload
 from pages.ui.components.live_map import MapData, map_data
+from pages.ui.formatting import plain_text
 from pages.ui.images import SIDE, class_colour, extent_of
 from pages.ui.latent_space.landmarks import Landmarks, landmarks_of, traversals
 from pages.ui.models.facts import Facts, facts_of
@@ -113,8 +114,8 @@ def _open(entry: Entry, path: str, changed: int) -> Opened:
 
 
 def class_names(checkpoint: Checkpoint, latents: Latents | None) -> tuple[str, ...]:
-    """A name per label, from the data that the model was trained on."""
-    known = [str(name) for name in checkpoint.dataset.get("classes", ())]
+    """A name per label, from the data that the model was trained on, as it can be shown."""
+    known = [plain_text(name) for name in checkpoint.dataset.get("classes", ())]
     count = len(known) if latents is None else int(latents.labels.astype(np.int64).max(initial=-1)) + 1
     return tuple(known[:count] + [f"class {label}" for label in range(len(known), count)])
 
@@ -200,7 +201,7 @@ def living(model: Opened, found: Source | None) -> MapData:
 
 def codes_of(dataset: Mapping[str, Any], fixed: bool) -> str:
     """What codes are codes of: "Fashion-MNIST test images", "fixed drawn test images" (fixed: those of a run's snapshots)."""
-    name = str(dataset.get("name", ""))
+    name = plain_text(dataset.get("name", ""))
     return " ".join(f"{'fixed' if fixed else ''} {'drawn' if name == DRAWN else name} test images".split())
 
 

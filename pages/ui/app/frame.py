@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.ui.app import state
 from pages.ui.app import widget_sync as widgets
 from pages.ui.app.cache import Opened, Source, fit, open_model, source, spare_collector
+from pages.ui.formatting import markdown_text, plain_text
 from vae_core.checkpoints.registry import Entry, default_model, list_models
 from vae_core.checkpoints.store import CheckpointError
 from vae_core.datasets import dataset as datasets
@@ -24,6 +25,7 @@ PAGES = (
     ("pages/heatmaps.py", "Heatmaps", ":material/blur_on:"),
     ("pages/models.py", "Models", ":material/view_list:"),
 )
+PROBLEMS = "link_problems"  # in the session: what a link asked for and cannot have
 STYLE = """<style>
 .block-container { padding-top: 2rem; padding-bottom: 4rem; max-width: 1280px; }
 h1 { font-size: 2.2rem !important; }
@@ -53,7 +55,7 @@ def frame(title: str, content: Callable[[Opened], None]) -> None:
             model = open_model(entry)
         except CheckpointError as error:
             st.error(
-                f"The model {entry.label} cannot be opened: {error} The picker in the sidebar has the other models.",
+                f"The model {markdown_text(entry.label)} cannot be opened: {markdown_text(error)} The picker in the sidebar has the other models.",
                 icon=":material/error:",
             )
             return
@@ -70,11 +72,12 @@ def frame_without_model(title: str, content: Callable[[], None]) -> None:
 @contextmanager
 def _around(title: str) -> Iterator[tuple[Entry | None, Source]]:
     """Settings, sidebar and title, and after the page's own content the menu again if its links are out of date."""
+    entries = list_models()
+    problems: list[str] = st.session_state.setdefault(PROBLEMS, [])
+    problems += state.take_url([entry.id for entry in entries], lambda: len(source().labels))
     st.set_page_config(title if title == "VAE Explorer" else f"{title} · VAE Explorer", ICON, layout="wide")
     st.html(STYLE)
     spare_collector(title)
-    entries = list_models()
-    problems = state.take_url([entry.id for entry in entries])
     with st.sidebar:
         slot = st.empty()
         entry = _pick_model(entries)
@@ -86,6 +89,7 @@ def _around(title: str) -> Iterator[tuple[Entry | None, Source]]:
         st.warning(problem, icon=":material/link_off:")
     carried = state.in_links(train=True)
     yield entry, found
+    st.session_state[PROBLEMS] = []  # they have been seen: a run that is cut short does not come here
     if state.in_links(train=True) != carried:  # the content has taken up a choice, such as a click on the map
         _menu(slot)
 
@@ -93,16 +97,16 @@ def _around(title: str) -> Iterator[tuple[Entry | None, Source]]:
 def about(model: Opened, found: Source) -> str:
     """Which model, trained on what, and which pictures are shown: one line on every page."""
     checkpoint = model.checkpoint
-    units = f"{model.engine.latent_dim} latent unit{'' if model.engine.latent_dim == 1 else 's'}"
-    trained = f"trained on **{checkpoint.dataset['name']}**"
+    units = f"{model.engine.latent_dim:d} latent unit{'' if model.engine.latent_dim == 1 else 's'}"
+    trained = f"trained on **{markdown_text(checkpoint.dataset['name'])}**"
     if model.entry.state:
-        trained += f", step {checkpoint.step:,} ({model.entry.state})"
-    shown = f"Pictures: **{found.title}**."
+        trained += f", step {checkpoint.step:,} ({markdown_text(model.entry.state)})"
+    shown = f"Pictures: **{markdown_text(found.title)}**."
     if not fit(found, model):
         shape = " × ".join(map(str, model.engine.image_shape))
         shown = f"The pictures of {shape} it was trained on are not here: upload one, or look at decoded points."
     return (
-        f"Model **{checkpoint.name}**: {checkpoint.model.preset}, {checkpoint.network.parameters():,} parameters, "
+        f"Model **{markdown_text(checkpoint.name)}**: {markdown_text(checkpoint.model.preset)}, {checkpoint.network.parameters():,} parameters, "
         f"{units}, {trained}. {shown}"
     )
 
@@ -122,14 +126,17 @@ def _pick_model(entries: list[Entry]) -> Entry | None:
     wanted, fallback = state.chosen_model(), default_model(entries)
     assert fallback is not None  # there are entries
     if wanted is not None and wanted not in by_id:
-        st.warning(f"The model {wanted} is gone; {fallback.id} is shown instead.", icon=":material/info:")
+        st.warning(
+            f"The model {markdown_text(wanted)} is gone; {markdown_text(fallback.id)} is shown instead.",
+            icon=":material/info:",
+        )
     chosen = by_id.get(wanted or "", fallback)
     widgets.tell("model_picker", chosen.id, chosen.label)
     st.selectbox(
         "Model",
         list(by_id),
         key="model_picker",
-        format_func=lambda model_id: by_id[model_id].label,
+        format_func=lambda model_id: plain_text(by_id[model_id].label),
         on_change=lambda: state.choose_model(st.session_state["model_picker"]),
         help="Shipped models, and your own runs from their first snapshot on.",
     )
@@ -141,7 +148,7 @@ def _pick_model(entries: list[Entry]) -> Entry | None:
 def _data_line(found: Source) -> None:
     """Which pictures are on this machine; without the real ones, a way to fetch them."""
     if found.real:
-        st.caption(f":material/database: {found.title}")
+        st.caption(f":material/database: {markdown_text(found.title)}")
         return
     st.caption(":material/database: Drawn clothes: Fashion-MNIST is not on this machine.")
     if st.button("Fetch Fashion-MNIST (31 MB)", icon=":material/download:", key="fetch"):
@@ -154,7 +161,7 @@ def _data_line(found: Source) -> None:
             datasets.fetch_fashion(progress)
         except DataError as error:
             bar.empty()
-            st.error(str(error), icon=":material/cloud_off:")
+            st.error(markdown_text(error), icon=":material/cloud_off:")
             return
         st.rerun()
 

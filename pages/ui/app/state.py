@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections import deque
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from pages.ui.app import address
+from pages.ui.formatting import markdown_text
+
+SHORT = 40  # characters of what a link asks for that are shown
+LONGEST = 10_000  # characters of a point
 FAR = 1000.0  # a coordinate beyond it is a slip of the pen
 
 
@@ -88,7 +92,15 @@ def chosen_run() -> str | None:
 def choose_run(name: str) -> None:
     """Show this run, or with "" the form for a new one."""
     st.session_state["run"] = name
-    _write({"run": name or None})
+    address.write({"run": name or None})
+
+
+def asked_run() -> str | None:
+    """The run that a link or the back button asks for, else the chosen one; None before any choice."""
+    asked = address.news("run")
+    if asked.back:
+        address.stands_for({"run": asked.values.get("run", chosen_run()) or None})
+    return asked.values.get("run", chosen_run())
 
 
 def in_links(train: bool = False) -> dict[str, str]:
@@ -102,89 +114,50 @@ def in_links(train: bool = False) -> dict[str, str]:
 
 def show_in_url() -> None:
     """Write what is chosen to the URL."""
-    _write(_in_url())
+    address.write(_in_url())
 
 
-def _write(values: dict[str, str | None]) -> None:
-    """To the URL; remembered, so that `news` tells a link from an echo.
+def take_url(known: Collection[str], images: Callable[[], int]) -> list[str]:
+    """Take up what a link or the back button asks for; what cannot be done is returned as sentences, and left as it was.
 
-    All in one message: the browser makes a step of its history of each, and one choice is one press of the back button. After
-    a press of it nothing is written: that would be a step forward again, and one could never leave.
+    Call it first in a run: see `address.news`.
+
+    Args:
+        known: ids of the models there are.
+        images: how many test images there are; called only if one is asked for.
     """
-    written = st.session_state.setdefault("url", {})
-    earlier = st.session_state.setdefault("earlier_urls", {})
-    for name, value in values.items():
-        if name in written and written[name] != value:
-            earlier.setdefault(name, deque(maxlen=20)).append(written[name])
-    written |= values
-    if not _by_the_back_button() and any(_asked(name) != value for name, value in values.items()):
-        # an empty list goes into no URL; deleting would be a message by itself
-        st.query_params.update({name: [] if value is None else [value] for name, value in values.items()})
-
-
-def news(*names: str) -> dict[str, str]:
-    """Parameters that a link or the back button asks for.
-
-    Not what this session last wrote there; nor what it wrote before, which a browser still sends that has not yet heard of the
-    newest choice: on a page that looks at a run each second, that is often so.
-    """
-    written, earlier = st.session_state.get("url", {}), st.session_state.get("earlier_urls", {})
-    asked = {name: _asked(name) for name in names}
-    return {
-        name: value
-        for name, value in asked.items()
-        if value is not None
-        and value != written.get(name)
-        and (_by_the_back_button() or value not in earlier.get(name, ()))
-    }
-
-
-def _by_the_back_button() -> bool:
-    """Whether this run of the page is the browser's going back or forward."""
-    context = get_script_run_ctx()
-    return context is not None and context.is_history_navigation
-
-
-def take_url(known: list[str]) -> list[str]:
-    """Take up what a link asks for; what cannot be done is returned as sentences for the user, and left as it was.
-
-    known: ids of the models there are.
-    """
-    asked, problems = news("model", "image", "latent"), []
-    if "model" in asked:
-        if asked["model"] in known:
-            st.session_state["model_id"] = asked["model"]
+    asked, problems = address.news("model", "image", "latent"), []
+    if "model" in asked.values:
+        if asked.values["model"] in known:
+            st.session_state["model_id"] = asked.values["model"]
         else:
             problems.append(
-                f"The link asks for a model named {_short(asked['model'])}, which is not here: it may have been moved or "
-                "deleted. The picker in the sidebar lists those that are."
+                f"The link asks for a model named “{markdown_text(asked.values['model'], SHORT)}”, which is not here: it may "
+                "have been moved or deleted. The picker in the sidebar lists those that are."
             )
-    if "latent" in asked:
-        z = _point(asked["latent"])
+    if "latent" in asked.values:
+        z = _point(asked.values["latent"])
         if z is None:
             problems.append(
-                f"The link asks for the point latent={_short(asked['latent'])}; that should be numbers between "
-                f"−{FAR:g} and {FAR:g}, one per latent unit, like latent=0.5,-1.25. It is ignored."
+                f"The link asks for the point latent={markdown_text(asked.values['latent'], SHORT)}; that should be numbers "
+                f"between −{FAR:g} and {FAR:g}, one per latent unit, like latent=0.5,-1.25. It is ignored."
             )
         else:
             st.session_state["selection"] = Selection(z=z)
-    elif "image" in asked:
-        if asked["image"].isdecimal() and len(asked["image"]) < 10:
-            st.session_state["selection"] = Selection(index=int(asked["image"]))
-        else:
+    elif "image" in asked.values:
+        index, last = _index(asked.values["image"]), images() - 1
+        if index is None or index > last:
             problems.append(
-                f"The link asks for image={_short(asked['image'])}; that should be the number of a test image, 0 or more. "
-                "It is ignored."
+                f"The link asks for image={markdown_text(asked.values['image'], SHORT)}; that should be the number of a test "
+                f"image, 0 to {last:,}. It is ignored."
             )
-    if chosen_model() is not None or not known:  # else the picker is about to choose: two writes were two steps back
+        else:
+            st.session_state["selection"] = Selection(index=index)
+    if asked.back:
+        address.stands_for(_in_url())
+    elif chosen_model() is not None or not known:  # else the picker is about to choose: two writes were two steps back
         show_in_url()
     return problems
-
-
-def _asked(name: str) -> str | None:
-    """A parameter of the URL as it is now."""
-    values = st.query_params.get_all(name)
-    return values[-1] if values else None
 
 
 def _in_url() -> dict[str, str | None]:
@@ -197,15 +170,15 @@ def _in_url() -> dict[str, str | None]:
     }
 
 
+def _index(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
 def _point(text: str) -> tuple[float, ...] | None:
+    if len(text) > LONGEST:
+        return None
     try:
         z = tuple(float(part) for part in text.split(","))
     except ValueError:
         return None
     return z if all(math.isfinite(value) and abs(value) <= FAR for value in z) and len(z) <= 256 else None
-
-
-def _short(text: str) -> str:
-    """What came, safe to show: no markdown, no more than forty characters."""
-    shown = text if len(text) <= 40 else text[:40] + "…"
-    return "`" + shown.replace("`", "'").replace("\n", " ") + "`"

@@ -10,6 +10,7 @@ import streamlit as st
 from pages.ui.app import state
 from pages.ui.app.cache import Opened, Source, prepared
 from pages.ui.app.state import Selection
+from pages.ui.formatting import markdown_text, plain_text
 from vae_core.datasets.preprocessing import PictureError, Prepared
 
 
@@ -43,7 +44,7 @@ def subject(model: Opened, found: Source | None) -> Subject:
         try:
             done = prepared(chosen.upload, model.engine.image_shape)
         except PictureError as error:
-            st.error(f"{chosen.upload.name}: {error}", icon=":material/broken_image:")
+            st.error(f"{markdown_text(chosen.upload.name)}: {markdown_text(error)}", icon=":material/broken_image:")
             return _picture(model, found, 0)
         z_mean, z_log_var = model.engine.encode(done.image[None])
         return Subject("your picture", done.image, z_mean[0], z_log_var[0], prepared=done)
@@ -51,7 +52,7 @@ def subject(model: Opened, found: Source | None) -> Subject:
         if len(chosen.z) == model.engine.latent_dim:
             return point(model, np.array(chosen.z, np.float32))
         st.info(
-            f"The chosen point has {len(chosen.z)} numbers, {model.checkpoint.name} has {model.engine.latent_dim} latent "
+            f"The chosen point has {len(chosen.z):d} numbers, {markdown_text(model.checkpoint.name)} has {model.engine.latent_dim:d} latent "
             "units. The first picture is shown instead.",
             icon=":material/info:",
         )
@@ -59,7 +60,7 @@ def subject(model: Opened, found: Source | None) -> Subject:
     index = chosen.index or 0
     if found is not None and index >= len(found.labels):
         st.info(
-            f"There is no test image {index:,}: {found.title} are numbered from 0. The last is shown instead.",
+            f"There is no test image {index:,}: {markdown_text(found.title)} are numbered from 0. The last is shown instead.",
             icon=":material/info:",
         )
         index = len(found.labels) - 1
@@ -75,7 +76,7 @@ def numbered(model: Opened, found: Source, index: int) -> Subject:
     """A test picture of this machine."""
     image, label = found.image(index), int(found.labels[index])
     z_mean, z_log_var = model.engine.encode(image[None])
-    name = f"test image {index} ({found.dataset.classes[label]})"
+    name = f"test image {index} ({plain_text(found.dataset.classes[label])})"
     return Subject(name, image, z_mean[0], z_log_var[0], label, index)
 
 
@@ -100,6 +101,6 @@ def upload_selection(name: str, data: bytes, model: Opened) -> Selection | None:
     try:
         prepared(upload, model.engine.image_shape)
     except PictureError as error:
-        st.error(f"{name}: {error}", icon=":material/broken_image:")
+        st.error(f"{markdown_text(name)}: {markdown_text(error)}", icon=":material/broken_image:")
         return None
     return Selection(upload=upload)

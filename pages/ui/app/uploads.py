@@ -19,6 +19,7 @@ from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.runtime import Runtime, exists, get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from pages.ui.formatting import SENTENCE, markdown_text
 from vae_core.settings import UPLOAD_MB
 
 MB = 1 << 20
@@ -60,7 +61,7 @@ def say_refusal() -> None:
     context = get_script_run_ctx()
     sentence = None if context is None else _refused.pop(context.session_id, None)
     if sentence:
-        st.error(sentence, icon=":material/upload_file:")
+        st.error(markdown_text(sentence, SENTENCE), icon=":material/upload_file:")
 
 
 class UploadFence:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.ui.app.cache import Opened
 from pages.ui.components.mosaic import Tile
+from pages.ui.formatting import file_text
 from pages.ui.heatmaps.pictures import LARGE, SUMMARIES, Answer, Drawn, Look, channel_ids, enlarged, position, tiles
 from pages.ui.shared import png_sheet as heat_sheet
 from vae_core.analysis import heatmaps
@@ -65,7 +66,7 @@ def layer_sheet(title: str, answers: Sequence[Answer], drawn: Drawn, look: Look,
 
 def downloads(model: Opened, answers: Sequence[Answer], name: str, png: Callable[[], bytes]) -> None:
     """PNG of what is seen, NPZ of all raw activations; made when they are asked for."""
-    stem = f"{model.checkpoint.name}-{name}"
+    stem = f"{file_text(model.checkpoint.name)}-{file_text(name)}"
     with st.container(horizontal=True):
         st.download_button(
             "PNG: what is shown",
@@ -79,7 +80,7 @@ def downloads(model: Opened, answers: Sequence[Answer], name: str, png: Callable
         st.download_button(
             "NPZ: raw activations",
             lambda: heat_sheet.npz(answers),
-            f"{model.checkpoint.name}-activations.npz",
+            f"{file_text(model.checkpoint.name)}-activations.npz",
             "application/octet-stream",
             key="heat_npz",
             on_click="ignore",

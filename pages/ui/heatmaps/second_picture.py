@@ -10,6 +10,7 @@ from pages.ui.app.cache import Opened, Source, prepared
 from pages.ui.app.state import Selection
 from pages.ui.app.subject import Subject, numbered, point
 from pages.ui.app.widget_sync import tell
+from pages.ui.formatting import markdown_text, plain_text
 from vae_core.datasets.preprocessing import PictureError
 
 SECOND = "second_picture"  # a Selection, in the session
@@ -56,7 +57,12 @@ def _controls(found: Source | None) -> None:
             placeholder="number",
         )
         st.selectbox(
-            "Second: of class", [ANY, *found.dataset.classes], key="second_class", persist_state="session", width=180
+            "Second: of class",
+            [ANY, *found.dataset.classes],
+            key="second_class",
+            persist_state="session",
+            width=180,
+            format_func=plain_text,
         )
         st.button("Second: random", icon=":material/shuffle:", key="second_random", on_click=_random, args=(found,))
 
@@ -90,7 +96,7 @@ def _subject(model: Opened, found: Source | None, chosen: Selection) -> Subject 
         try:
             done = prepared(chosen.upload, model.engine.image_shape)
         except PictureError as error:
-            st.info(f"The second picture: {error}", icon=":material/info:")
+            st.info(f"The second picture: {markdown_text(error)}", icon=":material/info:")
             return None
         z_mean, z_log_var = model.engine.encode(done.image[None])
         return Subject("your picture", done.image, z_mean[0], z_log_var[0], prepared=done)

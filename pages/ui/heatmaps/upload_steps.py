@@ -7,6 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 from pages.ui.app import state
+from pages.ui.formatting import markdown_text, plain_text
 from pages.ui.heatmaps.pictures import thumbnail
 from pages.ui.shared.picture import picture
 from vae_core.datasets.preprocessing import Prepared
@@ -26,8 +27,10 @@ def upload_steps(prepared: Prepared) -> None:
                 with st.container(width=STEP + 8, gap="small"):
                     image = thumbnail(step.image, STEP)
                     words = "Your picture as it came" if number == 0 else f"After the step {step.name}"
-                    picture(image, alt=f"{words}: {step.note}", width=image.shape[1])
-                    st.caption(f"**{'your picture' if number == 0 else step.name}**: {step.note}")
+                    picture(image, alt=plain_text(f"{words}: {step.note}"), width=image.shape[1])
+                    st.caption(
+                        f"**{'your picture' if number == 0 else markdown_text(step.name)}**: {markdown_text(step.note)}"
+                    )
 
 
 def _switches(upload: state.Upload) -> None:

@@ -9,6 +9,7 @@ from pages.ui import images as figures
 from pages.ui.app import state
 from pages.ui.app.cache import Opened, Source, codes_have_pictures, pictures_for
 from pages.ui.app.subject import Subject, in_words, subject
+from pages.ui.formatting import SENTENCE, markdown_text, plain_text
 from pages.ui.map.view import map_of, take_click
 from pages.ui.shared.picture import picture
 from pages.ui.shared.picture_picker import ask_upload
@@ -41,7 +42,7 @@ def main(model: Opened) -> None:
 
 def garment(model: Opened, found: Source | None, shown: Subject) -> None:
     """Which clothes lie where the chosen one does."""
-    st.markdown(f"**{in_words(shown.z)}** {'' if shown.decoded else f'z_mean of {shown.name}'}")
+    st.markdown(f"**{in_words(shown.z)}** {'' if shown.decoded else f'z_mean of {markdown_text(shown.name)}'}")
     if model.latents is None or len(model.latents.labels) <= NEIGHBOURS:
         return  # too few to say anything
     itself = shown.index if codes_have_pictures(model, found) else None
@@ -50,8 +51,8 @@ def garment(model: Opened, found: Source | None, shown: Subject) -> None:
     nearest, distances = nearest[0][others][:NEIGHBOURS], distances[0][others][:NEIGHBOURS]
     counts = np.bincount(model.latents.labels[nearest])
     st.caption(
-        f"Of the {len(nearest)} {'other ' if itself is not None else ''}test codes nearest to it {counts.max()} are "
-        f"{model.classes[int(counts.argmax())]}; the nearest is {distances[0]:.2f} away."
+        f"Of the {len(nearest):d} {'other ' if itself is not None else ''}test codes nearest to it {counts.max():d} are "
+        f"{markdown_text(model.classes[int(counts.argmax())])}; the nearest is {distances[0]:.2f} away."
     )
 
 
@@ -67,9 +68,9 @@ def inside(model: Opened, shown: Subject) -> None:
     slots = st.columns(3)
     with slots[0]:
         st.markdown("**What the model sees**")
-        picture(figures.enlarge(image), alt=f"The picture as the model sees it: {shown.name}")
+        picture(figures.enlarge(image), alt=plain_text(f"The picture as the model sees it: {shown.name}"))
         steps = "" if shown.prepared is None else ": " + " → ".join(step.name for step in shown.prepared.steps)
-        st.caption(f"{shown.name}{steps}")
+        st.caption(markdown_text(f"{shown.name}{steps}", SENTENCE))
         _link("latent_space", "Its place in latent space", "scatter_plot")
     with slots[1]:
         st.markdown("**Reconstruction**")

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pages.ui.app.cache import Opened
 from pages.ui.app.subject import Subject, in_words
+from pages.ui.formatting import file_text
 from pages.ui.images import SIDE, enlarge
 from pages.ui.latent_space.landmarks import Landmarks, small, unit_name
 from vae_core.analysis import latent_points as latent
@@ -76,7 +77,7 @@ def grid_png(model: Opened, shown: Subject, facts: Landmarks | None) -> bytes:
 def stem(model: Opened, shown: Subject) -> str:
     """For a file's name: "fashion-2d-test-image-12"."""
     what = "point" if shown.decoded else f"test-image-{shown.index}" if shown.index is not None else "picture"
-    return f"{model.checkpoint.name}-{what}"
+    return f"{file_text(model.checkpoint.name)}-{what}"
 
 
 def _signed(value: float) -> str:

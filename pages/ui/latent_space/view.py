@@ -11,6 +11,7 @@ from pages.ui.app.subject import Subject, in_words
 from pages.ui.components.latent_rows import Row, latent_rows
 from pages.ui.components.latent_rows import clicked as row_clicked
 from pages.ui.components.mosaic import Tile, clicked, mosaic
+from pages.ui.formatting import markdown_text, plain_text, sentence
 from pages.ui.images import enlarge
 from pages.ui.latent_space.landmarks import QUIET, Landmarks, small, traversal_extent, unit_name
 from pages.ui.shared.picture import picture
@@ -49,8 +50,8 @@ def jump(model: Opened, found: Source | None, code: int) -> None:
 def pinned(model: Opened, shown: Subject) -> None:
     """The picture, large; beside an encoded one what the decoder makes of its z_mean."""
     st.subheader("Pinned", anchor=False)
-    st.markdown(f"**{shown.name[0].upper()}{shown.name[1:]}**")
-    picture(enlarge(shown.image, LARGE), alt=f"The pinned picture: {shown.name}")
+    st.markdown(f"**{markdown_text(sentence(shown.name))}**")
+    picture(enlarge(shown.image, LARGE), alt=plain_text(f"The pinned picture: {shown.name}"))
     if not shown.decoded:
         with st.container(horizontal=True, vertical_alignment="center"):
             rebuilt = model.engine.decode(shown.z[None])[0]
@@ -71,7 +72,7 @@ def coordinates(model: Opened, shown: Subject) -> None:
         kl = metrics.kl_per_unit(shown.z[None], shown.z_log_var[None])[0]
         columns["sigma"] = [float(np.exp(shown.z_log_var[unit] / 2)) for unit in units]
         columns["KL, nats"] = [float(kl[unit]) for unit in units]
-        words = f"Posterior of {shown.name}: mean and sigma per unit, and its KL from the prior, {kl.sum():.2f} nats in all."
+        words = f"Posterior of {markdown_text(shown.name)}: mean and sigma per unit, and its KL from the prior, {kl.sum():.2f} nats in all."
     if len(units) <= FEW:  # a plain table: the interactive one has Streamlit import pandas
         lines = [" | ".join(columns), " | ".join(["---", *["---:"] * (len(columns) - 1)])]
         for row in zip(*columns.values(), strict=True):
@@ -83,7 +84,7 @@ def coordinates(model: Opened, shown: Subject) -> None:
             columns,
             hide_index=True,
             height=598,
-            alt=f"z of {shown.name}",
+            alt=plain_text(f"z of {shown.name}"),
             column_config={name: number(format="%.3f", width="small") for name in columns if name != "Unit"},
         )
     st.caption(words)
@@ -126,10 +127,10 @@ def neighbours(model: Opened, found: Source | None, shown: Subject) -> None:
     kind = "" if real else ", reconstructed"
     tiles = [
         Tile(
-            str(row),
+            f"{row:d}",
             name,
             f"{one:.3f}" if one < 10 else f"{one:.1f}",
-            f"Test image {row}{kind}: {name}, {one:.3f} away",
+            f"Test image {row:d}{kind}: {name}, {one:.3f} away",
         )
         for row, name, one in zip(rows.tolist(), names, far.tolist(), strict=True)
     ]
@@ -151,10 +152,10 @@ def centres(model: Opened, shown: Subject, facts: Landmarks) -> None:
     nearest = model.classes[int(facts.classes[far.argmin()])]
     tiles = [
         Tile(
-            str(label),
+            f"{label:d}",
             model.classes[label],
             f"{one:.2f}",
-            f"Centre of {count} codes of {model.classes[label]}, {one:.2f} away",
+            f"Centre of {count:d} codes of {model.classes[label]}, {one:.2f} away",
         )
         for label, count, one in zip(facts.classes.tolist(), facts.counts.tolist(), far.tolist(), strict=True)
     ]
@@ -162,7 +163,7 @@ def centres(model: Opened, shown: Subject, facts: Landmarks) -> None:
     mosaic(facts.pictures, tiles, CENTRES, "Class centres", chosen=here, size=64, least=64)
     st.caption(
         f"Decoded from the mean z_mean of each class, among the {_codes(model)}; below each its distance from z. The nearest is "
-        f"{nearest}. A mean of codes need not be a place where codes lie. Click one to go there."
+        f"{markdown_text(nearest)}. A mean of codes need not be a place where codes lie. Click one to go there."
     )
 
 
@@ -178,7 +179,7 @@ def walks(model: Opened, shown: Subject, facts: Landmarks | None) -> None:
     if hidden:
         why = f"with a KL below {QUIET} nats" if quiet == hidden else "with less KL" if facts is not None else "more"
         more = st.toggle(
-            f"Show the {hidden} unit{'s' if hidden > 1 else ''} {why} too", key="latent_all", persist_state="session"
+            f"Show the {hidden:d} unit{'s' if hidden > 1 else ''} {why} too", key="latent_all", persist_state="session"
         )
         first = last if more else first
     chosen = tuple(int(unit) for unit in units[:first])
@@ -187,7 +188,7 @@ def walks(model: Opened, shown: Subject, facts: Landmarks | None) -> None:
     latent_rows(pictures, rows, values, shown.z, ROWS, "Traversals", size=84 if len(rows) <= 4 else 56)
     extent = traversal_extent(shown.z)
     order = f"; KL is the mean over the {_codes(model)}, highest first" if facts is not None else ""
-    cut = f" {first} of the {len(units)} units are shown." if first == last < len(units) else ""
+    cut = f" {first:d} of the {len(units):d} units are shown." if first == last < len(units) else ""
     st.caption(
         f"Each row changes one unit from −{extent:g} to {extent:g} and keeps the others as in {in_words(shown.z)}. The mark above "
         f"is where the unit is now{order}.{cut} Click a picture to go there."
@@ -204,7 +205,7 @@ def table(model: Opened, found: Source | None) -> None:
             jump(model, found, int(rows[0]))
 
     labels, z_mean = model.latents.labels, model.latents.z_mean
-    names = np.array(model.classes, object)[labels.astype(np.int64)]
+    names = np.array([plain_text(name) for name in model.classes], object)[labels.astype(np.int64)]
     columns = {"Test image": np.arange(len(labels)), "Class": names}
     columns |= {unit_name(unit): z_mean[:, unit] for unit in range(z_mean.shape[1])}
     st.dataframe(

@@ -10,6 +10,7 @@ from pages.ui.app import state
 from pages.ui.app.cache import Opened, Source, codes_have_pictures, living, plain_map
 from pages.ui.app.subject import Subject
 from pages.ui.components.live_map import Selected, live_map, pinned
+from pages.ui.formatting import html_text, markdown_text, plain_text
 
 VIEWS = ("Living map", "Plain map")
 
@@ -55,7 +56,7 @@ def map_of(model: Opened, found: Source | None, shown: Subject, height: int = 62
 
 def _living(model: Opened, found: Source | None, shown: Subject, height: int) -> None:
     """The decoder runs in the browser, and only a click comes back."""
-    posterior = None if shown.z_log_var is None else Selected(shown.name, shown.z, shown.z_log_var)
+    posterior = None if shown.z_log_var is None else Selected(plain_text(shown.name), shown.z, shown.z_log_var)
     live_map(living(model, found), LIVING, z=shown.z, selected=posterior, height=height)
     st.caption(
         "Move over the map (on a touch screen, drag): each position becomes a garment, decoded in your browser. A click pins "
@@ -63,7 +64,7 @@ def _living(model: Opened, found: Source | None, shown: Subject, height: int) ->
         + (
             ""
             if posterior is None
-            else f" The ellipses are the posterior of {shown.name} at one and two sigma, to scale."
+            else f" The ellipses are the posterior of {markdown_text(shown.name)} at one and two sigma, to scale."
         )
     )
 
@@ -73,7 +74,14 @@ def _plain(model: Opened, shown: Subject) -> None:
     assert model.latents is not None  # the view is only offered with codes
     plain, codes, labels = plain_map(model), model.latents.z_mean, model.latents.labels
     drawn = np.random.default_rng(0).permutation(len(codes))[: figures.POINTS]
-    figure = figures.map_figure(plain.background, plain.extent, codes[drawn], labels[drawn], model.classes, shown.z)
+    figure = figures.map_figure(
+        plain.background,
+        plain.extent,
+        codes[drawn],
+        labels[drawn],
+        [html_text(name) for name in model.classes],
+        shown.z,
+    )
     with st.container(key="map"):
         st.plotly_chart(
             figure,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.ui.models.facts import Facts, in_digits, plain, sentence
+from pages.ui.formatting import SENTENCE, markdown_text, plain_text, sentence
+from pages.ui.models.facts import Facts, in_digits
 from vae_core.checkpoints.figures import Figure
 from vae_core.checkpoints.publish import ROWS
 from vae_core.checkpoints.registry import Entry
@@ -44,21 +45,30 @@ def side_by_side(entry: Entry, entries: dict[str, Entry], good: dict[str, Facts]
         return
     if st.session_state.get("other") not in others:
         st.session_state["other"] = others[0]
-    other = st.selectbox("B, to compare with", others, key="other", format_func=lambda name: entries[name].label)
+    other = st.selectbox(
+        "B, to compare with", others, key="other", format_func=lambda name: plain_text(entries[name].label)
+    )
     rows = compare(good[entry.id], good[other])
     names = {"A": entry.id, "B": other}
-    st.markdown(f"**A: {plain(entry.id)}**, **B: {plain(other)}**")
+    st.markdown(f"**A: {markdown_text(entry.id)}**, **B: {markdown_text(other)}**")
     st.table(
         {
-            "Figure": [sentence(row.label) for row in rows],
+            "Figure": [markdown_text(sentence(row.label)) for row in rows],
             "A": [in_digits(row.a) for row in rows],
             "B": [in_digits(row.b) for row in rows],
             "B − A": ["" if row.difference is None else in_digits(row.difference, signed=True) for row in rows],
             "Better": [
-                f"**{row.better}: {plain(names[row.better])}**" if row.better in names else row.better or "–"
+                f"**{markdown_text(row.better)}: {markdown_text(names[row.better])}**"
+                if row.better in names
+                else markdown_text(row.better) or "–"
                 for row in rows
             ],
-            "Measured on": [f"not comparable: {row.why}" if row.why else plain(row.measured) for row in rows],
+            "Measured on": [
+                f"not comparable: {markdown_text(row.why, SENTENCE)}"
+                if row.why
+                else markdown_text(row.measured, SENTENCE)
+                for row in rows
+            ],
         },
         hide_index=True,
     )

@@ -6,10 +6,8 @@ A folder may come from a stranger: what is not in the form that `vae_core.analys
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from vae_core.checkpoints.figures import MAX_N, Figure, read_figures
 from vae_core.checkpoints.history import read_history
@@ -17,9 +15,7 @@ from vae_core.checkpoints.publish import ROWS
 from vae_core.checkpoints.store import Checkpoint
 from vae_core.datasets import fashion_mnist as fashion
 from vae_core.network.layers import Part
-from vae_core.storage.records import FileProblem, read_head
 
-MAX_TEXT = 1_000_000  # bytes of a card
 TRAIN_FLOOR = (
     188.28  # nats: the entropy of Fashion-MNIST's 60,000 train pictures, the least a Bernoulli likelihood can reach
 )
@@ -92,35 +88,12 @@ def layer_rows(part: Part) -> list[LayerRow]:
     ]
 
 
-def plain(text: str) -> str:
-    """Somebody's text for Markdown, without any of its powers."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|$:~&])", r"\\\1", " ".join(text.split()))
-
-
-def sentence(label: str) -> str:
-    """As the start of a sentence."""
-    return label[0].upper() + label[1:]
-
-
 def in_digits(value: float | None, signed: bool = False) -> str:
     """Digits by size, a real minus sign; "–" for none."""
     if value is None:
         return "–"
     digits = ",d" if isinstance(value, int) else ",.4f" if abs(value) < 10 else ",.2f"
     return format(value, ("+" if signed and value else "") + digits).replace("-", "−")
-
-
-def card_of(path: Path) -> str | None:
-    """MODEL_CARD.md, fit to be shown: headings small, pictures from elsewhere as text. None if there is none.
-
-    Streamlit shows raw HTML as text; a picture would make the visitor's browser call its address.
-    """
-    try:
-        text = read_head(path / "MODEL_CARD.md", MAX_TEXT).decode(errors="replace")
-    except FileProblem:
-        return None
-    text = text.replace("![", "!\\[")
-    return re.sub(r"^#{1,6} +", "##### ", re.sub(r"\A\s*# .*\n", "", text), flags=re.MULTILINE).strip()
 
 
 def _validation(checkpoint: Checkpoint, history: list[dict[str, float]]) -> Figure | None:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.ui.app import state
 from pages.ui.app.uploads import ZIP_MB, say_refusal
+from pages.ui.formatting import markdown_text
 from vae_core.jobs import finished_runs as trainer_models
 from vae_core.runs.directory import RunError
 
@@ -14,7 +15,7 @@ def bring_model() -> None:
     """A zip of a model's folder becomes a model of this app: checked, never executed."""
     brought = st.session_state.pop("brought", None)
     if brought:
-        st.success(f"{brought} is here now: it is the model of every page.", icon=":material/check:")
+        st.success(f"{markdown_text(brought)} is here now: it is the model of every page.", icon=":material/check:")
     say_refusal()
     upload = st.file_uploader(
         "Open a model: the zip that Download on the page Train gives, or a zip of a folder like those in checkpoints/",
@@ -29,7 +30,7 @@ def bring_model() -> None:
         with st.spinner("Checking the model: what the pages show of it is worked out once …"):
             path = trainer_models.take_in(upload.getvalue())
     except (ValueError, RunError, OSError) as error:
-        st.error(f"{upload.name}: {error}", icon=":material/folder_zip:")
+        st.error(f"{markdown_text(upload.name)}: {markdown_text(error)}", icon=":material/folder_zip:")
         return
     st.session_state["last_model_zip"] = upload.file_id
     st.session_state["brought"] = path.name

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from pages.ui.formatting import markdown_text
 from pages.ui.images import enlarge
 from pages.ui.shared import png_sheet as heat_sheet
 from vae_core.analysis import evaluation as metrics
@@ -130,7 +131,9 @@ def table(found: Sequence[Rebuilt], i: int = 0) -> list[dict[str, str]]:
             "Figure": called(name, "gaussian" if gaussian else "bernoulli"),
             # neither a name nor a figure is broken over two lines
             **{
-                one.model.replace("-", "‑"): shown(name, float(getattr(one.scores, name)[i])).replace(" ", "\xa0")
+                markdown_text(one.model.replace("-", "‑")): shown(name, float(getattr(one.scores, name)[i])).replace(
+                    " ", "\xa0"
+                )
                 for one in found
             },
             "Method": method,

@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.ui.app.cache import Opened, Source, scores_of
 from pages.ui.components.wipe import wipe
+from pages.ui.formatting import SENTENCE, file_text, html_text, markdown_text, plain_text
 from pages.ui.heatmaps.parts import colour_bar
 from pages.ui.images import enlarge
 from pages.ui.reconstruction import comparison as compare
@@ -22,8 +23,8 @@ BLOCK = 8  # pictures in each half of a strip
 def four(one: Rebuilt, name: str) -> None:
     """Original, reconstruction, signed error, SSIM map, each with what its colours mean; on a phone two by two."""
     captions = {
-        "original": name,
-        "reconstruction": f"{one.model}, decoded from {one.way}",
+        "original": markdown_text(name),
+        "reconstruction": f"{markdown_text(one.model)}, decoded from {one.way}",
         "signed error": "reconstruction − original: red is too bright, blue too dark",
         "SSIM map": f"1 is alike, 0 unlike. Without the border its mean is {compare.shown('ssim', float(one.scores.ssim[0]))}",
     }
@@ -31,7 +32,7 @@ def four(one: Rebuilt, name: str) -> None:
     for slot, (what, part) in zip(pairs, compare.parts(one).items(), strict=True):
         with slot:
             st.markdown(f"**{what[0].upper()}{what[1:]}**")
-            picture(enlarge(part), alt=f"{what} of {name}, {one.model}", width="stretch")
+            picture(enlarge(part), alt=plain_text(f"{what} of {name}, {one.model}"), width="stretch")
             if what == "signed error":
                 colour_bar(heatmaps.DIVERGING, -1, 1)
             elif what == "SSIM map":
@@ -55,10 +56,10 @@ def wipes(rebuilt: Sequence[Rebuilt]) -> None:
             key="wipe_pair",
             label_visibility="collapsed",
             width=336,
-            format_func=lambda i: " and ".join(name for name, _ in pairs[i]),
+            format_func=lambda i: " and ".join(plain_text(name) for name, _ in pairs[i]),
         )
     (left, one), (right, another) = pairs[which]
-    wipe(enlarge(one, 336), enlarge(another, 336), (left, right), "wipe")
+    wipe(enlarge(one, 336), enlarge(another, 336), (plain_text(left), plain_text(right)), "wipe")
 
 
 def comparable(rebuilt: Sequence[Rebuilt]) -> None:
@@ -99,12 +100,12 @@ def standing(models: Sequence[Opened], found: Source, rebuilt: Sequence[Rebuilt]
         label = compare.called(name, one.likelihood)
         with column:
             st.plotly_chart(
-                compare.distribution(scores, name, value, one.model, limits, label),
+                compare.distribution(scores, name, value, html_text(one.model), limits, label),
                 key=f"standing_{one.model}",
                 config={"displayModeBar": False},
-                alt=f"Histogram. {words}, {one.model}",
+                alt=plain_text(f"Histogram. {words}, {one.model}", SENTENCE),
             )
-            st.caption(f"**{words}** by {one.model}. {how}.")
+            st.caption(f"**{markdown_text(words, SENTENCE)}** by {markdown_text(one.model)}. {how}.")
 
 
 def sixteen(rebuilt: Sequence[Rebuilt], names: Sequence[str], found: Source) -> None:
@@ -116,13 +117,13 @@ def sixteen(rebuilt: Sequence[Rebuilt], names: Sequence[str], found: Source) -> 
         with column:
             for what in COLUMNS:
                 for one in rebuilt[:1] if what == "original" else rebuilt:
-                    of = "" if what == "original" or len(rebuilt) == 1 else f", {one.model}"
+                    of = "" if what == "original" or len(rebuilt) == 1 else f", {markdown_text(one.model)}"
                     last = min(first + BLOCK, len(names)) - 1
                     st.caption(f"**{what[0].upper()}{what[1:]}**{of}")
                     picture(
                         compare.strip(one, what, first, BLOCK),
                         width="stretch",
-                        alt=f"{what}, {one.model}: {', '.join(names[first : last + 1])}",
+                        alt=plain_text(f"{what}, {one.model}: {', '.join(names[first : last + 1])}", SENTENCE),
                     )
     left, right = st.columns(2)
     with left:
@@ -143,14 +144,16 @@ def sixteen(rebuilt: Sequence[Rebuilt], names: Sequence[str], found: Source) -> 
         column_config={"Picture": st.column_config.TextColumn(pinned=True)}
         | {name: st.column_config.NumberColumn(format=form) for name, form in digits.items()},
     )
-    st.caption(f"Of {len(names)} images of {found.title}, decoded from {rebuilt[0].way}: {compare.method(rebuilt[0])}.")
+    st.caption(
+        f"Of {len(names)} images of {markdown_text(found.title)}, decoded from {rebuilt[0].way}: {markdown_text(compare.method(rebuilt[0]), SENTENCE)}."
+    )
     comparable(rebuilt)
     downloads(rebuilt, names)
 
 
 def downloads(rebuilt: Sequence[Rebuilt], names: Sequence[str]) -> None:
     """The comparison as it is seen, and its figures; made when they are asked for."""
-    stem = "-".join(["reconstruction", *(one.model.split(" ")[0] for one in rebuilt)])
+    stem = "-".join(["reconstruction", *(file_text(one.model.split(" ")[0]) for one in rebuilt)])
     with st.container(horizontal=True):
         st.download_button(
             "PNG: the comparison",

@@ -11,6 +11,7 @@ from pages.ui.app.subject import upload_selection
 from pages.ui.app.uploads import PICTURE_MB, say_refusal
 from pages.ui.app.widget_sync import tell
 from pages.ui.components.mosaic import Tile, clicked, mosaic
+from pages.ui.formatting import plain_text
 from vae_core.analysis import heatmaps
 
 ANY = "Any class"
@@ -71,6 +72,7 @@ def _from_test(found: Source) -> None:
             persist_state="session",
             width=190,
             on_change=_of_class,
+            format_func=plain_text,
             args=(found,),
         )
         st.button("Previous", icon=":material/chevron_left:", key="choose_previous", on_click=_step, args=(found, -1))
@@ -90,7 +92,7 @@ def _from_codes(model: Opened) -> None:
     chosen = 0 if now is None else next((i for i, z in enumerate(codes.tolist()) if z == list(now)), None)
     st.markdown(f"**Test codes, decoded**: the first {len(codes)} of {len(model.latents.labels):,}")
     tiles = [
-        Tile(str(i), str(i), model.classes[label], f"test code {i}, {model.classes[label]}, decoded")
+        Tile(f"{i:d}", f"{i:d}", model.classes[label], f"test code {i:d}, {model.classes[label]}, decoded")
         for i, label in enumerate(labels)
     ]
     pictures = np.stack([heatmaps.mosaic(picture[None]) for picture in model.engine.decode(codes)])

@@ -15,6 +15,7 @@ import streamlit as st
 
 from pages.ui.app.cache import codes_of, source
 from pages.ui.components.live_map import MapData, grid_part, snapshot_map
+from pages.ui.formatting import plain_text
 from pages.ui.images import class_colour, data_uri
 from pages.ui.train import fixed_images as train_pictures
 from vae_core.checkpoints.history import Curves, curves
@@ -70,7 +71,7 @@ def map_at(path: str, step: int, extent: float, side: int) -> MapData:
     extent: half the side of the view, for all snapshots. side: pictures along it, decoded here if there are two units.
     """
     network, frame, dataset = network_of(path), frame_at(path, step), trained_on(path)
-    known = [str(name) for name in dataset.get("classes", ())]
+    known = [plain_text(name) for name in dataset.get("classes", ())]
     count = max(len(known), int(frame.latents.labels.astype(np.int64).max(initial=-1)) + 1)
     names = known + [f"class {label}" for label in range(len(known), count)]
     colours = [class_colour(i) for i in range(count)]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from pages.ui.formatting import markdown_text
 from pages.ui.train.others import SHARED, guarded_button
 from vae_core.jobs import launcher as trainer
 from vae_core.runs.directory import Run, RunError
@@ -83,7 +84,7 @@ def _do(run: Run, act: Callable[[], None], answer: bool) -> None:
     try:
         act()
     except (RunError, ValueError) as error:
-        st.toast(str(error), icon=":material/error:")
+        st.toast(markdown_text(error), icon=":material/error:")
         return
     watched = ("state", "step") if before.get("state") == "paused" else ("state",)
     end = time.monotonic() + ANSWER

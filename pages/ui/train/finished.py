@@ -7,7 +7,7 @@ import time
 import streamlit as st
 
 from pages.ui.app import state
-from pages.ui.formatting import markdown_text
+from pages.ui.formatting import file_text, markdown_text
 from pages.ui.shared.deletion import ask_deletion
 from pages.ui.train.form import duration
 from pages.ui.train.others import guarded_button
@@ -58,7 +58,7 @@ def look_and_keep(run: Run) -> None:
         st.download_button(
             "Download (zip)",
             lambda: trainer_models.download(run.path),
-            f"{run.name}.zip",
+            f"{file_text(run.name)}.zip",
             "application/zip",
             key="get_run",
             icon=":material/download:",
@@ -83,19 +83,22 @@ def _keeping(job: Keeping, was_over: bool) -> None:
     if job.state == "waiting":
         before = QUEUE.before(job)
         st.info(
-            f"It is kept as {job.target.name} after {before} other{'s' if before != 1 else ''}: one is measured at a time.",
+            f"It is kept as {markdown_text(job.target.name)} after {before:d} other{'s' if before != 1 else ''}: one is measured at a time.",
             icon=":material/hourglass:",
         )
     elif job.state == "measuring":
         st.info(
-            f"Measuring it on the whole test split to keep it as {job.target.name}: {duration(time.time() - job.since)} so "
+            f"Measuring it on the whole test split to keep it as {markdown_text(job.target.name)}: {duration(time.time() - job.since)} so "
             "far, up to a minute in all. It goes on when you leave this page.",
             icon=":material/hourglass:",
         )
     elif job.state == "failed":
         st.error(f"It was not kept: {markdown_text(job.note, 600)}", icon=":material/error:")
     elif job.target.exists():
-        st.success(f"Kept as {job.target.name}: it is in the model picker now.", icon=":material/bookmark_added:")
+        st.success(
+            f"Kept as {markdown_text(job.target.name)}: it is in the model picker now.",
+            icon=":material/bookmark_added:",
+        )
 
 
 def _resume(run: Run) -> None:

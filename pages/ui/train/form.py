@@ -11,6 +11,7 @@ from pages.ui.app import state
 from pages.ui.app.cache import source
 from pages.ui.app.uploads import ZIP_MB, say_refusal
 from pages.ui.app.visitor import visitor
+from pages.ui.formatting import SENTENCE, markdown_text
 from pages.ui.train.others import SHARED
 from vae_core.config import ConfigError, ModelConfig, TrainingConfig
 from vae_core.jobs import finished_runs as trainer_models
@@ -65,10 +66,10 @@ def ask_run() -> None:
             None if pictures is None else pictures.sizes,
         )
     except ConfigError as error:
-        st.error(str(error), icon=":material/tune:")
+        st.error(markdown_text(error), icon=":material/tune:")
         return
     if ready.state == "unavailable":
-        st.markdown(f":material/block: **Nothing can be trained here:** {ready.note}")
+        st.markdown(f":material/block: **Nothing can be trained here:** {markdown_text(ready.note, SENTENCE)}")
         return
     unknown = trainer.estimated(request) is None
     measuring = unknown and ready.state != "off"
@@ -76,7 +77,7 @@ def ask_run() -> None:
     beside = _ask_beside()
     refusal = None if data == "" else trainer.refusal(request, beside=beside)
     if refusal:
-        st.warning(refusal, icon=":material/block:")
+        st.warning(markdown_text(refusal, SENTENCE), icon=":material/block:")
     waiting_for_pictures = data == ""
     st.button(
         "Train",
@@ -101,7 +102,10 @@ def _ask_beside() -> bool:
     if not busy:
         return False
     unless = ", unless you let it run beside it; then both are slower" if possible else ""
-    st.info(f"{busy[0].name} is in progress. A new run waits for its end{unless}.", icon=":material/hourglass:")
+    st.info(
+        f"{markdown_text(busy[0].name)} is in progress. A new run waits for its end{unless}.",
+        icon=":material/hourglass:",
+    )
     return possible and st.toggle("Run beside it", key="form_beside")
 
 
@@ -138,7 +142,7 @@ def _ask_data() -> tuple[str, Pictures | None]:
     try:
         pictures = trainer_models.take_pictures(upload.name, upload.getvalue())
     except (ValueError, RunError) as error:
-        st.error(f"{upload.name}: {error}", icon=":material/folder_zip:")
+        st.error(f"{markdown_text(upload.name)}: {markdown_text(error)}", icon=":material/folder_zip:")
         return "", None
     height, width, channels = pictures.shape
     st.caption(
@@ -194,7 +198,7 @@ def _estimate(request: Request, unknown: bool, measuring: bool) -> None:
         st.caption(f":material/timer: How long it will take {later}.")
         return
     st.caption(
-        f":material/timer: About **{duration(found.seconds)}** on this machine, {found.images_per_second:,.0f} images a second ({found.method})."
+        f":material/timer: About **{duration(found.seconds)}** on this machine, {found.images_per_second:,.0f} images a second ({markdown_text(found.method)})."
     )
 
 

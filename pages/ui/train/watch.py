@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.components.live_map import live_map
-from pages.ui.formatting import markdown_text
+from pages.ui.formatting import SENTENCE, markdown_text, plain_text, sentence
 from pages.ui.images import extent_of
 from pages.ui.shared.picture import picture
 from pages.ui.train import charts as train_charts
@@ -125,7 +125,7 @@ def _kept(run: Run) -> None:
     """The timeline of a model that was kept with one, beside its losses over epochs."""
     steps = run.snapshots()
     if not steps:  # deleted in this moment
-        st.info(f"The timeline of {run.name} is gone.", icon=":material/info:")
+        st.info(f"The timeline of {markdown_text(run.name)} is gone.", icon=":material/info:")
         return
     st.caption("The timeline of a kept model: drag the slider and see the map being learned.")
     step = _which(run, steps, active=False, follow=False)
@@ -160,8 +160,8 @@ def heading(run: Run, view: View) -> None:
     """Name and state."""
     colour, icon = BADGES[view.health.state]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(run.name, anchor=False, width="content")
-        st.badge(view.health.state, color=colour, icon=icon)  # type: ignore[arg-type]
+        st.subheader(markdown_text(run.name), anchor=False, width="content")
+        st.badge(markdown_text(view.health.state), color=colour, icon=icon)  # type: ignore[arg-type]
 
 
 def standing(view: View) -> None:
@@ -170,7 +170,7 @@ def standing(view: View) -> None:
         say = (
             st.error if view.health.state in ("failed", "unreadable") else st.warning if view.health.hangs else st.info
         )
-        say(view.health.note[:1].upper() + view.health.note[1:])
+        say(markdown_text(sentence(view.health.note), SENTENCE))
     if view.health.log and view.health.state == "failed":
         with st.expander("What the trainer printed last"):
             st.code(view.health.log, language=None)
@@ -181,7 +181,8 @@ def standing(view: View) -> None:
     eta = "" if view.eta_seconds is None else f", about {duration(view.eta_seconds)} to go"
     pace = "" if view.images_per_second is None else f", {view.images_per_second:,.0f} images a second"
     st.progress(
-        view.progress, f"Step {view.step:,} of {view.total_steps:,}, epoch {view.epoch:.2f} of {view.epochs}{eta}{pace}"
+        view.progress,
+        f"Step {view.step:,} of {view.total_steps:,}, epoch {view.epoch:.2f} of {view.epochs:d}{eta}{pace}",
     )
 
 
@@ -215,12 +216,12 @@ def the_sheet(run: Run, step: int) -> None:
     except UNREADABLE as error:
         _cannot(step, error)
         return
-    picture(sheet, width="stretch", alt=f"At step {step}: {'; '.join(rows)}")
+    picture(sheet, width="stretch", alt=f"At step {step:d}: {'; '.join(map(plain_text, rows))}")
     st.caption(f"At step {step:,}, from the top: {'; '.join(rows)}.")
 
 
 def _cannot(step: int, error: Exception) -> None:
-    st.warning(f"The snapshot of step {step:,} cannot be shown: {error}", icon=":material/broken_image:")
+    st.warning(f"The snapshot of step {step:,} cannot be shown: {markdown_text(error)}", icon=":material/broken_image:")
 
 
 def _which(run: Run, steps: list[int], active: bool, follow: bool) -> int:
@@ -277,7 +278,7 @@ def say_what_is_drawn(floor: float | None) -> None:
         + (
             ""
             if floor is None
-            else f" The grey line at {floor} nats is the entropy of the train pixels: no model gets below it."
+            else f" The grey line at {floor:.2f} nats is the entropy of the train pixels: no model gets below it."
         )
         + " The first moments may lie above the charts."
     )
