@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +23,7 @@ from tiny_runs import MODEL, Squares, events, recipe, save_npz, wait_for
 
 from vae_core.cli import main as command_line
 from vae_core.datasets import dataset as datasets
+from vae_core.network import presets
 from vae_core.runs.directory import Run, RunError
 from vae_core.training import recorder as callbacks
 from vae_core.training import train as training
@@ -88,6 +92,163 @@ def test_stopped_while_validating_too(never_stopped: Run, tmp_path: Path) -> Non
     assert training.resume(run, Squares(), deterministic=True) == "finished"
     for name, array in never_stopped.snapshot_weights().items():
         np.testing.assert_allclose(run.snapshot_weights()[name], array, rtol=0, atol=1e-5)
+
+
+def history(run: Run) -> list[str]:
+    return (run.path / "history.csv").read_text().splitlines()
+
+
+def validations(run: Run) -> list[dict[str, Any]]:
+    return [{**row, "seconds": 0} for row in run.metrics() if row["kind"] == "validation"]
+
+
+def same_end(never_stopped: Run, run: Run) -> None:
+    """To the bit: weights, average, optimizer, random numbers, each epoch's row, and the validations on the chart."""
+    whole, parts = everything(never_stopped), everything(run)
+    assert set(whole) == set(parts)
+    for name, array in whole.items():
+        if array.shape != (2 + MODEL.latent_dim,):  # `terms`, zeroed at each report
+            np.testing.assert_array_equal(parts[name], array, err_msg=name)
+    for name, array in never_stopped.snapshot_weights().items():
+        np.testing.assert_array_equal(run.snapshot_weights()[name], array)
+    assert history(run) == history(never_stopped)
+    assert validations(run) == validations(never_stopped)
+
+
+@pytest.mark.parametrize("stops", [(7, 8, 15)])
+def test_the_row_of_an_epoch_is_of_all_its_batches(never_stopped: Run, tmp_path: Path, stops: tuple[int, ...]) -> None:
+    run = Run(tmp_path / "demo")
+
+    def stop(row: dict[str, Any]) -> None:
+        if row["step"] in stops and row["state"] == "running":
+            run.ask(command="stop")
+
+    training.train(MODEL, CONFIG, Squares(), run, show=stop, deterministic=True)
+    for _ in stops:
+        training.resume(run, Squares(), show=stop, deterministic=True)
+    same_end(never_stopped, run)
+
+
+@pytest.mark.parametrize(("end", "epochs"), [("stop", [3]), ("signal", [3]), ("kill", [3]), ("kill", [1, 2])], ids=str)
+def test_a_validation_that_was_cut_short_is_made_up(
+    never_stopped: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str, epochs: list[int]
+) -> None:
+    """The last one too: then there is nothing left to train. Every file is as it is at that moment."""
+    run, todo = Run(tmp_path / "demo"), list(epochs)
+
+    class Killed(BaseException):
+        pass
+
+    def cut(self: callbacks.Recorder, batch: int, logs: Any = None) -> None:
+        if todo and self.progress.epoch == todo[0]:
+            todo.pop(0)
+            if end == "stop":
+                run.ask(command="stop")
+            elif end == "signal":
+                signal.raise_signal(signal.SIGTERM)
+            else:
+                raise Killed
+
+    monkeypatch.setattr(callbacks.Recorder, "on_test_batch_end", cut)
+    monkeypatch.setattr(training, "_fail", lambda *_: None)  # a kill leaves no word
+
+    def go(train: Any, *arguments: Any) -> str:
+        try:
+            return str(train(*arguments, deterministic=True))
+        except Killed:
+            return "killed"
+
+    state, ends = go(training.train, MODEL, CONFIG, Squares(), run), []
+    while state != "finished":
+        ends.append(state)
+        state = go(training.resume, run, Squares())
+    assert ends == ["killed" if end == "kill" else "stopped"] * len(epochs)
+    same_end(never_stopped, run)
+    assert run.state() == ("finished", "")
+
+
+def test_killed_after_the_last_validation(never_stopped: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(tmp_path / "demo")
+
+    def killed(self: callbacks.Recorder, state: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks.Recorder, "end", killed)
+        assert training.train(MODEL, CONFIG, Squares(), run, deterministic=True) == "stopped"
+    assert training.resume(run, Squares(), deterministic=True) == "finished"
+    same_end(never_stopped, run)
+
+
+@pytest.mark.parametrize("how", ["asked", "signal"])
+def test_stopped_before_the_first_batch(never_stopped: Run, tmp_path: Path, monkeypatch: Any, how: str) -> None:
+    run, built = Run(tmp_path / "demo"), training.compiled
+
+    def stop(*arguments: Any) -> Any:
+        if how == "asked":
+            run.ask(command="stop")
+        else:
+            signal.raise_signal(signal.SIGINT)
+        return built(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "compiled", stop)
+        assert training.train(MODEL, CONFIG, Squares(), run, request={"data": "here"}, deterministic=True) == "stopped"
+    assert run.state() == ("stopped", "")
+    assert run.request() == {"data": "here"}  # resume finds the data again
+    assert run.snapshots() == []
+    assert training.resume(run, Squares(), deterministic=True) == "finished"
+    same_end(never_stopped, run)
+
+
+def test_a_state_of_an_older_program_lacks_the_sums(never_stopped: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(never_stopped.path, tmp_path / "demo"))
+    state = run.load_state()
+    assert state is not None
+    run.save_state({name: array for name, array in state[0].items() if not name.startswith("sums/")}, state[1])
+    rows = history(run)
+    (run.path / "history.csv").write_text("\n".join([*rows[:-1], rows[-1][:30]]))  # torn
+    run.write_status("failed")
+    assert training.resume(run, Squares(), deterministic=True) == "finished"
+    assert history(run)[:-1] == rows[:-1]
+    known = dict(zip(rows[0].split(","), rows[-1].split(","), strict=True))
+    made_up = dict(zip(rows[0].split(","), history(run)[-1].split(","), strict=True))
+    assert made_up == {
+        name: "" if name in ("loss", "kl_loss", "reconstruction_loss") else known[name] for name in known
+    }
+
+
+def test_resume_writes_nothing_before_it_has_the_lock(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run that is trained and paused stays so; `--queue` does not touch its status."""
+    data = save_npz(tmp_path / "squares.npz")
+    run = Run(tmp_path / "demo")
+    dataset = datasets.load(str(data))
+    config = {"model": MODEL.to_dict(), "training": CONFIG.to_dict(), "dataset": dataset.describe()}
+    run.create(config, presets.build(MODEL))
+    run.ask(command="pause")
+    run.write_status("paused", step=3)
+    before = {path.name: path.read_bytes() for path in run.path.iterdir()}
+    held, free = threading.Event(), threading.Event()
+
+    def trainer() -> None:
+        with Run(run.path).lock():
+            held.set()
+            free.wait(60)
+
+    thread = threading.Thread(target=trainer)
+    thread.start()
+    held.wait(60)
+    try:
+        with pytest.raises(RunError, match="is being trained by another process"):
+            training.resume(run, dataset)
+        for words in (["resume", str(run.path)], ["resume", str(run.path), "--queue"]):
+            assert command_line.main([*words, "--data", str(data)]) == 2
+            assert "is being trained by another process" in capsys.readouterr().err
+        after = {path.name: path.read_bytes() for path in run.path.iterdir() if path.name != ".lock"}
+        assert after == before
+    finally:
+        free.set()
+        thread.join()
 
 
 def test_other_data_are_refused(never_stopped: Run, tmp_path: Path) -> None:

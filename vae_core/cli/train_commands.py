@@ -19,6 +19,7 @@ from vae_core.datasets.preprocessing import treatment
 from vae_core.jobs import capacity
 from vae_core.jobs.deletion import delete_run, restore_by_name
 from vae_core.jobs.duration import machine
+from vae_core.runs import interruption
 from vae_core.runs.directory import ENDED, OVER, Run, RunError, list_runs
 from vae_core.runs.health import end, health
 from vae_core.storage.trash import Deleted
@@ -77,18 +78,14 @@ def _new(
         print(f"warning: {error}", file=sys.stderr)  # it is the owner's own machine
 
     def go(training_module: Any, show: Any) -> str:
-        def begun(row: dict[str, Any]) -> None:
-            if row.get("step") == 1:  # not before the run is one: the place may be taken
-                run.write_request(**{**run.request(), "data": _again(data, dataset), "machine": machine()})
-            show(row)
-
         return training_module.train(
             model,
             training,
             dataset,
             run,
             start=start,
-            show=begun,
+            show=show,
+            request={"data": _again(data, dataset), "machine": machine()},
             strategy=strategy,
             tensorboard=tensorboard,
             deterministic=deterministic,
@@ -133,41 +130,52 @@ def _in_turn(run: Run, job: Callable[[], Go]) -> None:
     """Wait for the run's turn, train; what goes wrong before the trainer itself can say so is said in the directory."""
     from vae_core.jobs.queue import turn
 
-    asked = run.request().get("asked")
-    try:
-        if not (run.path / "control.json").exists():
-            run.path.mkdir(parents=True, exist_ok=True)
-            run.ask(command="wait")
-        go = job()
-        with turn(run, asked if isinstance(asked, float) else None) as mine:
-            if mine:
-                _watched(run, go)
-            else:
-                print(f"stopped before its turn: {run.path}")
-    except (Exception, KeyboardInterrupt) as error:
-        if run.status().get("state") not in ENDED:
+    # Held while it waits as well: of a run that another process trains or waits with, nothing is written.
+    with interruption.raised(), run.lock(patience=3.0):
+        asked = run.request().get("asked")
+        try:
+            if not (run.path / "control.json").exists():
+                run.ask(command="wait")
+            go = job()
+            with turn(run, asked if isinstance(asked, float) else None) as mine:
+                if mine:
+                    _watched(run, go)
+                else:
+                    print(f"stopped before its turn: {run.path}")
+        except KeyboardInterrupt:
+            _last_word(run, "stopped")
+            raise
+        except Exception as error:
             reason = str(error) or type(error).__name__
             if isinstance(error, ModuleNotFoundError):
                 reason = f"{error.name} is not installed. Run: pip install -r requirements.txt"
-            with suppress(OSError):
-                run.write_status("failed", error=reason)
-        raise
+            _last_word(run, "failed", error=reason)
+            raise
+
+
+def _last_word(run: Run, state: str, **values: Any) -> None:
+    """Say how it ended, unless that is said already."""
+    if run.status().get("state") not in ENDED:
+        with suppress(OSError):
+            run.write_status(state, **values)
 
 
 def _watched(run: Run, go: Go) -> None:
     """Train with a progress bar, and say how it ended."""
     from vae_core.cli.progress_bar import progress_bar, without_notes
 
-    with without_notes():
-        from vae_core.training import train as training
-
-    try:
-        with progress_bar() as show:
-            state = go(training, show)
-    except training.RunFailed as error:
-        raise TrainingFailed(str(error)) from error
-    hint, verb = ("Look at it:", "evaluate") if state == "finished" else ("Go on:", "resume")
-    print(f"{state}: {run.path}. {hint}  {command_text(verb, run.path)}")
+    with interruption.raised():  # until the trainer itself takes note of signals
+        with without_notes():
+            from vae_core.training import train as training
+        if interruption.asked():  # and the interrupt was lost in an import
+            raise KeyboardInterrupt
+        try:
+            with progress_bar() as show:
+                state = go(training, show)
+        except training.RunFailed as error:
+            raise TrainingFailed(str(error)) from error
+        hint, verb = ("Look at it:", "evaluate") if state == "finished" else ("Go on:", "resume")
+        print(f"{state}: {run.path}. {hint}  {command_text(verb, run.path)}")
 
 
 def runs(

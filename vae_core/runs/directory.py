@@ -217,16 +217,17 @@ class Run:
         return unchanged(self.path / "network.json", read_network)
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, patience: float = 0.0) -> Iterator[None]:
         """Hold this while training: the system frees it however the trainer ends. `RunError` if another process has it.
 
         A thread that holds it may take it again. What a killed trainer has left half-written is removed.
+        patience: seconds to wait for it; a trainer that has just said its last word holds it for a moment more.
         """
         self.check_kind()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = self._lock = self._lock or FileLock(self.path / ".lock")
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=patience)
         except Timeout as error:
             raise RunError(
                 f"{self.path} is being trained by another process (pid {self.status().get('pid')}). Stop that one first, or choose another --run-dir."

@@ -16,6 +16,7 @@ import numpy as np
 
 from vae_core.network.engine import Engine
 from vae_core.network.layers import Weights
+from vae_core.runs import interruption
 from vae_core.runs.directory import Run
 from vae_core.training.vae import VAE, get_weights, set_weights
 
@@ -189,7 +190,16 @@ class Recorder(keras.callbacks.Callback):
         self._batches, self._busy = 0, 0.0
         self.beat()
         if self.show:
-            self.show({**self._row, "state": self.state, "eta_seconds": self.eta()})
+            self.show({**self._where(), **self._row, "state": self.state, "eta_seconds": self.eta()})
+
+    def end(self, state: str) -> None:
+        """The last words of a run that has "finished" or was "stopped", perhaps before its first batch."""
+        self.report()
+        if self.progress.step:  # else there is nothing to see but noise
+            self.snapshot()
+        self.state = state
+        self.event(state)
+        self.beat()
 
     def beat(self) -> None:
         """Tell the readers where we are."""
@@ -249,7 +259,6 @@ class Remote(keras.callbacks.Callback):
     def __init__(self, run: Run, recorder: Recorder, save: Callable[[], None], every_seconds: float) -> None:
         super().__init__()
         self.run, self.recorder, self.save, self.every_seconds = run, recorder, save, every_seconds
-        self.interrupted = False  # set by a signal
         self._control = run.control()
         self._stamp: tuple[int, int] | None = None  # of the control.json that was read last
         self._paused, self._steps = False, self._control.steps  # single batches done, of those asked for
@@ -275,11 +284,11 @@ class Remote(keras.callbacks.Callback):
         if self._control.command == "pause" and not self._paused:
             self._turn_to("paused")
             keep()
-        while self._control.command == "pause" and self._steps >= self._control.steps and not self.interrupted:
+        while self._control.command == "pause" and self._steps >= self._control.steps and not interruption.asked():
             time.sleep(0.05)
             self.recorder.beat_if_due()
             self._look()
-        if self._control.command == "stop" or self.interrupted:
+        if self._control.command == "stop" or interruption.asked():
             keep()
             raise RunStopped
         if self._control.command in ("run", "wait"):

@@ -11,11 +11,9 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import platform
-import signal
-import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext, suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +24,10 @@ import tensorflow as tf
 from vae_core.config import ModelConfig, TrainingConfig, recommended
 from vae_core.network import presets
 from vae_core.network.layers import Network, Weights
+from vae_core.runs import interruption
 from vae_core.runs.directory import Run, RunError
+from vae_core.storage.files import FULL, why_unwritten
+from vae_core.training.history import History
 from vae_core.training.recorder import (
     AVERAGE_EVERY,
     Average,
@@ -79,10 +80,11 @@ def train(
     tensorboard: bool = False,
     deterministic: bool = False,
     checkpoint_seconds: float = 10.0,
+    request: Mapping[str, Any] | None = None,
 ) -> str:
     """Train from scratch, or from the weights of `start`, into `run`; returns its last state, "finished" or "stopped".
 
-    show is called with each metrics row. strategy "mirrored" uses all GPUs of this machine. Raises `RunError` for
+    request: what `Run.write_request` is to keep, so that the run can be continued in the same way. show is called with each metrics row. strategy "mirrored" uses all GPUs of this machine. Raises `RunError` for
     a directory that is taken or not writable, `RunFailed` for a loss that became NaN; the run directory then says
     "failed" and why.
     """
@@ -104,8 +106,11 @@ def train(
                 f"{start.name} has other layers than this model. Start from one of the same preset, units and pictures."
             )
         config["started_from"] = {"name": start.name, "step": start.step, "training": start.training.to_dict()}
-    with run.lock():
+    run.check_free()  # before the lock, which makes the folder
+    with interruption.noted(), run.lock():
         run.create(config, presets.build(model))
+        if request:
+            run.write_request(**{**run.request(), **request})
         return _go(
             run,
             model,
@@ -137,18 +142,18 @@ def resume(
     """
     _check(tensorboard)
     config = run.config()
-    if run.status().get("state") == "finished":
-        raise RunError(f"{run.path} has finished its epochs; there is nothing to resume. Train a new run instead.")
     began, now = config["dataset"], dataset.describe()
     if began.get("checksum") != now.get("checksum"):
         raise RunError(
             f"{run.path} was trained on {began.get('name')} ({began.get('source')}), this is {now['name']} ({now['source']}). "
             "Pass the same --data."
         )
-    if forget:
-        run.ask(command="run")
     model, training = ModelConfig.from_dict(config["model"]), TrainingConfig.from_dict(config["training"])
-    with run.lock():
+    with interruption.noted(), run.lock():  # nothing is written before it is ours
+        if run.status().get("state") == "finished":
+            raise RunError(f"{run.path} has finished its epochs; there is nothing to resume. Train a new run instead.")
+        if forget:
+            run.ask(command="run")
         return _go(
             run, model, training, dataset, show, strategy, tensorboard, deterministic, checkpoint_seconds, resumed=True
         )
@@ -191,16 +196,14 @@ def _go(
             state = "finished"
         except RunStopped:
             state = "stopped"
-        session.recorder.report()
-        session.recorder.snapshot()
-        session.recorder.state = state
-        session.recorder.event(state)
-        session.recorder.beat()
+        session.recorder.end(state)
         return state
+    except KeyboardInterrupt:  # from somewhere that signals could not be noted
+        with suppress(OSError):
+            run.write_status("stopped", **_where(run))
+        return "stopped"
     except OSError as error:
-        failure = RunFailed(
-            f"could not write {error.filename or run.path}: {error.strerror}. Free some space, then resume."
-        )
+        failure = RunFailed(_reason(run, error))
         _fail(run, failure)
         raise failure from error
     except BaseException as error:
@@ -208,12 +211,26 @@ def _go(
         raise
 
 
+def _reason(run: Run, error: OSError) -> str:
+    """What could not be written or read, why, and the way out."""
+    name = str(error.filename or run.path)
+    if error.errno in FULL:
+        return f"could not write {name}: {why_unwritten(error)} Free some space, then resume."
+    verb = "write" if name.startswith(str(run.path)) else "read"
+    return f"could not {verb} {name}: {why_unwritten(error)} See that it is there and may be used, then resume."
+
+
+def _where(run: Run) -> dict[str, Any]:
+    """How far it had come by its last status."""
+    return {key: value for key, value in run.status().items() if key in ("step", "epoch", "total_steps", "loss")}
+
+
 def _fail(run: Run, error: BaseException) -> None:
     """Say in the run directory that and why it ended; if even that cannot be written, the lock's end says it."""
-    text = str(error) or type(error).__name__
-    before = {key: value for key, value in run.status().items() if key in ("step", "epoch", "total_steps", "loss")}
+    text, before = str(error) or type(error).__name__, _where(run)
     with suppress(OSError):
         run.write_status("failed", **before, error=text, traceback="".join(traceback.format_exception(error)))
+    with suppress(OSError):
         run.append_metrics({"kind": "event", "event": "failed", "step": before.get("step", 0), "error": text})
 
 
@@ -245,10 +262,14 @@ class _Session:
         run.save_fixed(dataset.pixels("test")[:SHOWN_IMAGES])
         self.recorder = Recorder(run, self.progress, self.average, seen, labels, show)
         self.remote = Remote(run, self.recorder, self.save, checkpoint_seconds)
-        self.history = keras.callbacks.CSVLogger(str(run.path / "history.csv"), append=True)
-        self.loggers = [self.history]
+        self.history, self.sums = History(run.path / "history.csv"), Sums()
+        before, after = [self.sums, self.average, StopOnNaN(self.progress)], [self.recorder, self.remote, self.history]
+        self.callbacks: list[keras.callbacks.Callback] = [*before, *after]
+        for callback in self.callbacks:
+            callback.set_model(self.vae)  # `fit` may have nothing to do, or never be called
+        self.tensorboard = None
         if tensorboard:
-            self.loggers.append(keras.callbacks.TensorBoard(str(run.path / "tensorboard"), update_freq=50))
+            self.tensorboard = keras.callbacks.TensorBoard(str(run.path / "tensorboard"), update_freq=50)
 
     def share_out(self, devices: int) -> None:
         """Leave out the few images that would leave a device without any: a convolution of none is an error."""
@@ -265,46 +286,56 @@ class _Session:
         self.validation, self.validation_batch = self.validation[: parts * size], size
 
     def fit(self) -> None:
-        """Stock `fit`: what is left of the epoch that was begun, then the others."""
-        if self.run.control().command == "stop":  # asked for while TensorFlow was being imported
+        """Stock `fit`: what is left of the epoch that was begun, then the others. First a validation that was cut short."""
+        if self.run.control().command == "stop" or interruption.asked():  # while TensorFlow was being imported
             raise RunStopped
         per_epoch, epochs = self.progress.steps_per_epoch, self.training.epochs
         epoch, batch = divmod(self.progress.step, per_epoch)
-        try:
-            with stop_on_signals(self.remote):
-                if batch:
-                    self._fit(epoch, epoch + 1, batch)
-                    epoch += 1
-                if epoch < epochs:
-                    self._fit(epoch, epochs, 0)
-        except BaseException:
-            if self.history.csv_file:  # `fit` leaves its callbacks open when one of them raises
-                for logger in self.loggers:
-                    logger.on_train_end()
-            raise
+        if epoch and not batch and epoch - 1 not in self.history.epochs():
+            self._validate(epoch - 1)
+        if batch:
+            self._fit(epoch, epoch + 1, batch)
+            epoch += 1
+        if epoch < epochs:
+            self._fit(epoch, epochs, 0)
 
     def _fit(self, first: int, last: int, skip: int) -> None:
-        options = tf.data.Options()
-        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-        # The tuning thread sleeps for up to a minute between two looks, and `fit` cannot return before it wakes.
-        options.autotune.enabled = False
-        validation = tf.data.Dataset.from_tensor_slices(self.validation).batch(self.validation_batch)
-        self.vae.fit(
-            batches(self.pixels, self.training, first, last, skip).with_options(options),
-            initial_epoch=first,
-            epochs=last,
-            steps_per_epoch=self.progress.steps_per_epoch - skip,
-            validation_data=validation.with_options(options),
-            callbacks=[self.average, StopOnNaN(self.progress), self.recorder, self.remote, *self.loggers],
-            shuffle=False,  # `batches` has seen to that
-            verbose=0,
-        )
+        """Train epochs first..last - 1, leaving out `skip` batches of the first."""
+        beside = [*self.callbacks, self.tensorboard] if self.tensorboard else self.callbacks
+        try:
+            self.vae.fit(
+                batches(self.pixels, self.training, first, last, skip).with_options(_options()),
+                initial_epoch=first,
+                epochs=last,
+                steps_per_epoch=self.progress.steps_per_epoch - skip,
+                validation_data=self._validation_data(),
+                callbacks=beside,
+                shuffle=False,  # `batches` has seen to that
+                verbose=0,
+            )
+        except BaseException:
+            if self.tensorboard:  # `fit` leaves its callbacks open when one of them raises
+                self.tensorboard.on_train_end()
+            raise
+
+    def _validate(self, epoch: int) -> None:
+        """The validation that the end of an epoch lacks, with the same figures as if it had not been cut short."""
+        logs = self.sums.result()
+        figures = self.vae.evaluate(self._validation_data(), callbacks=self.callbacks, return_dict=True, verbose=0)
+        logs |= {f"val_{name}": float(value) for name, value in figures.items()}
+        for callback in (self.recorder, self.history):
+            callback.on_epoch_end(epoch, logs)
+
+    def _validation_data(self) -> tf.data.Dataset:
+        return tf.data.Dataset.from_tensor_slices(self.validation).batch(self.validation_batch).with_options(_options())
 
     def save(self) -> None:
         """Everything that the next step depends on, in one file; never numbers that are not finite."""
         arrays = {f"model/{i}": variable.numpy() for i, variable in enumerate(self.vae.variables)}
         arrays |= {f"optimizer/{i}": variable.numpy() for i, variable in enumerate(self.vae.optimizer.variables)}
         arrays |= {f"average/{name}": array for name, array in (self.average.weights or {}).items()}
+        # The sums that the epoch's row in history.csv is made of.
+        arrays |= {f"sums/{i}": variable.numpy() for i, variable in enumerate(self.vae.metrics_variables)}
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise diverged(self.progress.step)
         values = {
@@ -324,10 +355,54 @@ class _Session:
                     variable.assign(arrays[f"{prefix}/{i}"])
             kept = {name.removeprefix("average/"): a for name, a in arrays.items() if name.startswith("average/")}
             self.average.weights = {name: array.copy() for name, array in kept.items()} or None
+            sums = [arrays[name] for name in sorted(arrays) if name.startswith("sums/")]
+            self.sums.put_back(sums, at_the_end=values["step"] % self.progress.steps_per_epoch == 0)
             self.progress.step, self.progress.seconds = values["step"], values["seconds"]
             self.schedule.peak.assign(values["peak"])
         self.run.forget_after(values["step"])
+        self.history.forget_from(values["step"] // self.progress.steps_per_epoch)
         self.recorder.event("resumed")
+
+
+class Sums(keras.callbacks.Callback):
+    """The sums of an epoch that was begun before a stop: its row in history.csv is of all of its batches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun: list[np.ndarray] = []
+
+    def put_back(self, sums: list[np.ndarray], at_the_end: bool) -> None:
+        """sums: of the model's `metrics_variables`, in their order; none from an older program. at_the_end: of the epoch."""
+        if len(sums) != len(self.model.metrics_variables):
+            return
+        self._begun = sums
+        if at_the_end:
+            self._assign()
+
+    def result(self) -> dict[str, float]:
+        """The means of the epoch that has just ended; none where they were not kept."""
+        if not self._begun:
+            return {}
+        figures = {name: float(value) for name, value in self.model.get_metrics_result().items()}
+        self._begun = []
+        return figures
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """`fit` has just set them to zero."""
+        self._assign()
+        self._begun = []
+
+    def _assign(self) -> None:
+        for variable, value in zip(self.model.metrics_variables, self._begun, strict=False):
+            variable.assign(value)
+
+
+def _options() -> tf.data.Options:
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    # The tuning thread sleeps for up to a minute between two looks, and `fit` cannot return before it wakes.
+    options.autotune.enabled = False
+    return options
 
 
 def compiled(model: ModelConfig, training: TrainingConfig, total_steps: int) -> tuple[VAE, Schedule]:
@@ -407,31 +482,6 @@ def scope(strategy: str) -> Any:
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     cross = tf.distribute.HierarchicalCopyAllReduce() if devices[0].device_type == "CPU" else None
     return tf.distribute.MirroredStrategy([device.name for device in devices], cross_device_ops=cross).scope()
-
-
-@contextmanager
-def stop_on_signals(remote: Remote) -> Iterator[None]:
-    """Ctrl-C, a polite kill and a closed terminal save the state and leave; only the main thread can arrange for that.
-
-    A signal that whoever started the process has set to be ignored (`nohup`, a script's `&`) stays ignored.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    old = {number: signal.getsignal(number) for number in numbers}
-    old = {number: handler for number, handler in old.items() if handler is not signal.SIG_IGN}
-
-    def interrupt(number: int, frame: Any) -> None:
-        remote.interrupted = True
-
-    for number in old:
-        signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
 
 
 def to_keras(network: Network, weights: dict[str, np.ndarray]) -> tuple[keras.Model, keras.Model]:
