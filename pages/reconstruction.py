@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.app import state
-from pages.ui.app.cache import Opened, Source, alike, open_model, pictures_for, scores_of
+from pages.ui.app.cache import Opened, Source, alike, open_model, pictures_for, quick_to_score, scores_of
 from pages.ui.app.frame import frame
 from pages.ui.app.subject import Subject, subject
 from pages.ui.formatting import markdown_text, plain_text, sentence
@@ -31,7 +31,7 @@ def main(model: Opened) -> None:
     """Choice, comparison."""
     found = pictures_for(model)
     choose_picture(model, found)
-    if found is not None:
+    if found is not None and quick_to_score(model, found):
         ask_rank(model, found)
     many, sampled, other = ask_look(model, found)
     models = [model] if other is None else [model, other]
@@ -175,7 +175,7 @@ def which_sixteen(model: Opened, found: Source) -> np.ndarray:
     if which == CHANCE:
         rng = np.random.default_rng(st.session_state.get("strip_seed", 0))
         return rng.choice(numbers, min(STRIP, len(numbers)), replace=False)
-    if which in (BEST, WORST):
+    if which in (BEST, WORST) and quick_to_score(model, found):
         return order(model, found)[:: 1 if which == BEST else -1][:STRIP]
     now = min(state.selection().index or 0, len(found.labels) - 1)
     return np.roll(numbers, -int(np.searchsorted(numbers, now)))[:STRIP]

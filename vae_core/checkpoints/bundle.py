@@ -100,7 +100,7 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         if name == DATA_NOTE:  # where data lie is not taken over: it would let a stranger name a file of this machine
             continue
         if name in members:
-            raise ImportProblem(f"the zip holds {name!r} twice. Pack the folder anew.")
+            raise ImportProblem(f"the zip holds {name[:60]!r} twice. Pack the folder anew.")
         members[name] = info
     if "control.json" in members:
         raise ImportProblem(
@@ -109,7 +109,7 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     odd = [name for name in members if _allowed(name) is None]
     if odd:
         raise ImportProblem(
-            f"the zip holds {', '.join(map(repr, odd[:3]))}, which is no part of a model. Expected: {', '.join(FILES)}, and snapshots/."
+            f"the zip holds {', '.join(repr(name[:60]) for name in odd[:3])}, which is no part of a model. Expected: {', '.join(FILES)}, and snapshots/."
         )
     missing = [name for name in NEEDED if name not in members]
     if missing:

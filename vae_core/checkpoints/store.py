@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vae_core.analysis.latent_points import Latents
-from vae_core.checkpoints.codes import CODES, check_code_headers, check_codes, most_rows
+from vae_core.checkpoints.codes import CODES, LOG_VAR_RANGE, MAX_Z, check_code_headers, check_codes, most_rows
 from vae_core.checkpoints.figures import clean
 from vae_core.config import ConfigError, ModelConfig, TrainingConfig
 from vae_core.network.layers import Network, NetworkError, Weights, check_weights
@@ -295,6 +295,21 @@ def latents_of(checkpoint: Checkpoint) -> Latents | None:
     """
     latents = _latents(_codes_file(checkpoint.path, checkpoint.step), checkpoint.network.latent_dim)
     return latents if len(latents.labels) else None
+
+
+def check_computes(engine: Engine) -> None:
+    """Raise `CheckpointError` for a network whose weights are finite but whose codes or pictures are not."""
+    with np.errstate(all="ignore"):
+        logits = engine.decode_logits(np.zeros((1, engine.latent_dim), np.float32))
+        z_mean, z_log_var = engine.encode(np.full((1, *engine.image_shape), 0.5, np.float32))
+        again = engine.decode_logits(z_mean)
+    low, high = LOG_VAR_RANGE
+    good = all((np.abs(values) <= most).all() for values, most in ((logits, 1e12), (again, 1e12), (z_mean, MAX_Z)))
+    if not good or not ((z_log_var >= low) & (z_log_var <= high)).all():
+        raise CheckpointError(
+            "its network computes values that are not finite, or too large to show. The run diverged; use an earlier "
+            "snapshot, or train again at a lower learning rate."
+        )
 
 
 def check_frame(latents: Latents, latent_dim: int, origin: str) -> None:

@@ -36,6 +36,7 @@ from vae_core.datasets.preprocessing import PictureError, Prepared, prepare
 from vae_core.network.engine import Engine
 
 DRAWN = "drawn clothes"  # the data set's name
+SCORE_WORK = 400_000_000_000  # multiply-adds: some ten seconds on two cores, once a model
 THUMB = 64  # pixels a side of a garment on the map: larger models are thinned to this
 
 gc.freeze()  # what is imported by now: see `spare_collector`
@@ -110,7 +111,9 @@ def open_model(entry: Entry) -> Opened:
 def _open(entry: Entry, path: str, changed: int) -> Opened:
     checkpoint = checkpoints.load(path)
     latents = checkpoints.latents_of(checkpoint)
-    return Opened(entry, checkpoint, checkpoint.engine(), latents, class_names(checkpoint, latents), (path, changed))
+    engine = checkpoint.engine()
+    checkpoints.check_computes(engine)
+    return Opened(entry, checkpoint, engine, latents, class_names(checkpoint, latents), (path, changed))
 
 
 def class_names(checkpoint: Checkpoint, latents: Latents | None) -> tuple[str, ...]:
@@ -263,6 +266,13 @@ def _written(path: Path) -> int:
     """When the figures of a folder were last written; metrics.jsonl only counts until there is a history."""
     parts = [path / name for name in ("metrics.json", "history.csv", "metrics.jsonl")]
     return max((part.stat().st_mtime_ns for part in parts[: 2 if parts[1].exists() else 3] if part.exists()), default=0)
+
+
+def quick_to_score(model: Opened, found: Source) -> bool:
+    """Whether all test pictures can be scored while a visitor waits; or were scored already."""
+    network = model.engine.network
+    work = len(found.labels) * (network.encoder.multiply_adds() + 2 * network.decoder.multiply_adds())
+    return work <= SCORE_WORK or (model.entry.path / scores.FILE).exists()
 
 
 def scores_of(model: Opened, found: Source) -> Scores:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,11 +13,12 @@ from pages.ui.app import state
 from pages.ui.app import widget_sync as widgets
 from pages.ui.app.cache import Opened, Source, fit, open_model, source, spare_collector
 from pages.ui.formatting import markdown_text, plain_text
-from vae_core.checkpoints.registry import Entry, default_model, list_models
+from vae_core.checkpoints.registry import Entry, default_model, is_shipped, list_models
 from vae_core.checkpoints.store import CheckpointError
 from vae_core.datasets import dataset as datasets
 from vae_core.datasets.dataset import DataError
 
+_LOG = logging.getLogger(__name__)
 PAGES = (
     ("streamlit_app.py", "Living map", ":material/explore:"),
     ("pages/train.py", "Train", ":material/model_training:"),
@@ -60,7 +62,25 @@ def frame(title: str, content: Callable[[Opened], None]) -> None:
             )
             return
         st.caption(about(model, found))
-        content(model)
+        with _guarded(model):
+            content(model)
+
+
+@contextmanager
+def _guarded(model: Opened) -> Iterator[None]:
+    """A sentence where the page cannot show this model; what came with the program has no such excuse."""
+    try:
+        yield
+    except Exception as error:  # Streamlit's own signals are no `Exception`
+        if is_shipped(model.entry.path):
+            raise
+        _LOG.exception("the page cannot show the model %r", str(model.entry.path))
+        reason = markdown_text(error) or type(error).__name__
+        st.error(
+            f"This page cannot show the model {markdown_text(model.entry.label)}, which seems to be damaged: {reason} "
+            "The picker in the sidebar has the other models; the page Models can delete it.",
+            icon=":material/broken_image:",
+        )
 
 
 def frame_without_model(title: str, content: Callable[[], None]) -> None:

@@ -11,6 +11,7 @@ from pages.ui.images import extent_of
 from vae_core.analysis import evaluation as metrics
 from vae_core.analysis import latent_points as latent
 from vae_core.analysis.heatmaps import mosaic
+from vae_core.checkpoints.probe import affordable
 from vae_core.checkpoints.store import Latents
 from vae_core.network.engine import Engine
 
@@ -43,7 +44,7 @@ def landmarks_of(engine: Engine, latents: Latents) -> Landmarks:
     order = np.argsort(-kl, kind="stable")
     classes, centres = latent.class_centroids(latents.z_mean, latents.labels)
     counts = np.bincount(latents.labels.astype(np.int64), minlength=1)[classes.astype(np.int64)]
-    most = np.sort(np.argsort(-counts, kind="stable")[:MOST_CENTRES])
+    most = np.sort(np.argsort(-counts, kind="stable")[: affordable(engine, MOST_CENTRES)])
     classes, counts, centres = classes[most], counts[most], centres[most]
     extent = extent_of(latents.z_mean[:, order[:2]])
     return Landmarks(kl, order, classes, counts, centres, small(engine.decode(centres)), extent)

@@ -13,10 +13,11 @@ from pages.ui.components.latent_rows import clicked as row_clicked
 from pages.ui.components.mosaic import Tile, clicked, mosaic
 from pages.ui.formatting import markdown_text, plain_text, sentence
 from pages.ui.images import enlarge
-from pages.ui.latent_space.landmarks import QUIET, Landmarks, small, traversal_extent, unit_name
+from pages.ui.latent_space.landmarks import QUIET, STEPS, Landmarks, small, traversal_extent, unit_name
 from pages.ui.shared.picture import picture
 from vae_core.analysis import evaluation as metrics
 from vae_core.analysis import latent_points as latent
+from vae_core.checkpoints.probe import affordable
 
 NEAR, CENTRES, ROWS, TABLE = ("latent_near", "latent_centres", "latent_rows", "latent_table")  # the widgets' keys
 NEIGHBOURS = 12
@@ -174,8 +175,9 @@ def walks(model: Opened, shown: Subject, facts: Landmarks | None) -> None:
     if facts is not None:
         units = facts.order.tolist()
         quiet = int((facts.kl < QUIET).sum())
-    first = min(len(units) - quiet, FEW) or min(len(units), FEW)
-    hidden, last = len(units) - first, min(len(units), MOST)
+    few, most = (max(1, affordable(model.engine, rows * STEPS) // STEPS) for rows in (FEW, MOST))
+    first = min(len(units) - quiet, few) or min(len(units), few)
+    hidden, last = len(units) - first, min(len(units), most)
     if hidden:
         why = f"with a KL below {QUIET} nats" if quiet == hidden else "with less KL" if facts is not None else "more"
         more = st.toggle(

@@ -11,6 +11,7 @@ from pages.ui.app.cache import Opened, Source, codes_have_pictures, living, plai
 from pages.ui.app.subject import Subject
 from pages.ui.components.live_map import Selected, live_map, pinned
 from pages.ui.formatting import html_text, markdown_text, plain_text
+from vae_core.checkpoints.probe import affordable
 
 VIEWS = ("Living map", "Plain map")
 
@@ -44,7 +45,8 @@ def map_of(model: Opened, found: Source | None, shown: Subject, height: int = 62
         )
         return
     view = VIEWS[0]
-    if model.engine.latent_dim == 2 and model.latents is not None:
+    garments = figures.SIDE**2
+    if model.engine.latent_dim == 2 and model.latents is not None and affordable(model.engine, garments) == garments:
         view = st.segmented_control(
             "Map", VIEWS, default=VIEWS[0], key="view", required=True, bind="query-params", label_visibility="collapsed"
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.ui.app.cache import Opened, Source, scores_of
+from pages.ui.app.cache import Opened, Source, quick_to_score, scores_of
 from pages.ui.components.wipe import wipe
 from pages.ui.formatting import SENTENCE, file_text, html_text, markdown_text, plain_text
 from pages.ui.heatmaps.parts import colour_bar
@@ -74,6 +74,11 @@ def comparable(rebuilt: Sequence[Rebuilt]) -> None:
 def standing(models: Sequence[Opened], found: Source, rebuilt: Sequence[Rebuilt]) -> None:
     """This picture's figure among those of the whole split."""
     st.subheader("Where this picture stands", anchor=False)
+    if not all(quick_to_score(model, found) for model in models):
+        st.caption(
+            "Scoring all test images with so large a network would take minutes. `python -m vae_core evaluate` does it."
+        )
+        return
     name = st.segmented_control(
         "Figure",
         list(FIGURES),

@@ -19,6 +19,7 @@ from pages.ui.formatting import plain_text
 from pages.ui.images import class_colour, data_uri
 from pages.ui.train import fixed_images as train_pictures
 from vae_core.checkpoints.history import Curves, curves
+from vae_core.checkpoints.probe import affordable
 from vae_core.checkpoints.timeline import Frame, load_frame
 from vae_core.network.engine import Engine
 from vae_core.network.layers import Network
@@ -75,7 +76,8 @@ def map_at(path: str, step: int, extent: float, side: int) -> MapData:
     count = max(len(known), int(frame.latents.labels.astype(np.int64).max(initial=-1)) + 1)
     names = known + [f"class {label}" for label in range(len(known), count)]
     colours = [class_colour(i) for i in range(count)]
-    grid = grid_part(_engine_at(path, step), side, extent) if network.latent_dim == 2 else None
+    quick = affordable(_engine_at(path, step), side * side) == side * side  # else the browser decodes it
+    grid = grid_part(_engine_at(path, step), side, extent) if network.latent_dim == 2 and quick else None
     return snapshot_map(network, frame, names, colours, codes_of(dataset, fixed=True), grid, extent)
 
 
