@@ -147,9 +147,15 @@ def _stacked(
                 return Stacked(
                     np.ascontiguousarray(pixels), everything, {kind: USUAL[kind]}, {kind: extremes}, None, False
                 )
-        return stack(lambda i: Raw(pixels[i].astype(np.float32), kind), len(pixels), shape, fit, progress)  # type: ignore[arg-type]
+        return stack(lambda i: Raw(_single(pixels[i]), kind), len(pixels), shape, fit, progress)  # type: ignore[arg-type]
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def _single(pixels: np.ndarray) -> np.ndarray:
+    """float32; what it cannot hold becomes infinite, which is refused with the other pixels that are no numbers."""
+    with np.errstate(over="ignore"):
+        return pixels.astype(np.float32)
 
 
 def _array(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
