@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from vae_core.datasets import dataset as datasets
-from vae_core.datasets.class_names import LONGEST, clean, distinct, in_order
+from vae_core.datasets.class_names import distinct, in_order
 from vae_core.datasets.dataset import Dataset
 from vae_core.datasets.folder_layout import layout
 from vae_core.datasets.idx import DataError
@@ -23,6 +23,7 @@ from vae_core.datasets.image_files import PictureError, TooLarge, open_picture
 from vae_core.datasets.image_folders import look_at_zip
 from vae_core.datasets.preprocessing import prepare, treatment
 from vae_core.storage import limits
+from vae_core.storage.names import LONGEST, clean
 
 
 def picture(seed: int = 0, size: int = 28) -> np.ndarray:

@@ -12,6 +12,7 @@ from vae_core.runs.directory import Run, list_runs, read_config
 from vae_core.settings import checkpoints_folder, runs_folder
 from vae_core.storage.files import recover
 from vae_core.storage.kind import RUN, kind_of
+from vae_core.storage.names import encodable
 from vae_core.storage.records import printable, unchanged
 
 DEFAULT = "fashion-2d"
@@ -52,14 +53,21 @@ def is_shipped(path: Path) -> bool:
 
 
 def list_models() -> list[Entry]:
-    """Shipped models by name (damaged ones too: opening one says what is wrong), then runs that have a snapshot, newest first."""
+    """Shipped models by name (damaged ones too: opening one says what is wrong), then runs that have a snapshot, newest first.
+
+    Folders whose names are no text are left out: no address could name them.
+    """
     folder, runs = checkpoints_folder(), runs_folder()
     recover(folder)
-    found = sorted(path for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
+    found = (
+        sorted(path for path in folder.iterdir() if path.name[0] != "." and encodable(path.name))
+        if folder.is_dir()
+        else []
+    )
     kept = [path for path in found if any((path / part).exists() for part in PARTS)]
     entries = [Entry(printable(path.name), path, _state(path), _latent_dim(path)) for path in kept]
     for run in list_runs(runs) if runs else []:
-        if run.snapshots():
+        if run.snapshots() and encodable(run.path.name):
             entries.append(Entry(f"runs/{run.name}", run.path, _state(run.path), _latent_dim(run.path)))
     return entries
 

@@ -22,6 +22,7 @@ from vae_core.checkpoints.figures import clean
 from vae_core.config import ConfigError, ModelConfig, TrainingConfig
 from vae_core.network.layers import Network, NetworkError, Weights, check_weights
 from vae_core.runs.directory import Run, RunError, read_config, read_network
+from vae_core.storage import names
 from vae_core.storage.files import (
     FileProblem,
     TakenProblem,
@@ -54,7 +55,7 @@ FILES = (
     "data.json",
 )
 FRAMES = "snapshots"
-MAX_NAME = 200  # characters of a name from a file
+MAX_NAME = 200  # characters of a source or a checksum
 
 
 class CheckpointError(ValueError):
@@ -121,7 +122,7 @@ def _read(path: Path, step: int | None, arrays: bool) -> Checkpoint:
         metrics = read_object(path / "metrics.json") if (path / "metrics.json").exists() else None
         return Checkpoint(
             path=path,
-            name=clean(config.get("name", path.name), MAX_NAME) or clean(path.name, MAX_NAME),
+            name=names.clean(config["name"] if isinstance(config.get("name"), str) and config["name"] else path.name),
             model=model,
             training=TrainingConfig.from_dict(config["training"]),
             dataset=_dataset(path, config["dataset"]),
@@ -163,9 +164,9 @@ def _dataset(path: Path, dataset: Any) -> Mapping[str, Any]:
     """What a model was trained on, in the form that every reader counts on."""
     if not isinstance(dataset, dict) or not isinstance(dataset.get("name"), str):
         raise CheckpointError(f"{path / 'config.json'}: dataset must be an object with a name. Copy the folder again.")
-    texts = {key: clean(dataset[key], MAX_NAME) for key in ("name", "source", "checksum") if key in dataset}
-    names = {"classes": [clean(name, MAX_NAME) for name in dataset["classes"]]} if "classes" in dataset else {}
-    return {**dataset, **texts, **names}
+    texts = {key: clean(dataset[key], MAX_NAME) for key in ("source", "checksum") if key in dataset}
+    classes = {"classes": [names.clean(str(name)) for name in dataset["classes"]]} if "classes" in dataset else {}
+    return {**dataset, **texts, **classes, "name": names.clean(dataset["name"])}
 
 
 def _agree(path: Path, model: ModelConfig, network: Network) -> None:

@@ -20,10 +20,10 @@ import numpy as np
 from vae_core.datasets import fashion_mnist as fashion
 from vae_core.datasets import image_folders as owndata
 from vae_core.datasets import npz_arrays as ownarrays
-from vae_core.datasets.class_names import clean
 from vae_core.datasets.fashion_mnist import fetch_fashion, find_fashion
 from vae_core.datasets.idx import DataError
 from vae_core.datasets.image_folders import split
+from vae_core.storage.names import clean
 
 __all__ = [
     "SPLITS",

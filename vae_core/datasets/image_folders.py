@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from vae_core.config import ConfigError, ModelConfig
-from vae_core.datasets.class_names import clean, in_order
+from vae_core.datasets.class_names import in_order
 from vae_core.datasets.folder_layout import UNLABELLED, layout
 from vae_core.datasets.idx import DataError
 from vae_core.datasets.image_files import (
@@ -29,6 +29,7 @@ from vae_core.datasets.image_files import (
 from vae_core.datasets.picture_sets import UNREADABLE_SHARE, Progress, Stacked, range_lines, stack
 from vae_core.storage import archives, limits
 from vae_core.storage.archives import ArchiveProblem
+from vae_core.storage.names import clean
 
 DEFAULT_SHAPE = (28, 28, 1)  # where pictures are of several sizes, or of one that no model takes
 GREY = 16  # of 255: so far the channels of a grey picture may lie apart, from its compression

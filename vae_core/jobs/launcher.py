@@ -27,6 +27,7 @@ from vae_core.jobs.worker_pool import Ready, Trainers
 from vae_core.runs import health
 from vae_core.runs.directory import OVER, Control, Run, RunError, list_runs
 from vae_core.settings import RUNS_VARIABLE, runs_folder
+from vae_core.storage.names import encodable
 
 _TRAINERS = Trainers()  # one for all sessions of the server
 
@@ -97,9 +98,9 @@ def prepare() -> Ready:
 
 
 def runs() -> list[Run]:
-    """All runs, newest first."""
+    """All runs, newest first; without those whose names are no text."""
     found = runs_folder()
-    return list_runs(found) if found else []
+    return [run for run in list_runs(found) if encodable(run.path.name)] if found else []
 
 
 def active() -> list[Run]:

@@ -12,6 +12,7 @@ from pages.ui.app.cache import Opened, Source, prepared
 from pages.ui.app.state import Selection
 from pages.ui.formatting import markdown_text, plain_text
 from vae_core.datasets.preprocessing import PictureError, Prepared
+from vae_core.storage.names import clean
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def in_words(z: np.ndarray, most: int = 4) -> str:
 
 def upload_selection(name: str, data: bytes, model: Opened) -> Selection | None:
     """An uploaded file as a selection; None, with one sentence on the page, if it is no picture."""
-    upload = state.Upload(name, data)
+    upload = state.Upload(clean(name), data)
     try:
         prepared(upload, model.engine.image_shape)
     except PictureError as error:
