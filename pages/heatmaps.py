@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from pages.ui.app.cache import Opened, pictures_for
+from pages.ui.app.cache import Opened
 from pages.ui.app.frame import frame
+from pages.ui.app.model_pictures import pictures_for
 from pages.ui.app.subject import Subject, subject
 from pages.ui.components.mosaic import Tile, mosaic
 from pages.ui.formatting import markdown_text, plain_text, sentence
@@ -48,7 +49,7 @@ def main(model: Opened) -> None:
     choose_picture(model, found)
     shown = subject(model, found)
     if shown.prepared is not None:
-        upload_steps(shown.prepared)
+        upload_steps(shown.prepared, model)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         view = ask_view()
         wanted = ask_second()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui.app.cache import Opened, landmarks, pictures_for
+from pages.ui.app.cache import Opened, landmarks
 from pages.ui.app.frame import frame
+from pages.ui.app.model_pictures import pictures_for
 from pages.ui.app.subject import Subject, subject
 from pages.ui.formatting import file_text
 from pages.ui.latent_space import files as latent_files

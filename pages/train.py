@@ -30,7 +30,7 @@ def main() -> None:
     run = pick_run()
     if run is None:
         st.markdown(
-            "Press **Train** and watch a variational autoencoder learn a map of clothes from nothing, in a few minutes. "
+            "Press **Train** and watch a variational autoencoder learn a map of pictures from nothing, in a few minutes. "
             "While it learns you can hover over its map, pause it, turn its dials, and leave: it goes on."
         )
         ask_run()

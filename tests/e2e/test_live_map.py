@@ -217,11 +217,11 @@ def test_a_change_of_grid_and_scale_leaves_no_hole(open_map: Any) -> None:
     view = open_map("swift-2")
     view.page.get_by_label("Scale of the axes").select_option("quantile")
     view.page.wait_for_timeout(150)  # tiles of the old grid are under way
-    view.page.get_by_label("Garments decoded across the map").select_option("30")
+    view.page.get_by_label("Pictures decoded across the map").select_option("30")
     view.page.wait_for_timeout(100)
     view.until("missing === 0")
     for _ in range(2):  # off and on: all is drawn from what was kept
-        view.page.get_by_role("button", name="Garments", exact=True).click()
+        view.page.get_by_role("button", name="Pictures", exact=True).click()
     view.page.wait_for_timeout(100)
     holes = view.page.locator(".lm-stage canvas").first.evaluate(
         """canvas => { const side = canvas.width, pixels = canvas.getContext("2d").getImageData(0, 0, side, side).data;
@@ -287,7 +287,7 @@ def test_what_the_server_has_decoded_is_shown_and_not_decoded_again(open_map: An
 def test_a_grid_of_another_view_is_not_used(open_map: Any) -> None:
     view = open_map("swift-2&extent=3.5&grid", script=COUNTED)
     view.until("missing === 0")
-    view.page.get_by_label("Garments decoded across the map").select_option("12")
+    view.page.get_by_label("Pictures decoded across the map").select_option("12")
     view.page.wait_for_function("window.asked >= 144")
     view.until("missing === 0")
 
@@ -382,7 +382,7 @@ def test_a_finger_drags_and_a_tap_pins(open_map: Any) -> None:
 def test_without_workers_the_tiles_come_all_the_same(open_map: Any) -> None:
     view = open_map("swift-2", script="delete window.Worker")
     view.watch_tiles()
-    view.page.get_by_label("Garments decoded across the map").select_option("12")
+    view.page.get_by_label("Pictures decoded across the map").select_option("12")
     view.tiles_were_wanted()
     view.until("missing === 0")
     middle = view.page.locator(".lm-stage canvas").first.evaluate(

@@ -57,7 +57,7 @@ def data_name(described: Mapping[str, Any]) -> str:
     name = str(described.get("name", "unknown data"))
     if is_fashion(described):
         return FASHION_NAME
-    return name if is_drawn(described) else own_name(name)
+    return name if is_drawn(described) or "checksum" not in described else own_name(name)
 
 
 # --- where it lies ----------------------------------------------------------------------------------------------------
@@ -88,12 +88,25 @@ def place_of(folder: Path, described: Mapping[str, Any]) -> str | None:
     """
     if is_drawn(described):
         return "drawn"
-    own = next(_existing(folder), None)
-    if own is not None:
-        return own
-    if is_fashion(described):
-        return "fashion"
+    return next(_existing(folder), "fashion" if is_fashion(described) else None)
+
+
+def place_elsewhere(folder: Path, described: Mapping[str, Any]) -> str | None:
+    """As `place_of`, from the note of another model or run of this machine that was trained on data of the same checksum."""
     return next((place for other in _of_the_same_data(folder, described) for place in _existing(other)), None)
+
+
+def missing(folder: Path, described: Mapping[str, Any]) -> DataMissing:
+    """Why there is no place: it was never noted, or nothing is there."""
+    name, before = data_name(described), noted(folder)
+    if before is None:
+        return DataMissing(
+            f"{folder} was trained on {name}, and where these pictures lie is not noted. Name them with --data.",
+            "unknown place",
+        )
+    return DataMissing(
+        f"{folder} was trained on {name}, which is no longer at {before}. Put it back, or name it with --data.", "gone"
+    )
 
 
 def own_dataset(
@@ -101,33 +114,26 @@ def own_dataset(
     described: Mapping[str, Any],
     image_shape: tuple[int, int, int],
     *,
+    place: str | None = None,
     notify: Callable[[str], None] | None = None,
-    progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
     """The data set that the model in `folder` was trained on, read anew; `DataMissing` if it is not to be had.
 
-    described: the data set as the model's config.json has it. Fashion-MNIST is downloaded where it is not on this machine.
+    described: the data set as the model's config.json has it. place: where it lies, where that is known already.
+    Fashion-MNIST is downloaded where it is not on this machine.
     """
-    name, place = data_name(described), place_of(folder, described)
+    place = place or place_of(folder, described) or place_elsewhere(folder, described)
     if place is None:
-        before = noted(folder)
-        if before is None:
-            raise DataMissing(
-                f"{folder} was trained on {name}, and where these pictures lie is not noted. Name them with --data.",
-                "unknown place",
-            )
-        raise DataMissing(
-            f"{folder} was trained on {name}, which is no longer at {before}. Put it back, or name it with --data.",
-            "gone",
-        )
+        raise missing(folder, described)
     try:
-        dataset = load(place, image_shape, described, notify=notify, progress=progress)
+        dataset = load(place, image_shape, described, notify=notify)
     except DataError as error:
         raise DataMissing(f"the pictures that {folder} was trained on cannot be read: {error}", "unreadable") from error
     if dataset.checksum != described.get("checksum"):
         where = "those that this program draws" if place == "drawn" else f"those of {place}"
         raise DataMissing(
-            f"{folder} was trained on other pictures of {name} than {where} now. Put the old ones back, or name others with --data.",
+            f"{folder} was trained on other pictures of {data_name(described)} than {where} now. Put the old ones back, "
+            "or name others with --data.",
             "changed",
         )
     return dataset
@@ -139,7 +145,6 @@ def load(
     described: Mapping[str, Any],
     *,
     notify: Callable[[str], None] | None = None,
-    progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
     """The data that --data names, read as the model's training data were: of its shape, treated alike.
 
@@ -148,7 +153,7 @@ def load(
     said: dict[str, Any] = {} if notify is None else {"notify": notify}
     height, width, channels = image_shape  # a list, where it comes from a file
     shape = (height, width, channels)
-    dataset = datasets.load(data, progress=progress, image_shape=shape, fit=treatment(described)["fit"], **said)
+    dataset = datasets.load(data, image_shape=shape, fit=treatment(described)["fit"], **said)
     if dataset.image_shape != shape:
         theirs, its = (" × ".join(map(str, sides)) for sides in (dataset.image_shape, shape))
         raise DataError(

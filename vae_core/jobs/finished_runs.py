@@ -72,7 +72,6 @@ def keep(run: Run, name: str) -> Path:
     """
     target = target_of(run, name)
     words = ["keep", str(run.path.resolve()), str(target), "--half", "--snapshots", str(FRAMES)]
-    words += ["--data", str(run.request().get("data", "auto"))]
     child = subprocess.Popen(
         [sys.executable, "-m", "vae_core", *words],
         cwd=ROOT,

@@ -29,13 +29,13 @@ from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.history import Curves, curves
 from vae_core.checkpoints.registry import Entry, list_models, model_of
 from vae_core.checkpoints.store import Checkpoint, CheckpointError, Latents
+from vae_core.checkpoints.training_data import data_name, is_clothes, is_drawn
 from vae_core.datasets import dataset as datasets
 from vae_core.datasets import fashion_mnist as fashion
 from vae_core.datasets.dataset import Dataset
-from vae_core.datasets.preprocessing import PictureError, Prepared, prepare
+from vae_core.datasets.preprocessing import PictureError, Prepared, prepare, treatment
 from vae_core.network.engine import Engine
 
-DRAWN = "drawn clothes"  # the data set's name
 SCORE_WORK = 400_000_000_000  # multiply-adds: some ten seconds on two cores, once a model
 THUMB = 64  # pixels a side of a garment on the map: larger models are thinned to this
 
@@ -71,10 +71,25 @@ class Opened:
     classes: tuple[str, ...]
     key: tuple[str, int]
 
+    @property
+    def clothes(self) -> bool:
+        """Whether the model was trained on clothes, so that words may call its pictures garments."""
+        return is_clothes(self.checkpoint.dataset)
+
+    @property
+    def thing(self) -> str:
+        """What one of its pictures is called: "garment", or "picture" of any other data set."""
+        return "garment" if self.clothes else "picture"
+
+    @property
+    def treatment(self) -> dict[str, Any]:
+        """How its training data were made to fit it, as keyword arguments of `preprocessing.prepare`."""
+        return treatment(self.checkpoint.dataset)
+
 
 @dataclass(frozen=True)
 class Source:
-    """The test pictures on this machine: Fashion-MNIST's, or drawn clothes where it is not here.
+    """The test pictures of a data set that is on this machine.
 
     real: Fashion-MNIST. pixels: uint8 (n, h, w, c). labels: (n,).
     """
@@ -124,7 +139,7 @@ def class_names(checkpoint: Checkpoint, latents: Latents | None) -> tuple[str, .
 
 
 def source() -> Source:
-    """The test pictures that are on this machine now; asks no network."""
+    """The test pictures of clothes that are here now: Fashion-MNIST's, else drawn ones; asks no network."""
     return _source(str(datasets.find_fashion() or ""))
 
 
@@ -132,17 +147,6 @@ def source() -> Source:
 def _source(folder: str) -> Source:
     found = datasets.here()
     return Source(found, found.checksum == fashion.CHECKSUM, found.pixels("test"), found.labels("test"))
-
-
-def pictures_for(model: Opened) -> Source | None:
-    """The test pictures, if they have the model's shape; else None: then there are only uploads and decoded points."""
-    found = source()
-    return found if fit(found, model) else None
-
-
-def fit(found: Source, model: Opened) -> bool:
-    """Whether pictures have the model's shape."""
-    return found.dataset.image_shape == model.engine.image_shape
 
 
 def alike(model: Opened) -> list[Entry]:
@@ -204,8 +208,8 @@ def living(model: Opened, found: Source | None) -> MapData:
 
 def codes_of(dataset: Mapping[str, Any], fixed: bool) -> str:
     """What codes are codes of: "Fashion-MNIST test images", "fixed drawn test images" (fixed: those of a run's snapshots)."""
-    name = plain_text(dataset.get("name", ""))
-    return " ".join(f"{'fixed' if fixed else ''} {'drawn' if name == DRAWN else name} test images".split())
+    name = "drawn" if is_drawn(dataset) else plain_text(data_name(dataset))
+    return " ".join(f"{'fixed' if fixed else ''} {name} test images".split())
 
 
 @st.cache_resource(max_entries=4, show_spinner="Drawing the map …", hash_funcs={Opened: lambda model: model.key})
@@ -217,19 +221,23 @@ def plain_map(model: Opened) -> PlainMap:
     return PlainMap(extent, mosaic(model.engine.decode(z)[:, ::step, ::step], columns=SIDE, gap=0))
 
 
-def prepared(upload: Upload, image_shape: tuple[int, int, int]) -> Prepared:
-    """An upload as model input. Raises `PictureError` for what is no picture."""
-    done = _prepared(upload, image_shape)
+def prepared(upload: Upload, image_shape: tuple[int, int, int], how: Mapping[str, Any] | None = None) -> Prepared:
+    """An upload as model input, treated as the model's training data were. how: `Opened.treatment`.
+
+    Raises `PictureError` for what is no picture.
+    """
+    done = _prepared(upload, image_shape, dict(how or {}))
     if isinstance(done, str):
         raise PictureError(done)
     return done
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _prepared(upload: Upload, image_shape: tuple[int, int, int]) -> Prepared | str:
+def _prepared(upload: Upload, image_shape: tuple[int, int, int], how: dict[str, Any]) -> Prepared | str:
     """Of what is no picture the sentence that says why: exceptions are not kept, and it lies in the uploader for many runs."""
     try:
-        return prepare(upload.data, image_shape, invert=upload.invert, crop=upload.crop, contrast=upload.contrast)
+        switches: dict[str, Any] = {"invert": upload.invert, "crop": upload.crop, "contrast": upload.contrast}
+        return prepare(upload.data, image_shape, **how, **switches)
     except PictureError as error:
         return str(error)
 

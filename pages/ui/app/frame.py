@@ -11,10 +11,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.app import state
 from pages.ui.app import widget_sync as widgets
-from pages.ui.app.cache import Opened, Source, fit, open_model, source, spare_collector
+from pages.ui.app.cache import Opened, Source, open_model, spare_collector
+from pages.ui.app.model_pictures import data_line, image_count, missing, pictures_for, real_here
 from pages.ui.formatting import markdown_text, plain_text
 from vae_core.checkpoints.registry import Entry, default_model, is_shipped, list_models
 from vae_core.checkpoints.store import CheckpointError
+from vae_core.checkpoints.training_data import data_name
 from vae_core.datasets import dataset as datasets
 from vae_core.datasets.dataset import DataError
 
@@ -49,7 +51,7 @@ def frame(title: str, content: Callable[[Opened], None]) -> None:
 
     If there is no model, or it cannot be opened, a sentence stands in the place of the content.
     """
-    with widgets.page(title), _around(title) as (entry, found):
+    with widgets.page(title), _around(title) as entry:
         if entry is None:
             _no_model()
             return
@@ -61,8 +63,8 @@ def frame(title: str, content: Callable[[Opened], None]) -> None:
                 icon=":material/error:",
             )
             return
-        st.caption(about(model, found))
         with _guarded(model):
+            st.caption(about(model, pictures_for(model)))
             content(model)
 
 
@@ -90,11 +92,11 @@ def frame_without_model(title: str, content: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _around(title: str) -> Iterator[tuple[Entry | None, Source]]:
+def _around(title: str) -> Iterator[Entry | None]:
     """Settings, sidebar and title, and after the page's own content the menu again if its links are out of date."""
     entries = list_models()
     problems: list[str] = st.session_state.setdefault(PROBLEMS, [])
-    problems += state.take_url([entry.id for entry in entries], lambda: len(source().labels))
+    problems += state.take_url([entry.id for entry in entries], lambda: image_count(_chosen(entries)))
     st.set_page_config(title if title == "VAE Explorer" else f"{title} · VAE Explorer", ICON, layout="wide")
     st.html(STYLE)
     spare_collector(title)
@@ -102,29 +104,28 @@ def _around(title: str) -> Iterator[tuple[Entry | None, Source]]:
         slot = st.empty()
         entry = _pick_model(entries)
         _menu(slot)
-        found = source()
-        _data_line(found)
+        _data_line(entry)
     st.title(title, anchor=False)
     for problem in problems:
         st.warning(problem, icon=":material/link_off:")
     carried = state.in_links(train=True)
-    yield entry, found
+    yield entry
     st.session_state[PROBLEMS] = []  # they have been seen: a run that is cut short does not come here
     if state.in_links(train=True) != carried:  # the content has taken up a choice, such as a click on the map
         _menu(slot)
 
 
-def about(model: Opened, found: Source) -> str:
-    """Which model, trained on what, and which pictures are shown: one line on every page."""
+def about(model: Opened, found: Source | None) -> str:
+    """Which model, trained on what, and which pictures are shown: one line on every page.
+
+    found: the pictures of the model (`pictures_for`).
+    """
     checkpoint = model.checkpoint
     units = f"{model.engine.latent_dim:d} latent unit{'' if model.engine.latent_dim == 1 else 's'}"
-    trained = f"trained on **{markdown_text(checkpoint.dataset['name'])}**"
+    trained = f"trained on **{markdown_text(data_name(checkpoint.dataset))}**"
     if model.entry.state:
         trained += f", step {checkpoint.step:,} ({markdown_text(model.entry.state)})"
-    shown = f"Pictures: **{markdown_text(found.title)}**."
-    if not fit(found, model):
-        shape = " × ".join(map(str, model.engine.image_shape))
-        shown = f"The pictures of {shape} it was trained on are not here: upload one, or look at decoded points."
+    shown = missing(model) if found is None else f"Pictures: **{markdown_text(found.title)}**."
     return (
         f"Model **{markdown_text(checkpoint.name)}**: {markdown_text(checkpoint.model.preset)}, {checkpoint.network.parameters():,} parameters, "
         f"{units}, {trained}. {shown}"
@@ -165,12 +166,20 @@ def _pick_model(entries: list[Entry]) -> Entry | None:
     return chosen
 
 
-def _data_line(found: Source) -> None:
-    """Which pictures are on this machine; without the real ones, a way to fetch them."""
-    if found.real:
-        st.caption(f":material/database: {markdown_text(found.title)}")
+def _chosen(entries: list[Entry]) -> Entry | None:
+    """The model that is chosen, or the one that will be."""
+    return next((entry for entry in entries if entry.id == state.chosen_model()), default_model(entries))
+
+
+def _data_line(entry: Entry | None) -> None:
+    """The data set of the chosen model; where Fashion-MNIST is not on this machine, a way to fetch it."""
+    line = data_line(entry)
+    if line:
+        st.caption(f":material/database: {line}")
+    if real_here():
         return
-    st.caption(":material/database: Drawn clothes: Fashion-MNIST is not on this machine.")
+    why = "Fashion-MNIST is not on this machine."
+    st.caption(f":material/database: {why if line else f'Drawn clothes: {why}'}")
     if st.button("Fetch Fashion-MNIST (31 MB)", icon=":material/download:", key="fetch"):
         bar = st.progress(0.0, "Asking for the files …")
 

@@ -28,13 +28,13 @@ FAR = 1000.0  # a coordinate beyond it is a slip of the pen
 class Upload:
     """A picture of the user's as it came: name and bytes, with the switches of `preprocessing.prepare`.
 
-    invert: None decides by the background. crop: to the garment. contrast: stretched to the full range.
+    invert, crop: None treats it as the model's training data were. contrast: stretched to the full range.
     """
 
     name: str
     data: bytes
     invert: bool | None = None
-    crop: bool = True
+    crop: bool | None = None
     contrast: bool = False
 
     @property

@@ -43,7 +43,7 @@ def subject(model: Opened, found: Source | None) -> Subject:
     chosen = state.selection()
     if chosen.upload is not None:
         try:
-            done = prepared(chosen.upload, model.engine.image_shape)
+            done = prepared(chosen.upload, model.engine.image_shape, model.treatment)
         except PictureError as error:
             st.error(f"{markdown_text(chosen.upload.name)}: {markdown_text(error)}", icon=":material/broken_image:")
             return _picture(model, found, 0)
@@ -100,7 +100,7 @@ def upload_selection(name: str, data: bytes, model: Opened) -> Selection | None:
     """An uploaded file as a selection; None, with one sentence on the page, if it is no picture."""
     upload = state.Upload(clean(name), data)
     try:
-        prepared(upload, model.engine.image_shape)
+        prepared(upload, model.engine.image_shape, model.treatment)
     except PictureError as error:
         st.error(f"{markdown_text(name)}: {markdown_text(error)}", icon=":material/broken_image:")
         return None

@@ -94,7 +94,7 @@ def _another(found: Source, shown: Subject) -> Selection:
 def _subject(model: Opened, found: Source | None, chosen: Selection) -> Subject | None:
     if chosen.upload is not None:
         try:
-            done = prepared(chosen.upload, model.engine.image_shape)
+            done = prepared(chosen.upload, model.engine.image_shape, model.treatment)
         except PictureError as error:
             st.info(f"The second picture: {markdown_text(error)}", icon=":material/info:")
             return None

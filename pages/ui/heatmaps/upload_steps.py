@@ -7,6 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 from pages.ui.app import state
+from pages.ui.app.cache import Opened
 from pages.ui.formatting import markdown_text, plain_text
 from pages.ui.heatmaps.pictures import thumbnail
 from pages.ui.shared.picture import picture
@@ -16,12 +17,12 @@ INVERT = {"auto": None, "yes": True, "no": False}
 STEP = 144  # pixels a side
 
 
-def upload_steps(prepared: Prepared) -> None:
+def upload_steps(prepared: Prepared, model: Opened) -> None:
     """The switches, then the picture as it came and after every step. For an upload that is the selection."""
     upload = state.selection().upload
     assert upload is not None  # only an upload has steps
     with st.container(border=True):
-        _switches(upload)
+        _switches(upload, model)
         with st.container(horizontal=True):
             for number, step in enumerate(prepared.steps):
                 with st.container(width=STEP + 8, gap="small"):
@@ -33,9 +34,11 @@ def upload_steps(prepared: Prepared) -> None:
                     )
 
 
-def _switches(upload: state.Upload) -> None:
+def _switches(upload: state.Upload, model: Opened) -> None:
+    garment = model.treatment["fit"] == "garment"
+    crop = garment if upload.crop is None else upload.crop
     now = next(name for name, value in INVERT.items() if value == upload.invert)
-    st.session_state.update(upload_invert=now, upload_crop=upload.crop, upload_contrast=upload.contrast)
+    st.session_state.update(upload_invert=now, upload_crop=crop, upload_contrast=upload.contrast)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**From your picture to the model's input**", width="content")
         st.segmented_control(
@@ -46,9 +49,13 @@ def _switches(upload: state.Upload) -> None:
             on_change=_changed,
             format_func=lambda name: f"Invert: {name}",
             label_visibility="collapsed",
-            help="Auto swaps light and dark if the background is light: the model knows garments on black.",
+            help="Auto swaps light and dark if the background is light: the model knows its pictures on black."
+            if garment
+            else "Auto leaves light and dark as they are, as in the pictures that the model was trained on.",
         )
-        st.toggle("Crop to the garment", key="upload_crop", on_change=_changed)
+        st.toggle(
+            "Crop to the garment" if model.clothes else "Crop to what stands out", key="upload_crop", on_change=_changed
+        )
         st.toggle("Stretch contrast", key="upload_contrast", on_change=_changed)
 
 

@@ -7,7 +7,8 @@ import streamlit as st
 
 from pages.ui import images as figures
 from pages.ui.app import state
-from pages.ui.app.cache import Opened, Source, codes_have_pictures, pictures_for
+from pages.ui.app.cache import Opened, Source, codes_have_pictures
+from pages.ui.app.model_pictures import pictures_for
 from pages.ui.app.subject import Subject, in_words, subject
 from pages.ui.formatting import SENTENCE, markdown_text, plain_text
 from pages.ui.map.view import map_of, take_click
@@ -20,13 +21,13 @@ from vae_core.analysis import latent_points as latent
 NEIGHBOURS = 15
 INTRODUCTION = (
     "A variational autoencoder (VAE) has learned to say each picture in a few numbers, called z, and to draw it again from "
-    "them. The map is the space of those numbers: every position is a garment, and every dot is where a test image lies."
+    "them. The map is the space of those numbers: every position is a {thing}, and every dot is where a test image lies."
 )
 
 
 def main(model: Opened) -> None:
     """Map, what is chosen."""
-    st.markdown(INTRODUCTION)
+    st.markdown(INTRODUCTION.format(thing=model.thing))
     found = pictures_for(model)
     take_click(model, found)
     above, below = st.container(), st.container()
@@ -37,11 +38,11 @@ def main(model: Opened) -> None:
         inside(model, shown)
     with above:
         map_of(model, found, shown)
-        garment(model, found, shown)
+        nearest_codes(model, found, shown)
 
 
-def garment(model: Opened, found: Source | None, shown: Subject) -> None:
-    """Which clothes lie where the chosen one does."""
+def nearest_codes(model: Opened, found: Source | None, shown: Subject) -> None:
+    """Which pictures lie where the chosen one does."""
     st.markdown(f"**{in_words(shown.z)}** {'' if shown.decoded else f'z_mean of {markdown_text(shown.name)}'}")
     if model.latents is None or len(model.latents.labels) <= NEIGHBOURS:
         return  # too few to say anything

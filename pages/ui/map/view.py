@@ -61,7 +61,7 @@ def _living(model: Opened, found: Source | None, shown: Subject, height: int) ->
     posterior = None if shown.z_log_var is None else Selected(plain_text(shown.name), shown.z, shown.z_log_var)
     live_map(living(model, found), LIVING, z=shown.z, selected=posterior, height=height)
     st.caption(
-        "Move over the map (on a touch screen, drag): each position becomes a garment, decoded in your browser. A click pins "
+        f"Move over the map (on a touch screen, drag): each position becomes a {model.thing}, decoded in your browser. A click pins "
         "it; arrow keys move, the wheel zooms."
         + (
             ""
@@ -72,7 +72,7 @@ def _living(model: Opened, found: Source | None, shown: Subject, height: int) ->
 
 
 def _plain(model: Opened, shown: Subject) -> None:
-    """Codes over decoded garments, and an invisible lattice that takes the clicks."""
+    """Codes over decoded pictures, and an invisible lattice that takes the clicks."""
     assert model.latents is not None  # the view is only offered with codes
     plain, codes, labels = plain_map(model), model.latents.z_mean, model.latents.labels
     drawn = np.random.default_rng(0).permutation(len(codes))[: figures.POINTS]
@@ -92,10 +92,10 @@ def _plain(model: Opened, shown: Subject) -> None:
             selection_mode="points",
             height="stretch",
             config={"displayModeBar": False},
-            alt="Garments decoded over the plane of z, with the test codes on top",
+            alt="Pictures decoded over the plane of z, with the test codes on top",
         )
     st.caption(
         f"{len(drawn):,} of the {len(codes):,} codes (z_mean) of the test images, coloured by class, over {figures.SIDE} × "
-        f"{figures.SIDE} garments decoded where they lie: z₁ to the right, z₂ upwards. Click a class in the legend to hide "
+        f"{figures.SIDE} {model.thing}s decoded where they lie: z₁ to the right, z₂ upwards. Click a class in the legend to hide "
         "it. The star is what is shown."
     )

@@ -36,7 +36,9 @@ def ask_upload(model: Opened) -> None:
     """An uploaded or pasted picture becomes the choice, once: a later click elsewhere is newer than a file still lying there."""
     say_refusal()
     upload = st.file_uploader(
-        "A picture of yours: one garment on a plain background",
+        "A picture of yours: one garment on a plain background"
+        if model.clothes
+        else "A picture of yours, like those that the model was trained on",
         TYPES,
         key="upload",
         max_upload_size=PICTURE_MB,

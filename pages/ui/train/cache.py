@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui.app.cache import codes_of, source
+from pages.ui.app.cache import Source, codes_of
+from pages.ui.app.model_pictures import own_pictures
 from pages.ui.components.live_map import MapData, grid_part, snapshot_map
 from pages.ui.formatting import plain_text
 from pages.ui.images import class_colour, data_uri
@@ -86,9 +87,8 @@ def sheet_at(path: str, step: int) -> tuple[str, tuple[str, ...]]:
     """Fixed test images, their reconstructions and fixed samples at one snapshot: a data URI, and the rows in words."""
     fixed = Run(path).fixed()
     if fixed is None:
-        here = source()
-        fits = here.dataset.checksum == trained_on(path).get("checksum")
-        fixed = here.pixels[: train_pictures.SHOWN] if fits else None
+        own = own_pictures(Path(path), trained_on(path), network_of(path).image_shape)
+        fixed = own.pixels[: train_pictures.SHOWN] if isinstance(own, Source) else None
     codes = frame_at(path, step).latents.z_mean
     whole, rows = train_pictures.sheet(_engine_at(path, step), codes, fixed)
     return data_uri(whole), rows

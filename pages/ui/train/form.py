@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.app import state
-from pages.ui.app.cache import source
+from pages.ui.app.model_pictures import real_here
 from pages.ui.app.uploads import ZIP_MB, say_refusal
 from pages.ui.app.visitor import visitor
 from pages.ui.formatting import SENTENCE, markdown_text
@@ -120,7 +120,7 @@ def _start(request: Request, beside: bool) -> None:
 
 def _ask_data() -> tuple[str, Pictures | None]:
     """What --data will name ("" while a zip is awaited), and the user's pictures if it is those."""
-    real = source().real
+    real = real_here()
     kinds = [REAL, DRAWN, OWN] if real else [DRAWN, OWN]
     kind = st.segmented_control(
         "Train on",

@@ -1,6 +1,6 @@
 // The component's elements. Words only ever go in through textContent.
 
-const LAYERS = { codes: "Codes", garments: "Garments", posterior: "Posterior", trail: "Trail", prior: "Prior" };
+const LAYERS = { codes: "Codes", garments: "Pictures", posterior: "Posterior", trail: "Trail", prior: "Prior" };
 const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
 export const unitName = (unit) => "z" + [...String(unit + 1)].map((digit) => SUBSCRIPTS[digit]).join("");
 export const signed = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
@@ -82,7 +82,7 @@ export function buildControls(panel, state, on) {
   }
   const grid = make("div", "lm-row", panel.controls);
   const sides = [12, 16, 20, 24, 30].map((side) => [side, `${side} × ${side}`]);
-  makeSelect(grid, "Garments decoded across the map", sides, state.side, (side) => on.grid(Number(side), null));
+  makeSelect(grid, "Pictures decoded across the map", sides, state.side, (side) => on.grid(Number(side), null));
   const scales = [["linear", "even steps of z"], ["quantile", "equal shares of the prior"]];
   makeSelect(grid, "Scale of the axes", scales, state.scale, (scale) => on.grid(null, scale));
   panel.count = make("div", "lm-note", panel.controls);
