@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import psutil
 import pytest
 from tiny_runs import MODEL, recipe
@@ -18,6 +21,7 @@ from vae_core.network import presets
 from vae_core.runs.directory import Control, Run, RunError
 
 SIZES = {"train": 55_000, "validation": 5_000, "test": 10_000}
+ROOT = Path(__file__).parents[1]
 PLENTY = SimpleNamespace(available=64_000_000_000, total=64_000_000_000)
 
 
@@ -51,6 +55,33 @@ def test_the_estimate_grows_with_all_that_takes_memory() -> None:
         assert capacity.memory_of(model, training, sizes) > least
     few = capacity.memory_of(ModelConfig(), TrainingConfig(batch_size=8192), {**SIZES, "train": 100})
     assert few < 1.1 * least  # a batch is never larger than the data
+
+
+MEASURED = """
+import resource, sys
+from vae_core.cli.main import main
+code = main(sys.argv[1:])
+print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system counts memory in other units")
+def test_the_estimate_is_near_what_a_training_takes(tmp_path: Path) -> None:
+    """A batch so large that its activations are the most of it."""
+    batch, rng = 4096, np.random.default_rng(0)
+    np.savez(tmp_path / "noise.npz", images=rng.integers(0, 256, (5200, 28, 28), np.uint8), labels=np.zeros(5200, int))
+    words = ["train", "--data", str(tmp_path / "noise.npz"), "--preset", "classic", "--batch-size", str(batch)]
+    words += ["--epochs", "1", "--run-dir", str(tmp_path / "run")]
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    code, kilobytes = done.stdout.split()[-2:]
+    assert code == "0", done.stderr
+    config = Run(tmp_path / "run").config()
+    model, training = ModelConfig.from_dict(config["model"]), TrainingConfig.from_dict(config["training"])
+    estimate = capacity.memory_of(model, training, config["dataset"]["sizes"])
+    assert 0.7 * estimate < 1024 * int(kilobytes) < 1.1 * estimate
 
 
 def test_the_queue_takes_so_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import webbrowser
@@ -80,3 +81,20 @@ def test_a_browser_is_opened_where_there_is_a_screen(headless: bool, monkeypatch
     with ThreadPoolExecutor(1) as elsewhere:  # beside the browser tests this thread has a loop running already
         elsewhere.submit(lambda: asyncio.run(asyncio.wait_for(live(), 30))).result()
     assert opened == ([] if headless else ["http://localhost:1/"])
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize(
+    ("words", "flags"),
+    [([], ""), (["HOST=0.0.0.0"], "--server.address 0.0.0.0"), (["PORT=8600", "ARGS=--x"], "--server.port 8600 --x")],
+)
+def test_make_run_lets_others_in_only_where_it_is_asked_to(words: list[str], flags: str) -> None:
+    """A HOST that the shell exports for purposes of its own does not count."""
+    done = subprocess.run(
+        ["make", "-n", "run", *words],
+        cwd=ROOT,
+        env={**os.environ, "HOST": "here", "PORT": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert " ".join(done.stdout.splitlines()[-1].split("streamlit_app.py")[1].split()) == flags, done.stderr

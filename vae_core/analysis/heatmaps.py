@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -110,7 +111,7 @@ def colour(values: np.ndarray, colormap: str = SEQUENTIAL) -> np.ndarray:
         raise ValueError(
             f"values to colour must lie in [0, 1], got {values.min()} to {values.max()}. Use normalise first."
         )
-    return _colormap(colormap)(values, bytes=True)[..., :3]
+    return _colours(colormap)(values, bytes=True)[..., :3]
 
 
 def heatmap(values: np.ndarray, colormap: str = SEQUENTIAL, limits: Limits | None = None, clip: float = 0.0) -> Heatmap:
@@ -254,6 +255,14 @@ def colour_bar(colormap: str = SEQUENTIAL, height: int = 128, width: int = 12, h
         raise ValueError(f"height and width must be 1 or more, got {height} and {width}.")
     ramp = np.linspace(0, 1, width)[None] if horizontal else np.linspace(1, 0, height)[:, None]
     return colour(np.broadcast_to(ramp, (height, width)), colormap)
+
+
+@lru_cache(maxsize=16)
+def _colours(name: str) -> Any:
+    """A colour map that matplotlib has worked out: it hands out a new copy each time, and works it out again in its first use."""
+    colours = _colormap(name)
+    colours([0.0])
+    return colours
 
 
 def _colormap(name: str) -> Any:
