@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 import psutil
 
 from benchmarks.common import ROOT
-from vae_core.config import TrainingConfig
+from vae_core.config import ModelConfig, recommended
 from vae_core.jobs.launcher import Request
 from vae_core.jobs.worker import NICE
 from vae_core.runs.directory import ENDED, Run, RunError, list_runs
 
-EPOCHS = 6  # as the form of the page proposes
+EPOCHS = 6  # about two minutes of two cores on the real images
 READY_MB, IDLE_SHARE = 250, 0.05  # of a process that has imported TensorFlow and waits
 Found = TypeVar("Found")
 
@@ -168,7 +168,7 @@ def others() -> float:
 
 
 def _request(name: str) -> Request:
-    return Request(name, training=TrainingConfig(epochs=EPOCHS))
+    return Request(name, training=recommended(ModelConfig(), epochs=EPOCHS))
 
 
 def batch_size(run: Run) -> int:

@@ -19,7 +19,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui.train import cache as timelines
 from pages.ui.train.charts import bars, curve
-from vae_core.config import ModelConfig, TrainingConfig
+from vae_core.config import ModelConfig, TrainingConfig, recommended
 from vae_core.datasets import dataset as datasets
 from vae_core.datasets import fashion_mnist as fashion
 from vae_core.jobs import launcher as trainer
@@ -146,7 +146,7 @@ def test_every_dial_reaches_the_request(stand: Stand) -> None:
     at.number_input(key="form_images").set_value(3)
     at.run()
     at.number_input(key="form_batch").set_value(128)
-    at.number_input(key="form_rate_classic").set_value(10.0)
+    at.number_input(key="form_rate").set_value(10.0)
     at.number_input(key="form_beta").set_value(1e6)
     at.number_input(key="form_warm").set_value(0.5)
     at.selectbox(key="form_likelihood").set_value("gaussian")
@@ -156,8 +156,8 @@ def test_every_dial_reaches_the_request(stand: Stand) -> None:
     press(at, "start")
     ((request, _),) = stand.started
     assert (request.name, request.model) == ("odd", ModelConfig("classic", 16, likelihood="gaussian"))
-    assert request.training == TrainingConfig(
-        epochs=2, images=3, batch_size=128, learning_rate=10.0, beta=1e6, kl_warmup=0.5, seed=7
+    assert request.training == recommended(
+        request.model, epochs=2, images=3, batch_size=128, learning_rate=10.0, beta=1e6, kl_warmup=0.5, seed=7
     )
 
 

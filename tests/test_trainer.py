@@ -12,7 +12,6 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
-from dataclasses import fields
 from io import BytesIO
 from pathlib import Path
 
@@ -24,8 +23,7 @@ from tiny_runs import MODEL, recipe, squares, wait_for
 
 from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.bundle import ImportProblem
-from vae_core.cli.main import build_parser
-from vae_core.config import ModelConfig, TrainingConfig, recommended
+from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.datasets import dataset as datasets
 from vae_core.datasets.idx import DataError
 from vae_core.jobs import duration as estimate
@@ -354,19 +352,6 @@ def test_a_full_or_unwritable_folder(tmp_path: Path, folder: Path, monkeypatch: 
 
 
 # --- what is asked for ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("model", [ModelConfig(), ModelConfig("classic", 16, (64, 64, 3), "gaussian", 0.1)])
-def test_the_command_asks_for_exactly_that(model: ModelConfig, tmp_path: Path) -> None:
-    training = recommended(model, epochs=7, beta=2.5, warmup=0.1, images=1234, seed=9)
-    data = "drawn" if model.image_shape == (28, 28, 1) else str(tmp_path / "own.zip")
-    run = Run(tmp_path / "a run")
-    found = vars(build_parser().parse_args(Request("x", model, training, data).arguments(run)))
-    assert found["run_dir"] == str(run.path) and found["data"] == data and found["queue"]
-    assert {name: found[name] for name in training.to_dict()} == training.to_dict()
-    for name in (field.name for field in fields(model)):
-        expected = None if name == "image_shape" and data == "drawn" else getattr(model, name)
-        assert found[name] == expected, name
 
 
 def test_run_ids_are_unique(folder: Path) -> None:

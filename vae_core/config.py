@@ -6,7 +6,7 @@ Every default is a good run. `from_dict` and `to_dict` carry them through JSON.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
 PRESETS = ("swift", "classic")
@@ -56,28 +56,46 @@ def _number(name: str, value: Any, low: float, high: float, hint: str = "") -> N
     )
 
 
+def _setting(default: Any, text: str, **about: Any) -> Any:
+    """A field with what forms and flags say of it.
+
+    about: choices, or low and high (the range that is checked), hint (how a value out of it is mended).
+    """
+    return field(default=default, metadata={"help": text, **about})
+
+
 @dataclass(frozen=True)
 class ModelConfig(_Config):
     """The network: which layers, how many latent units, which pictures, which likelihood.
 
     preset: "swift" (ours: fast, several resolutions) or "classic" (two convolutions, dense 16: the textbook model).
-    latent_dim: size of z, 1..256; 2 gives a plane to look at.
+    latent_dim: 2 gives a plane to look at.
     image_shape: (height, width, channels); height and width multiples of 4 in 8..256, channels 1 or 3.
     likelihood: "bernoulli" (binary cross-entropy on logits) or "gaussian" (one shared sigma, set to its
         optimum: Rybkin, Daniilidis & Levine 2020, arXiv:2006.13202).
-    dropout: share of the inputs of the encoder's dense layer, and of its outputs, that are blanked while training;
-        used by swift with more than four units.
+    dropout: of the inputs of the encoder's dense layer, and of its outputs; used by swift with more than four units.
     """
 
-    preset: str = "swift"
-    latent_dim: int = 2
-    image_shape: tuple[int, int, int] = (28, 28, 1)
-    likelihood: str = "bernoulli"
-    dropout: float = 0.2
+    preset: str = _setting(
+        "swift",
+        "the architecture: swift (ours, fast) or classic (the textbook model, two convolutions and a dense layer of 16)",
+        choices=PRESETS,
+    )
+    latent_dim: int = _setting(
+        2,
+        "size of z: 2 can be seen as a map, 16 rebuild better",
+        low=1,
+        high=256,
+        hint="Choose 2 for a plottable latent space.",
+    )
+    image_shape: tuple[int, int, int] = _setting((28, 28, 1), "HxWxC for your own pictures, for example 64x64x3")
+    likelihood: str = _setting("bernoulli", "of the pixels", choices=LIKELIHOODS)
+    dropout: float = _setting(
+        0.2, "share of values blanked in the encoder's dense layers, swift above 4 units", low=0, high=0.9
+    )
 
     def __post_init__(self) -> None:
-        _require(self.preset in PRESETS, f"preset must be one of {', '.join(PRESETS)}, got {self.preset!r}.")
-        _whole("latent_dim", self.latent_dim, 1, 256, "Choose 2 for a plottable latent space.")
+        _check(self)
         shape = self.image_shape
         good = isinstance(shape, (list, tuple)) and len(shape) == 3 and all(type(side) is int for side in shape)
         _require(good, f"image_shape must be (height, width, channels), got {shape!r}. Fashion-MNIST is (28, 28, 1).")
@@ -89,50 +107,65 @@ class ModelConfig(_Config):
                 f"image {name} must be a multiple of 4 in 8..256, got {side}. Resize the pictures, for example to 64.",
             )
         _require(channels in (1, 3), f"image channels must be 1 (grey) or 3 (colour), got {channels}.")
-        _require(
-            self.likelihood in LIKELIHOODS,
-            f"likelihood must be one of {', '.join(LIKELIHOODS)}, got {self.likelihood!r}.",
-        )
-        _number("dropout", self.dropout, 0, 0.9)
 
 
 @dataclass(frozen=True)
 class TrainingConfig(_Config):
-    """How to train. The loss is summed over pixels and units and averaged over the batch.
+    """How to train: see `recommended` for the recipe that suits a model. The loss is summed over pixels and units and
+    averaged over the batch.
 
-    epochs: passes over the training images. batch_size: images per step. learning_rate: Adam's peak.
     schedule: "cosine" (linear warm-up over `warmup` of the run, then cosine to 1 % of the peak) or "constant".
-    beta: weight of the KL term (Higgins et al. 2017); 1 is the VAE. kl_warmup: share of the run over which the
-        weight rises from 0 to beta (Sonderby et al. 2016); it keeps units of larger latent spaces alive.
-    free_bits: nats per unit below which the KL term does not push (Kingma et al. 2016); 0 is off.
-    ema: decay of the moving average of the weights that is evaluated and kept; 0 is off.
-    seed: of the weights, the order of the images and epsilon. images: train on the first so many; 0 is all.
+    beta: Higgins et al. 2017. kl_warmup: Sonderby et al. 2016; it keeps units of larger latent spaces alive.
+    free_bits: Kingma et al. 2016; 0 is off. ema: evaluated and kept in place of the weights; 0 is off.
     """
 
-    epochs: int = 10
-    batch_size: int = 64
-    learning_rate: float = 3e-3
-    schedule: str = "cosine"
-    warmup: float = 0.08
-    beta: float = 1.0
-    kl_warmup: float = 0.0
-    free_bits: float = 0.0
-    ema: float = 0.999
-    seed: int = 0
-    images: int = 0
+    epochs: int = _setting(6, "passes over the training images", low=1, high=100_000)
+    batch_size: int = _setting(64, "images per step", low=1, high=8192, hint="64 is a good start.")
+    learning_rate: float = _setting(
+        3e-3, "Adam's peak learning rate", low=0, high=1000, hint="0.003 is a good start for swift, 0.001 for classic."
+    )
+    schedule: str = _setting("cosine", "of the learning rate", choices=SCHEDULES)
+    warmup: float = _setting(
+        0.08,
+        "share of the run over which the cosine's rate rises from 0",
+        low=0,
+        high=0.9,
+        hint="It is a share of the run; 0.08 is the default.",
+    )
+    beta: float = _setting(1.0, "weight of the KL term", low=0, high=1e9, hint="1 is the variational autoencoder.")
+    kl_warmup: float = _setting(
+        0.0,
+        "share of the run over which the weight of the KL term rises from 0",
+        low=0,
+        high=1,
+        hint="It is a share of the run.",
+    )
+    free_bits: float = _setting(0.0, "nats per unit below which the KL term does not push", low=0, high=100)
+    ema: float = _setting(
+        0.999,
+        "decay of the moving average of the weights, 0 for none",
+        low=0,
+        high=0.99999,
+        hint="0 switches the moving average off.",
+    )
+    seed: int = _setting(0, "of weights, order and noise", low=0, high=2**31 - 1)
+    images: int = _setting(
+        0, "train on the first so many images only, 0 for all", low=0, high=2**31 - 1, hint="0 means all of them."
+    )
 
     def __post_init__(self) -> None:
-        _whole("epochs", self.epochs, 1, 100_000)
-        _whole("batch_size", self.batch_size, 1, 8192, "64 is a good start.")
-        _number("learning_rate", self.learning_rate, 0, 1000, "0.003 is a good start for swift, 0.001 for classic.")
-        _require(self.schedule in SCHEDULES, f"schedule must be one of {', '.join(SCHEDULES)}, got {self.schedule!r}.")
-        _number("warmup", self.warmup, 0, 0.9, "It is a share of the run; 0.08 is the default.")
-        _number("beta", self.beta, 0, 1e9, "1 is the variational autoencoder.")
-        _number("kl_warmup", self.kl_warmup, 0, 1, "It is a share of the run.")
-        _number("free_bits", self.free_bits, 0, 100)
-        _number("ema", self.ema, 0, 0.99999, "0 switches the moving average off.")
-        _whole("seed", self.seed, 0, 2**31 - 1)
-        _whole("images", self.images, 0, 2**31 - 1, "0 means all of them.")
+        _check(self)
+
+
+def _check(config: Any) -> None:
+    """Each field's value against its choices or its range."""
+    for setting in fields(config):
+        name, value, about = setting.name, getattr(config, setting.name), setting.metadata
+        if "choices" in about:
+            _require(value in about["choices"], f"{name} must be one of {', '.join(about['choices'])}, got {value!r}.")
+        elif "low" in about:
+            check = _whole if setting.type == "int" else _number
+            check(name, value, about["low"], about["high"], about.get("hint", ""))
 
 
 def classic_training(**changes: Any) -> TrainingConfig:

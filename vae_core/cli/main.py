@@ -10,8 +10,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from vae_core.cli.config_flags import add_config_flags
 from vae_core.cli.output import lost_output, make_output_last
-from vae_core.config import LIKELIHOODS, PRESETS, SCHEDULES
+from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.settings import CHECKPOINTS_VARIABLE, RUNS_VARIABLE
 
 DATA_HELP = "auto (Fashion-MNIST, else drawn clothes), fashion, drawn, or a folder, zip or .npz of your own pictures"
@@ -45,25 +46,16 @@ def build_parser() -> argparse.ArgumentParser:
         "Train a new model into a run directory.",
         "train --preset swift --latent-dim 2 --epochs 10 --run-dir runs/demo",
     )
-    arg("--preset", choices=PRESETS, default="swift", help="the architecture (swift)")
-    arg("--latent-dim", type=int, default=2, help="size of z (2)")
-    arg("--likelihood", choices=LIKELIHOODS, default="bernoulli", help="of the pixels (bernoulli)")
-    arg("--image-shape", type=_shape, help="HxWxC for your own pictures, for example 64x64x3 (as the data are)")
-    arg("--epochs", type=int, help="passes over the training images (10)")
-    arg("--batch-size", type=int, help="images per step (64; classic 128)")
-    arg("--learning-rate", type=float, help="Adam's peak learning rate (0.003; classic 0.001)")
-    arg("--schedule", choices=SCHEDULES, help="of the learning rate (cosine; classic constant)")
-    arg("--warmup", type=float, help="share of the run over which the cosine's rate rises from 0 (0.08)")
-    arg("--beta", type=float, help="weight of the KL term (1)")
-    arg("--kl-warmup", type=float, help="share of the run over which that weight rises from 0 (0; above 4 units 0.25)")
-    arg("--free-bits", type=float, help="nats per unit below which the KL term does not push (0)")
-    arg("--ema", type=float, help="decay of the moving average of the weights (0.999; classic 0, off)")
-    arg("--seed", type=int, help="of weights, order and noise (0)")
-    arg("--images", type=int, help="train on the first so many images only (all)")
-    arg("--dropout", type=float, help="in the encoder's dense layers, swift above 4 units (0.2)")
+    add_config_flags(arg, ModelConfig)
+    add_config_flags(arg, TrainingConfig)
+    arg(
+        "--request",
+        metavar="FILE",
+        help="a JSON file with model, training and data, as the app writes it; flags override it",
+    )
     arg("--start-from", metavar="MODEL", help="begin with the weights of this checkpoint folder or run directory")
     arg("--run-dir", required=True, help="where to write; must not hold a run yet")
-    arg("--data", default="auto", help=DATA_HELP)
+    arg("--data", help=DATA_HELP + " (auto)")
     arg("--fit", choices=("resize", "garment"), default="resize", help=FIT_HELP)
     _training_flags(arg)
 
@@ -194,14 +186,6 @@ def _picture_flags(arg: Callable[..., Any], output: str) -> None:
     arg("--index", nargs="+", type=int, metavar="I", help="images of the test split (0)")
     arg("--data", help=OWN_HELP)
     arg("--output", default=output, help=f"PNG to write ({output})")
-
-
-def _shape(text: str) -> tuple[int, ...]:
-    try:
-        height, width, channels = (int(side) for side in text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected HxWxC such as 64x64x3, got {text!r}") from None
-    return height, width, channels
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vae_core import settings
 from vae_core.cli.common import command_text, model_path, run_path
-from vae_core.config import ModelConfig, recommended
+from vae_core.cli.config_flags import given
+from vae_core.config import ModelConfig, TrainingConfig, recommended
 from vae_core.datasets import dataset as datasets
 from vae_core.datasets import fashion_mnist as fashion
 from vae_core.datasets.preprocessing import treatment
@@ -21,7 +22,9 @@ from vae_core.jobs.deletion import delete_run, restore_by_name
 from vae_core.jobs.duration import machine
 from vae_core.runs import interruption
 from vae_core.runs.directory import ENDED, OVER, Run, RunError, list_runs
+from vae_core.runs.formats import RequestFile
 from vae_core.runs.health import end, health
+from vae_core.storage.records import read_object
 from vae_core.storage.trash import Deleted
 
 Go = Callable[[Any, Any], str]  # (the module `training`, `show`) -> the run's last state
@@ -31,47 +34,67 @@ class TrainingFailed(Exception):
     """A run that began and could not go on."""
 
 
-def train(run_dir: str, queue: bool, **wanted: Any) -> None:
+def train(run_dir: str, queue: bool, **options: Any) -> None:
     """Train a new model; queue: when no other run of the folder is in progress."""
     run = Run(settings.expanded(run_dir))
     run.check_free()
+    job = _Job.of(options)
     if queue:
-        _in_turn(run, lambda: _new(run, **wanted))
+        _in_turn(run, lambda: _new(run, job, **options))
     else:
-        _watched(run, _new(run, **wanted))
+        _watched(run, _new(run, job, **options))
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is to be trained: settings of model and training that were given, and where the data are."""
+
+    model: dict[str, Any]
+    training: dict[str, Any]
+    data: str
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> _Job:
+        """From the request's file and the flags, which override it. Raises `ConfigError` before any data are looked for."""
+        file = options["request"]
+        asked = read_object(settings.expanded(file), RequestFile) if file else {}
+        job = cls(
+            {**asked.get("model", {}), **given(ModelConfig, options)},
+            {**asked.get("training", {}), **given(TrainingConfig, options)},
+            options["data"] or asked.get("data") or "auto",
+        )
+        job.recipe(ModelConfig.from_dict(job.model))
+        return job
+
+    def recipe(self, model: ModelConfig, started: bool = False) -> TrainingConfig:
+        """The model's recommended recipe with what was given. started: its units are awake already."""
+        awake = {"kl_warmup": 0.0} if started else {}
+        return TrainingConfig.from_dict({**recommended(model).to_dict(), **awake, **self.training})
 
 
 def _new(
     run: Run,
-    preset: str,
-    latent_dim: int,
-    likelihood: str,
-    image_shape: tuple[int, int, int] | None,
-    data: str,
+    job: _Job,
+    *,
     fit: str,
-    dropout: float | None,
     start_from: str | None,
     strategy: str,
     tensorboard: bool,
     deterministic: bool,
     checkpoint_seconds: float,
-    **recipe: Any,
+    **_: Any,
 ) -> Go:
     """What `train` is to do, checked and with its data at hand."""
     from vae_core.checkpoints import store as checkpoints
 
+    image_shape, data = job.model.get("image_shape"), job.data
     dataset = data_named(data, image_shape, fit)
-    if image_shape and dataset.image_shape != image_shape:
+    if image_shape and dataset.image_shape != tuple(image_shape):
         raise ValueError(f"--image-shape is for pictures of your own; {dataset.name} has {dataset.image_shape}.")
-    model = ModelConfig(preset, latent_dim, dataset.image_shape, likelihood)
-    if dropout is not None:
-        model = replace(model, dropout=dropout)
+    model = ModelConfig.from_dict({**job.model, "image_shape": dataset.image_shape})
     start = checkpoints.load(model_path(start_from)) if start_from else None
-    given = {name: value for name, value in recipe.items() if value is not None}
-    if start:
-        given = {"kl_warmup": 0.0, **given}  # its units are awake already
-    training = recommended(model, **given)
-    print(f"{dataset.title('train')} · {preset}, {latent_dim} latent units · {run.path}", file=sys.stderr)
+    training = job.recipe(model, started=start is not None)
+    print(f"{dataset.title('train')} · {model.preset}, {model.latent_dim} latent units · {run.path}", file=sys.stderr)
     try:
         capacity.check_memory(capacity.memory_of(model, training, dataset.sizes))
     except RunError as error:

@@ -1,7 +1,7 @@
 """Start, steer and end trainings from the app; the trainers are processes that outlive it. No streamlit here.
 
     ready = prepare()                    # on each visit of the page: keeps a warm process
-    run = start(Request("shoes", ModelConfig(), TrainingConfig(epochs=5)))
+    run = start(Request("shoes", ModelConfig()))
     view = live(run).view()              # vae_core.runs.live_reader
 
 Everything about a run is in its directory, so a server that starts anew finds all of them.
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_core.checkpoints.bundle import safe_name
-from vae_core.config import ModelConfig, TrainingConfig
+from vae_core.config import ModelConfig, TrainingConfig, recommended
 from vae_core.datasets import dataset as datasets
 from vae_core.jobs import capacity
 from vae_core.jobs import duration as estimate
@@ -36,15 +36,20 @@ _TRAINERS = Trainers()  # one for all sessions of the server
 class Request:
     """What is to be trained. data: "auto" (the real pictures if they are here), "fashion", "drawn", or a zip's path.
 
-    sizes: images per split of the zip, for the estimate. visitor: a name for who asks, so that pages can tell whose run it is.
+    training: the recipe that suits the model, unless another is given. sizes: images per split of the zip, for the estimate.
+    visitor: a name for who asks, so that pages can tell whose run it is.
     """
 
     name: str
     model: ModelConfig = field(default_factory=ModelConfig)
-    training: TrainingConfig = field(default_factory=TrainingConfig)
+    training: TrainingConfig = None  # type: ignore[assignment]
     data: str = "auto"
     sizes: dict[str, int] | None = None
     visitor: str = ""
+
+    def __post_init__(self) -> None:
+        if self.training is None:
+            object.__setattr__(self, "training", recommended(self.model))
 
     def settled(self) -> str:
         """What --data will name: a trainer in the background asks no network."""
@@ -60,21 +65,13 @@ class Request:
             return dict(datasets.DRAWN)
         return {"train": 60_000 - datasets.HELD_OUT, "validation": datasets.HELD_OUT, "test": 10_000}
 
+    def to_dict(self) -> dict[str, Any]:
+        """What request.json says of it: the whole recipe, for `train --request`."""
+        return {"model": self.model.to_dict(), "training": self.training.to_dict(), "data": self.settled()}
+
     def arguments(self, run: Run) -> list[str]:
-        """The words of the command that trains it."""
-        words: dict[str, Any] = {
-            "preset": self.model.preset,
-            "latent-dim": self.model.latent_dim,
-            "likelihood": self.model.likelihood,
-            "dropout": self.model.dropout,
-            "data": self.settled(),
-            "run-dir": run.path,
-        }
-        if self.settled() not in ("fashion", "drawn"):
-            words["image-shape"] = "x".join(map(str, self.model.image_shape))
-        words |= {name.replace("_", "-"): value for name, value in self.training.to_dict().items()}
-        flags = [part for name, value in words.items() for part in (f"--{name}", str(value))]
-        return ["train", "--queue", *flags]
+        """The words of the command that trains it once `to_dict` lies in the run's request.json."""
+        return ["train", "--queue", "--run-dir", str(run.path), "--request", str(run.path / "request.json")]
 
 
 def folder() -> Path:
@@ -151,8 +148,8 @@ def start(request: Request, *, beside: bool = False) -> Run:
             run.write_control(Control("run" if beside else "wait"))
             arguments = request.arguments(run)
             run.write_request(
+                **request.to_dict(),
                 arguments=arguments,
-                data=request.settled(),
                 asked=asked,
                 machine=estimate.machine(),
                 visitor=request.visitor,

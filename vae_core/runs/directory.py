@@ -189,8 +189,8 @@ class Run:
         write_json(self.path / "request.json", values)
 
     def request(self) -> dict[str, Any]:
-        """data: what --data named. machine: where it was trained. From the app: the command's arguments, when it was asked
-        for (asked), and a name for who asked (visitor).
+        """data: what --data named. machine: where it was trained. From the app: model and training (the recipe), the command's
+        arguments, when it was asked for (asked), and a name for who asked (visitor).
 
         Empty for a run of an older program, and where it cannot be read: `problems` says so.
         """

@@ -63,8 +63,10 @@ class ControlFile(Struct):
 
 
 class RequestFile(Struct):
-    """request.json: how the run was asked for."""
+    """request.json: how the run was asked for. What is in model and training is checked by the dataclasses that take it."""
 
+    model: dict[Text, Any] | UnsetType = UNSET
+    training: dict[Text, Any] | UnsetType = UNSET
     data: Text | UnsetType = UNSET
     machine: Text | UnsetType = UNSET
     arguments: list[Text] | UnsetType = UNSET

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import streamlit as st
 
@@ -13,7 +12,7 @@ from pages.ui.app.uploads import ZIP_MB, say_refusal
 from pages.ui.app.visitor import visitor
 from pages.ui.formatting import SENTENCE, markdown_text
 from pages.ui.train.others import SHARED
-from vae_core.config import ConfigError, ModelConfig, TrainingConfig
+from pages.ui.train.recipe import ask_recipe
 from vae_core.jobs import finished_runs as trainer_models
 from vae_core.jobs import launcher as trainer
 from vae_core.jobs.finished_runs import Pictures
@@ -21,53 +20,15 @@ from vae_core.jobs.launcher import Request
 from vae_core.runs.directory import RunError
 
 REAL, DRAWN, OWN = "Fashion-MNIST", "Drawn clothes", "My pictures (a zip)"
-EPOCHS = 6  # about two minutes of two cores on the real images
 
 
 def ask_run() -> None:
     """Every choice has a good default: the button alone is enough."""
     ready = trainer.prepare()
     data, pictures = _ask_data()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        preset = st.segmented_control(
-            "Preset",
-            ["swift", "classic"],
-            default="swift",
-            key="form_preset",
-            required=True,
-            persist_state="session",
-            help="swift: ours, fast. classic: the textbook model, two convolutions and a dense layer of 16.",
-        )
-        latent_dim = st.number_input(
-            "Latent units",
-            1,
-            256,
-            2,
-            key="form_units",
-            persist_state="session",
-            width=140,
-            help="Two can be seen as a map; sixteen rebuild better.",
-        )
-        epochs = st.number_input("Epochs", 1, 1000, EPOCHS, key="form_epochs", persist_state="session", width=140)
-        images = st.number_input(
-            "Images, 0 for all", 0, 60_000, 0, 1000, key="form_images", persist_state="session", width=160
-        )
-    with st.expander("More: batch size, learning rate, beta, warm-up, likelihood, seed"):
-        more = _ask_more(str(preset))
+    model, training = ask_recipe(pictures.shape if pictures is not None else (28, 28, 1))
     name = st.text_input("Name", "my-run", max_chars=40, key="form_name", persist_state="session", width=300)
-    try:
-        shape = pictures.shape if pictures is not None else (28, 28, 1)
-        model = ModelConfig(str(preset), int(latent_dim), shape, more.pop("likelihood"))
-        request = Request(
-            name or "run",
-            model,
-            TrainingConfig(epochs=int(epochs), images=int(images), **more),
-            data,
-            None if pictures is None else pictures.sizes,
-        )
-    except ConfigError as error:
-        st.error(markdown_text(error), icon=":material/tune:")
-        return
+    request = Request(name or "run", model, training, data, None if pictures is None else pictures.sizes)
     if ready.state == "unavailable":
         st.markdown(f":material/block: **Nothing can be trained here:** {markdown_text(ready.note, SENTENCE)}")
         return
@@ -150,38 +111,6 @@ def _ask_data() -> tuple[str, Pictures | None]:
         f"will see them as {height} × {width} in {'colour' if channels == 3 else 'grey'}. A tenth is kept for validation, a tenth for the test."
     )
     return pictures.data, pictures
-
-
-def _ask_more(preset: str) -> dict[str, Any]:
-    rate = 3e-3 if preset == "swift" else 1e-3
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        batch = st.number_input("Batch size", 1, 8192, 64, key="form_batch", persist_state="session", width=140)
-        learning_rate = st.number_input(
-            "Learning rate",
-            0.0,
-            1000.0,
-            rate,
-            format="%.5f",
-            key=f"form_rate_{preset}",
-            persist_state="session",
-            width=160,
-        )
-        beta = st.number_input("Beta", 0.0, 1e6, 1.0, key="form_beta", persist_state="session", width=140)
-        warm = st.number_input(
-            "KL warm-up, share of the run", 0.0, 1.0, 0.0, 0.05, key="form_warm", persist_state="session", width=220
-        )
-        likelihood = st.selectbox(
-            "Likelihood", ["bernoulli", "gaussian"], key="form_likelihood", persist_state="session", width=160
-        )
-        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="form_seed", persist_state="session", width=140)
-    return {
-        "batch_size": int(batch),
-        "learning_rate": float(learning_rate),
-        "beta": float(beta),
-        "kl_warmup": float(warm),
-        "likelihood": str(likelihood),
-        "seed": int(seed),
-    }
 
 
 def _estimate(request: Request, unknown: bool, measuring: bool) -> None:
