@@ -11,11 +11,11 @@ from pages.ui.formatting import SENTENCE, markdown_text, plain_text
 from pages.ui.shared.deletion import deleted_today, say_what_was_deleted
 from pages.ui.train.form import ask_run
 from pages.ui.train.watch import watch
+from vae_core.checkpoints.registry import kept_models
 from vae_core.checkpoints.timeline import frame_steps
 from vae_core.jobs import launcher as trainer
 from vae_core.jobs.deletion import deleted_runs
 from vae_core.runs.directory import ENDED, Run
-from vae_core.settings import checkpoints_folder
 
 NEW = "A new run"
 
@@ -42,8 +42,7 @@ def main() -> None:
 def pick_run() -> Run | None:
     """A new run, one of yours, or a kept model with a timeline; in the URL as `run`. None for a new one."""
     runs = {run.name: run for run in trainer.runs()}
-    kept = checkpoints_folder()
-    timelines = sorted(path for path in kept.iterdir() if frame_steps(path)) if kept.is_dir() else []
+    timelines = [path for path in kept_models() if frame_steps(path)]
     shown = runs | {path.name: Run(path) for path in timelines if path.name not in runs}
     over = {name: how for name, run in runs.items() if (how := run.state()[0]) in ENDED}
     wanted = state.asked_run()

@@ -16,7 +16,7 @@ from vae_core.cli.main import build_parser
 
 ROOT = Path(__file__).parents[1]
 MIB = 2**20
-REQUIREMENTS = ("requirements.txt", "requirements-explore.txt", "requirements-dev.txt")
+REQUIREMENTS = ("requirements.txt", "requirements-explore.txt", "requirements-heic.txt", "requirements-dev.txt")
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
 

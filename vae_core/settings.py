@@ -10,13 +10,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+# in a checkout the app lies beside this package; an installed one brings it along in a folder of its own
+IN_CHECKOUT = (ROOT / "streamlit_app.py").is_file()
+APP = ROOT if IN_CHECKOUT else ROOT / "vae_explorer"
+SHIPPED = APP / "checkpoints"  # the models that come with the program
+INSTALL_TRAINING = "pip install -r requirements.txt" if IN_CHECKOUT else 'pip install "vae-explorer[train]"'
 CHECKPOINTS_VARIABLE = "VAE_EXPLORER_CHECKPOINTS"
 RUNS_VARIABLE = "VAE_EXPLORER_RUNS"
 
 
 def checkpoints_folder() -> Path:
-    """The folder of the models that the app shows: the named one, else the shipped one."""
-    return named_folder(CHECKPOINTS_VARIABLE) or ROOT / "checkpoints"
+    """The folder of the app's models: the named one, else `checkpoints` in the checkout or, installed, in the current folder."""
+    return named_folder(CHECKPOINTS_VARIABLE) or start_folder() / "checkpoints"
+
+
+def model_folders() -> list[Path]:
+    """The folders whose models the app shows: `checkpoints_folder()` and, unless another one is named, the shipped models."""
+    folder = checkpoints_folder()
+    only = named_folder(CHECKPOINTS_VARIABLE) is not None or folder == SHIPPED
+    return [folder] if only else [folder, SHIPPED]
+
+
+def start_folder() -> Path:
+    """Where processes of ours are started: the checkout, where `python -m vae_core` is found; installed, the current folder."""
+    return ROOT if IN_CHECKOUT else Path.cwd()
 
 
 def runs_folder() -> Path | None:
@@ -24,13 +41,13 @@ def runs_folder() -> Path | None:
     named = named_folder(RUNS_VARIABLE)
     if named is None and named_folder(CHECKPOINTS_VARIABLE) is not None:
         return None
-    return named or ROOT / "runs"
+    return named or start_folder() / "runs"
 
 
 def command_line_checkpoints() -> Path:
     """The folder of models for the command line: the named one, else `checkpoints` here, else the shipped one."""
     here = Path("checkpoints")
-    return here if not os.environ.get(CHECKPOINTS_VARIABLE) and here.is_dir() else checkpoints_folder()
+    return named_folder(CHECKPOINTS_VARIABLE) or (here if here.is_dir() else SHIPPED)
 
 
 def command_line_runs() -> Path:

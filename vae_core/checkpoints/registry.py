@@ -9,7 +9,7 @@ from pathlib import Path
 from vae_core import settings
 from vae_core.config import ModelConfig
 from vae_core.runs.directory import Run, list_runs, read_config
-from vae_core.settings import checkpoints_folder, runs_folder
+from vae_core.settings import runs_folder
 from vae_core.storage.files import recover
 from vae_core.storage.kind import RUN, kind_of
 from vae_core.storage.names import encodable
@@ -49,7 +49,7 @@ class Entry:
 
 def is_shipped(path: Path) -> bool:
     """Whether a folder is one of the models that came with the program."""
-    return path.name in SHIPPED and path.parent.resolve() == (settings.ROOT / "checkpoints").resolve()
+    return path.name in SHIPPED and path.parent.resolve() == settings.SHIPPED.resolve()
 
 
 def list_models() -> list[Entry]:
@@ -57,19 +57,23 @@ def list_models() -> list[Entry]:
 
     Folders whose names are no text are left out: no address could name them.
     """
-    folder, runs = checkpoints_folder(), runs_folder()
-    recover(folder)
-    found = (
-        sorted(path for path in folder.iterdir() if path.name[0] != "." and encodable(path.name))
-        if folder.is_dir()
-        else []
-    )
-    kept = [path for path in found if any((path / part).exists() for part in PARTS)]
+    runs, kept = runs_folder(), kept_models()
     entries = [Entry(printable(path.name), path, _state(path), _latent_dim(path)) for path in kept]
     for run in list_runs(runs) if runs else []:
         if run.snapshots() and encodable(run.path.name):
             entries.append(Entry(f"runs/{run.name}", run.path, _state(run.path), _latent_dim(run.path)))
     return entries
+
+
+def kept_models() -> list[Path]:
+    """Folders of models, by name. One of the user's own stands before a shipped one of the same name."""
+    recover(settings.checkpoints_folder())
+    by_name: dict[str, Path] = {}
+    for folder in settings.model_folders():
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.name[0] != "." and encodable(path.name) and any((path / part).exists() for part in PARTS):
+                by_name.setdefault(path.name, path)
+    return [by_name[name] for name in sorted(by_name)]
 
 
 def default_model(entries: list[Entry]) -> Entry | None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from vae_core.cli.config_flags import add_config_flags
 from vae_core.cli.output import lost_output, make_output_last
 from vae_core.config import ModelConfig, TrainingConfig
-from vae_core.settings import CHECKPOINTS_VARIABLE, RUNS_VARIABLE
+from vae_core.settings import CHECKPOINTS_VARIABLE, INSTALL_TRAINING, RUNS_VARIABLE
 
+PROGRAM = "vae-explorer" if Path(sys.argv[0]).stem == "vae-explorer" else "python -m vae_core"
 DATA_HELP = "auto (Fashion-MNIST, else drawn clothes), fashion, drawn, or a folder, zip or .npz of your own pictures"
 FIT_HELP = (
     "your own pictures: resize (and nothing else), or garment: cut to the garment and, where most are on a light "
@@ -31,15 +33,24 @@ OWN_HELP = (
 def build_parser() -> argparse.ArgumentParser:
     """The parser with every command."""
     parser = argparse.ArgumentParser(
-        prog="python -m vae_core",
+        prog=PROGRAM,
         description="Train, measure and use convolutional variational autoencoders.",
-        epilog="Start with:  python -m vae_core train --epochs 2 --run-dir runs/demo",
+        epilog=f"Start with:  {PROGRAM} app, or  {PROGRAM} train --epochs 2 --run-dir runs/demo",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     def add(name: str, text: str, example: str) -> Callable[..., Any]:
-        sub = commands.add_parser(name, help=text, description=text, epilog=f"Example:  python -m vae_core {example}")
+        sub = commands.add_parser(name, help=text, description=text, epilog=f"Example:  {PROGRAM} {example}")
         return sub.add_argument
+
+    arg = add("app", "Start the app in this folder and open a browser.", "app --port 8600")
+    arg(
+        "--host",
+        default="127.0.0.1",
+        help="who may open it: 0.0.0.0 for others too, who then share runs and models (127.0.0.1)",
+    )
+    arg("--port", type=int, default=8501, help="where it listens (8501)")
+    arg("--no-browser", action="store_true", help="open none")
 
     arg = add(
         "train",
@@ -209,7 +220,7 @@ def _run(command: str, options: dict[str, Any]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        print(f"error: {error.name} is not installed. Run: pip install -r requirements.txt", file=sys.stderr)
+        print(f"error: {error.name} is not installed. Run: {INSTALL_TRAINING}", file=sys.stderr)
         return 2
     except commands.TrainingFailed as error:
         print(f"error: {error}", file=sys.stderr)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vae_core import settings
+from vae_core.cli.app_command import app
 from vae_core.cli.common import model_path
 from vae_core.cli.train_commands import TrainingFailed, deletion_note, note, resume, runs, standby, train
 from vae_core.datasets.preprocessing import treatment
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TrainingFailed",
+    "app",
     "check_model",
     "evaluate",
     "export",

@@ -171,7 +171,7 @@ def _in_turn(run: Run, job: Callable[[], Go]) -> None:
         except Exception as error:
             reason = str(error) or type(error).__name__
             if isinstance(error, ModuleNotFoundError):
-                reason = f"{error.name} is not installed. Run: pip install -r requirements.txt"
+                reason = f"{error.name} is not installed. Run: {settings.INSTALL_TRAINING}"
             _last_word(run, "failed", error=reason)
             raise
 

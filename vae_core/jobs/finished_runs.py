@@ -23,7 +23,7 @@ from vae_core.jobs.environment import child_environment
 from vae_core.jobs.model_check import check_in_child
 from vae_core.jobs.worker import NICE
 from vae_core.runs.directory import ENDED, UNREADABLE, Run, RunError
-from vae_core.settings import ROOT, checkpoints_folder
+from vae_core.settings import checkpoints_folder, model_folders, start_folder
 from vae_core.storage import limits
 from vae_core.storage.files import read_json, write_bytes, write_json
 
@@ -74,7 +74,7 @@ def keep(run: Run, name: str) -> Path:
     words = ["keep", str(run.path.resolve()), str(target), "--half", "--snapshots", str(FRAMES)]
     child = subprocess.Popen(
         [sys.executable, "-m", "vae_core", *words],
-        cwd=ROOT,
+        cwd=start_folder(),
         env=child_environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -95,7 +95,7 @@ def target_of(run: Run, name: str) -> Path:
     """Where a run's model would lie. `RunError` for a run in progress, a name that is odd or taken, or a disk that is too full."""
     _ended(run)
     target = checkpoints_folder().resolve() / _name(name)
-    if target.exists():
+    if any((folder / name).exists() for folder in model_folders()):
         raise RunError(f"there is a model called {name!r} already. Choose another name.")
     check_disk(target.parent)
     return target

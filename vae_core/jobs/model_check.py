@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from vae_core.jobs.environment import child_environment
-from vae_core.settings import ROOT
+from vae_core.settings import start_folder
 
 MEMORY = 3 << 30  # bytes of address space, most of it libraries
 PROCESSOR_SECONDS = 30
@@ -25,7 +25,7 @@ def check_in_child(folder: Path) -> None:
     try:
         done = subprocess.run(
             command,
-            cwd=ROOT,
+            cwd=start_folder(),
             env=child_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -19,6 +19,7 @@ from typing import Any
 
 from vae_core.config import ModelConfig
 from vae_core.jobs.duration import known_presets, note_pace
+from vae_core.settings import INSTALL_TRAINING
 
 # The app comes first, but not by much: a trainer's threads wait for the one that is put off. Watched in one browser, a run
 # lost 10 % at a niceness of 10 and 6 % at 5, and clicks were answered as fast.
@@ -40,7 +41,7 @@ def serve(root: Path, cold: bool = False) -> int:
             from vae_core.training import train as training
     except ImportError as error:
         name = getattr(error, "name", None) or "tensorflow"
-        _tell(error=f"{name} is not installed, so nothing can be trained here. Run: pip install -r requirements.txt")
+        _tell(error=f"{name} is not installed, so nothing can be trained here. Run: {INSTALL_TRAINING}")
         return 2
     requests = Queue()
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()

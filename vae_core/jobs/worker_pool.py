@@ -19,7 +19,7 @@ from vae_core.jobs.environment import child_environment
 from vae_core.runs.directory import ENDED, Run
 from vae_core.runs.health import LOG
 from vae_core.runs.process import stamp
-from vae_core.settings import ROOT, STANDBY
+from vae_core.settings import STANDBY, start_folder
 
 RETRY_SECONDS = 60.0  # between two tries to start a process that could not be started
 
@@ -43,7 +43,7 @@ class _Child:
         # In the server's session, so that its low priority counts; it makes a process group of its own.
         self.process = subprocess.Popen(
             [*words, "--cold"] if cold else words,
-            cwd=ROOT,
+            cwd=start_folder(),
             env=child_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
