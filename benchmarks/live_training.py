@@ -30,7 +30,8 @@ from benchmarks.app import clicks as browser_clicks
 from benchmarks.common import ROOT, verdict
 from benchmarks.trainings import Machine, Watcher, at_step, batch_size, data_name, others, until
 from benchmarks.visitor import visit
-from vae_core.runs.directory import Run, list_runs
+from vae_core.runs.directory import Run
+from vae_core.runs.index import list_runs
 
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 MODELS = ROOT / "checkpoints"

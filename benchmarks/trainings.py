@@ -17,7 +17,8 @@ from benchmarks.common import ROOT
 from vae_core.config import ModelConfig, recommended
 from vae_core.jobs.launcher import Request
 from vae_core.jobs.worker import NICE
-from vae_core.runs.directory import ENDED, Run, RunError, list_runs
+from vae_core.runs.directory import ENDED, Run, RunError
+from vae_core.runs.index import list_runs
 
 EPOCHS = 6  # about two minutes of two cores on the real images
 READY_MB, IDLE_SHARE = 250, 0.05  # of a process that has imported TensorFlow and waits

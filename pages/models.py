@@ -47,7 +47,7 @@ def main() -> None:
 
 def models() -> None:
     """The table, and one of its lines closely."""
-    entries = {entry.id: entry for entry in list_models()}
+    entries = {entry.id: entry for entry in list_models(also=[state.chosen_model()])}
     if not entries:
         st.info("There is no model to show yet. Train one, then reload this page:", icon=":material/info:")
         st.code(NEW_RUN, language="bash")

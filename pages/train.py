@@ -11,11 +11,11 @@ from pages.ui.formatting import SENTENCE, markdown_text, plain_text
 from pages.ui.shared.deletion import deleted_today, say_what_was_deleted
 from pages.ui.train.form import ask_run
 from pages.ui.train.watch import watch
-from vae_core.checkpoints.registry import kept_models
+from vae_core.checkpoints.registry import kept_models, newest
 from vae_core.checkpoints.timeline import frame_steps
 from vae_core.jobs import launcher as trainer
 from vae_core.jobs.deletion import deleted_runs
-from vae_core.runs.directory import ENDED, Run
+from vae_core.runs.directory import OVER, Run
 
 NEW = "A new run"
 
@@ -41,14 +41,15 @@ def main() -> None:
 
 def pick_run() -> Run | None:
     """A new run, one of yours, or a kept model with a timeline; in the URL as `run`. None for a new one."""
-    runs = {run.name: run for run in trainer.runs()}
-    timelines = [path for path in kept_models() if frame_steps(path)]
-    shown = runs | {path.name: Run(path) for path in timelines if path.name not in runs}
-    over = {name: how for name, run in runs.items() if (how := run.state()[0]) in ENDED}
     wanted = state.asked_run()
     if wanted is None:  # the first visit: whatever is going on now
         active = trainer.active()
         wanted = active[0].name if active else ""
+    every = trainer.runs()
+    runs = {run.name: run for run in newest(every, [wanted])}
+    timelines = [path for path in kept_models() if frame_steps(path)]
+    shown = runs | {path.name: Run(path) for path in timelines if path.name not in runs}
+    over = {name: how for name, run in runs.items() if (how := run.state()[0]) in OVER}
     if wanted and wanted not in shown:
         st.warning(
             f"There is no run called “{markdown_text(wanted)}” here: it may have been renamed or deleted.",
@@ -66,6 +67,11 @@ def pick_run() -> Run | None:
         width=420,
         format_func=lambda name: plain_text(labels[name]),
     )
+    if len(every) > len(runs):
+        st.caption(
+            f"The newest {len(runs)} of {len(every):,} runs. `?run=NAME` in this page's address opens any other; "
+            "`python -m vae_core runs` lists all."
+        )
     return shown.get(wanted)
 
 

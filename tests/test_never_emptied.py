@@ -23,7 +23,8 @@ from vae_core.cli import main as command_line
 from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.network.layers import random_weights
 from vae_core.network.presets import build
-from vae_core.runs.directory import Run, RunError, list_runs
+from vae_core.runs.directory import Run, RunError
+from vae_core.runs.index import list_runs
 from vae_core.storage import files
 from vae_core.storage.kind import kind_of
 

@@ -25,8 +25,9 @@ from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.jobs import duration, queue
 from vae_core.network import presets
 from vae_core.network.layers import NetworkError
-from vae_core.runs.directory import Control, Run, RunError, list_runs
+from vae_core.runs.directory import Control, Run, RunError
 from vae_core.runs.health import Health, health, log_tail
+from vae_core.runs.index import list_runs
 from vae_core.runs.live_reader import LiveRun
 from vae_core.storage.records import FileProblem
 
@@ -64,10 +65,10 @@ def json_texts(valid: dict[str, Any]) -> st.SearchStrategy[bytes]:
         return text.encode()
 
     whole = json.dumps(valid).encode()
-    anything = st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-        max_leaves=8,
+    scalar = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+    inner = scalar | st.lists(scalar, max_size=3)
+    anything = inner | st.dictionaries(
+        st.text(max_size=5), inner | st.dictionaries(st.text(max_size=5), inner, max_size=2)
     )
     return st.one_of(
         mutated(),

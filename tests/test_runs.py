@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from tiny_runs import MODEL, SHAPE
 
 from vae_core.network import presets
-from vae_core.runs.directory import STALE_SECONDS, Control, Run, RunError, list_runs
+from vae_core.runs.directory import STALE_SECONDS, Control, Run, RunError
+from vae_core.runs.index import list_runs
 from vae_core.storage.files import FileProblem
 
 NETWORK = presets.build(MODEL)

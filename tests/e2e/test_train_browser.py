@@ -29,7 +29,8 @@ from vae_core.config import ModelConfig
 from vae_core.network.engine import Engine
 from vae_core.network.layers import random_weights
 from vae_core.network.presets import build
-from vae_core.runs.directory import Run, list_runs
+from vae_core.runs.directory import Run
+from vae_core.runs.index import list_runs
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 IMAGES, LONG = 2_000, 400  # epochs: a run that goes on until it is told otherwise, or for some minutes

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from vae_core import settings
 from vae_core.config import ModelConfig
-from vae_core.runs.directory import Run, list_runs, read_config
+from vae_core.runs.directory import Run, read_config
+from vae_core.runs.index import list_runs
 from vae_core.settings import runs_folder
 from vae_core.storage.files import recover
 from vae_core.storage.kind import RUN, kind_of
@@ -17,6 +19,7 @@ from vae_core.storage.records import printable, unchanged
 
 DEFAULT = "fashion-2d"
 SHIPPED = ("classic-2d", "fashion-16d", "fashion-2d")  # in the program's own folder of models: they are not deleted
+NEWEST = 200  # runs that a picker offers
 PARTS = ("config.json", "network.json", "model.safetensors", "latents.npz")
 
 
@@ -52,14 +55,15 @@ def is_shipped(path: Path) -> bool:
     return path.name in SHIPPED and path.parent.resolve() == settings.SHIPPED.resolve()
 
 
-def list_models() -> list[Entry]:
+def list_models(also: Collection[str | None] = ()) -> list[Entry]:
     """Shipped models by name (damaged ones too: opening one says what is wrong), then runs that have a snapshot, newest first.
 
+    Of more than `NEWEST` runs the newest, and those whose id is in `also`, however old they are.
     Folders whose names are no text are left out: no address could name them.
     """
     runs, kept = runs_folder(), kept_models()
     entries = [Entry(printable(path.name), path, _state(path), _latent_dim(path)) for path in kept]
-    for run in list_runs(runs) if runs else []:
+    for run in newest(list_runs(runs), [str(model_id).removeprefix("runs/") for model_id in also]) if runs else []:
         if run.snapshots() and encodable(run.path.name):
             entries.append(Entry(f"runs/{run.name}", run.path, _state(run.path), _latent_dim(run.path)))
     return entries
@@ -74,6 +78,15 @@ def kept_models() -> list[Path]:
             if path.name[0] != "." and encodable(path.name) and any((path / part).exists() for part in PARTS):
                 by_name.setdefault(path.name, path)
     return [by_name[name] for name in sorted(by_name)]
+
+
+def newest(runs: list[Run], also: Collection[str] = ()) -> list[Run]:
+    """The first `NEWEST` runs, as many as a picker offers, and those of the names in `also` wherever they stand."""
+    chosen = runs[:NEWEST]
+    missing = set(also) - {"", *(run.name for run in chosen)}
+    if missing and len(runs) > NEWEST:
+        chosen += [run for run in runs[NEWEST:] if run.name in missing]
+    return chosen
 
 
 def default_model(entries: list[Entry]) -> Entry | None:

@@ -21,9 +21,10 @@ from vae_core.jobs import capacity
 from vae_core.jobs.deletion import delete_run, restore_by_name
 from vae_core.jobs.duration import machine
 from vae_core.runs import interruption
-from vae_core.runs.directory import ENDED, OVER, Run, RunError, list_runs
+from vae_core.runs.directory import ENDED, OVER, Run, RunError
 from vae_core.runs.formats import RequestFile
 from vae_core.runs.health import end, health
+from vae_core.runs.index import list_runs
 from vae_core.storage.records import read_object
 from vae_core.storage.trash import Deleted
 

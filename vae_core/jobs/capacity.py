@@ -15,7 +15,8 @@ import psutil
 
 from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.network.presets import build
-from vae_core.runs.directory import OVER, Run, RunError, list_runs
+from vae_core.runs.directory import OVER, Run, RunError
+from vae_core.runs.index import unfinished
 from vae_core.settings import FREE_DISK, RUN_MB, RUNS_BESIDE, RUNS_WAITING
 
 MB = 1_000_000
@@ -41,7 +42,7 @@ def in_progress(root: Path) -> tuple[list[Run], list[Run]]:
     """The runs of a folder that train (or stand still in memory), and those that wait for their turn; newest first."""
     training: list[Run] = []
     waiting: list[Run] = []
-    for run in list_runs(root):
+    for run in unfinished(root):
         state, _ = run.state()
         if state not in OVER:
             (waiting if state == "waiting" and run.control().command == "wait" else training).append(run)

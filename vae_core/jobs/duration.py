@@ -17,8 +17,9 @@ import numpy as np
 
 from vae_core.config import ConfigError, ModelConfig, TrainingConfig
 from vae_core.network.presets import build
-from vae_core.runs.directory import Run, list_runs
+from vae_core.runs.directory import Run
 from vae_core.runs.formats import PaceForm
+from vae_core.runs.index import list_runs
 from vae_core.runs.metrics_log import last_rows, number
 from vae_core.storage.files import FileProblem, write_json
 from vae_core.storage.records import read_object

@@ -25,7 +25,8 @@ from vae_core.jobs import queue as turns
 from vae_core.jobs.duration import Estimate
 from vae_core.jobs.worker_pool import Ready, Trainers
 from vae_core.runs import health
-from vae_core.runs.directory import OVER, Control, Run, RunError, list_runs
+from vae_core.runs.directory import OVER, Control, Run, RunError
+from vae_core.runs.index import list_runs, unfinished
 from vae_core.settings import RUNS_VARIABLE, runs_folder
 from vae_core.storage.names import encodable
 
@@ -102,7 +103,8 @@ def runs() -> list[Run]:
 
 def active() -> list[Run]:
     """The runs that a process is at work on, or that wait for their turn; newest first."""
-    return [run for run in runs() if run.state()[0] not in OVER]
+    folder = runs_folder()
+    return [run for run in unfinished(folder) if run.state()[0] not in OVER] if folder else []
 
 
 def estimated(request: Request) -> Estimate | None:

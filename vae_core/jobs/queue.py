@@ -12,7 +12,8 @@ from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
 
-from vae_core.runs.directory import OVER, Run, list_runs
+from vae_core.runs.directory import OVER, Run
+from vae_core.runs.index import unfinished
 
 LOOK_SECONDS = 0.25
 BEAT_SECONDS = 1.0
@@ -53,7 +54,7 @@ def _wait(run: Run, asked: float, lock: FileLock) -> bool:
 def before(run: Run, asked: float) -> list[Run]:
     """The other runs of the folder that are in progress, then those that wait and were asked for earlier."""
     active, queued = [], []
-    for other in list_runs(run.path.parent):
+    for other in unfinished(run.path.parent):
         if other.path == run.path:
             continue
         status = other.status()

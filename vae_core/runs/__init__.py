@@ -1,5 +1,6 @@
 """The run directory: what a trainer writes and anyone may read."""
 
-from vae_core.runs.directory import Run, RunError, list_runs
+from vae_core.runs.directory import Run, RunError
+from vae_core.runs.index import list_runs
 
 __all__ = ["Run", "RunError", "list_runs"]

@@ -273,7 +273,7 @@ class Run:
         One that cannot be read is {"state": "unreadable", "error": why}.
         """
         try:
-            return read_object(self.path / "status.json", StatusFile)
+            return dict(unchanged(self.path / "status.json", _read_status))  # of an ended run a look costs no reading
         except FileMissing:
             return {"state": "waiting"}
         except FileProblem as problem:
@@ -408,17 +408,6 @@ class Run:
             raise FileProblem(f"{path} holds no values ({reason(error)}). Resume from a copy of the run.") from error
 
 
-def list_runs(root: str | Path = "runs") -> list[Run]:
-    """The runs in a folder, newest first; those too that wait for their turn and have no config.json yet."""
-    found: dict[Path, float] = {}
-    for name in ("status.json", "config.json"):
-        for path in Path(root).glob(f"[!.]*/{name}"):
-            with suppress(OSError):  # deleted in this moment
-                if not (path.parent / WEIGHTS).exists() or kind_of(path.parent) == RUN:  # models are no runs
-                    found[path.parent] = path.stat().st_mtime
-    return [Run(path) for path in sorted(found, key=lambda path: found[path], reverse=True)]
-
-
 def read_config(path: Path) -> dict[str, Any]:
     """A run's or a kept model's config.json; see `Run.config`."""
     config = read_object(path)
@@ -464,6 +453,10 @@ def _check_fixed(path: Path) -> None:
 
 def _read_request(path: Path) -> dict[str, Any]:
     return read_object(path, RequestFile)
+
+
+def _read_status(path: Path) -> dict[str, Any]:
+    return read_object(path, StatusFile)
 
 
 def _read_control(path: Path) -> dict[str, Any]:

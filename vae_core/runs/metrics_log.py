@@ -85,8 +85,11 @@ class MetricsLog:
         """Whole lines that were left out, torn ones not counted."""
         return max(0, self._refused - self._torn)
 
-    def read(self, take: Take, forget: Callable[[], None] = lambda: None) -> None:
-        """Call `take` with each new row; before them `forget`, if the file is another or shorter than it was."""
+    def read(self, take: Take, forget: Callable[[], None] = lambda: None, *, unended: bool = False) -> None:
+        """Call `take` with each new row; before them `forget`, if the file is another or shorter than it was.
+
+        unended: a last line without a line break is taken too, if it is a row; whoever looks again has to wait for its end.
+        """
         self.problem = ""
         try:
             with open_regular(self.path) as file:
@@ -96,7 +99,7 @@ class MetricsLog:
                     self._inode, self._refused, self._torn = status.st_ino, 0, 1
                     self._offset = _start(file, status.st_size)
                 file.seek(self._offset)
-                for line, size in _lines(file):
+                for line, size in _lines(file, unended):
                     self._offset += size
                     self._take(line, take)
         except FileMissing:
@@ -121,8 +124,8 @@ def _start(file: IO[bytes], size: int) -> int:
     return size - MAX_BYTES + file.read(MAX_LINE).find(b"\n") + 1
 
 
-def _lines(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
-    """Whole lines and their bytes in the file; b"?" for one that is too long to be a row. What has no end yet is left."""
+def _lines(file: IO[bytes], unended: bool) -> Iterator[tuple[bytes, int]]:
+    """Whole lines and their bytes in the file; b"?" for one that is too long to be a row. What has no end yet is left, unless `unended`."""
     rest, dropped = b"", 0
     while block := file.read(BLOCK):
         *whole, rest = (rest + block).split(b"\n")
@@ -132,6 +135,8 @@ def _lines(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
             dropped = 0
         if len(rest) > MAX_LINE:
             rest, dropped = b"", dropped + len(rest)
+    if unended and rest and not dropped:
+        yield rest, len(rest)
 
 
 def read_rows(folder: Path) -> list[dict[str, Any]]:
@@ -144,7 +149,7 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
             rows[:] = [old for old in rows if old["step"] <= lost]
         rows.append(row)
 
-    MetricsLog(folder).read(take)
+    MetricsLog(folder).read(take, unended=True)
     return rows
 
 
@@ -159,7 +164,7 @@ def table(folder: Path, kind: str, names: tuple[str, ...]) -> np.ndarray:
         if row.get("kind") == kind:
             rows.append((row["step"], *(number(row.get(name)) for name in names)))
 
-    MetricsLog(folder).read(take)
+    MetricsLog(folder).read(take, unended=True)
     return np.array(rows, np.float64).reshape(-1, 1 + len(names))[:, 1:]
 
 

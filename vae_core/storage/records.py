@@ -54,6 +54,8 @@ def printable(text: str) -> str:
     >>> printable("run" + chr(0xDCFF) + chr(10) + "two")
     'run\\\\udcff\\\\ntwo'
     """
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() or c == NO_BREAK else c.encode("unicode_escape").decode() for c in text)
 
 
@@ -87,8 +89,8 @@ def _read(path: Path, limit: int, longer: str = "refuse") -> bytes:
             raise FileProblem(
                 f"{path} has {size:,} bytes; at most {limit:,} are read. It is not what it should be; copy or make it again."
             )
-        parts, left = [], limit
-        while left and (part := file.read(left)):  # a file may grow while it is read, so the limit counts here too
+        parts, left = [], min(size, limit)  # a file may grow while it is read
+        while left and (part := file.read(left)):
             parts.append(part)
             left -= len(part)
         return b"".join(parts)

@@ -94,7 +94,7 @@ def frame_without_model(title: str, content: Callable[[], None]) -> None:
 @contextmanager
 def _around(title: str) -> Iterator[Entry | None]:
     """Settings, sidebar and title, and after the page's own content the menu again if its links are out of date."""
-    entries = list_models()
+    entries = list_models(also=[state.chosen_model(), *st.query_params.get_all("model")])
     problems: list[str] = st.session_state.setdefault(PROBLEMS, [])
     problems += state.take_url([entry.id for entry in entries], lambda: image_count(_chosen(entries)))
     st.set_page_config(title if title == "VAE Explorer" else f"{title} · VAE Explorer", ICON, layout="wide")
