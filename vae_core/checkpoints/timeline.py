@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from vae_core.analysis.latent_points import Latents
+from vae_core.checkpoints.codes import CODES, check_code_headers, check_codes
 from vae_core.network.engine import Engine
 from vae_core.network.layers import Network, NetworkError, Weights, check_weights
 from vae_core.runs.directory import Run
@@ -44,7 +45,9 @@ def frame_steps(path: str | Path) -> list[int]:
 def load_frame(path: str | Path, network: Network, step: int) -> Frame:
     """One frame; `FileProblem` or `NetworkError` if it is missing, damaged or of another network."""
     folder = Path(path) / "snapshots" / f"{step:08d}"
-    latents = Latents(**read_npz(folder / "latents.npz", ("z_mean", "z_log_var", "labels")))
+    check_code_headers(folder / "latents.npz", network.latent_dim)
+    latents = Latents(**read_npz(folder / "latents.npz", CODES))
+    check_codes(latents, str(folder / "latents.npz"))
     latents = Latents(latents.z_mean.astype(np.float32), latents.z_log_var.astype(np.float32), latents.labels)
     if (folder / "decoder.safetensors").exists():
         weights = unpack(read_arrays(folder / "decoder.safetensors")[0])

@@ -10,7 +10,8 @@ from typing import IO, NamedTuple
 import numpy as np
 from numpy.lib import format as npy
 
-from vae_core.storage.files import FileProblem
+from vae_core.storage import limits
+from vae_core.storage.records import FileProblem, require_file
 
 
 class ArrayHeader(NamedTuple):
@@ -33,6 +34,7 @@ def array_headers(path: Path, names: tuple[str, ...]) -> dict[str, ArrayHeader]:
             the bytes that follow it.
     """
     headers: dict[str, ArrayHeader] = {}
+    require_file(path, limits.ARRAYS)
     try:
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():
@@ -53,8 +55,6 @@ def array_headers(path: Path, names: tuple[str, ...]) -> dict[str, ArrayHeader]:
         missing = [name for name in names if name not in headers]
         if missing:
             raise ValueError(f"it lacks {', '.join(missing)}")
-    except FileNotFoundError as error:
-        raise FileProblem(f"{path} is missing. The folder is incomplete; copy or make it again.") from error
     except Exception as error:  # zipfile, zlib, struct, tokenize and numpy each raise their own kinds for damaged bytes
         raise FileProblem(
             f"{path} is not a whole .npz file with {', '.join(names)} ({str(error)[:300]}). Copy it again."
