@@ -107,3 +107,15 @@ def test_it_fits(open_page: Any, width: int, scheme: str) -> None:
             "() => [document.documentElement.scrollWidth, document.querySelector('[data-testid=stMain]').scrollWidth]"
         )
         assert max(sizes) <= width, name  # nothing but tables to scroll sideways
+
+
+def test_a_model_is_deleted_and_put_back(open_page: Any, server: Server) -> None:
+    page = open_page(query="/models?model=torn")
+    page.get_by_role("button", name="Delete …").first.click()
+    page.get_by_text("It can be put back within a day").wait_for()
+    page.get_by_role("button", name="Delete it").click()
+    page.get_by_text("torn was deleted").wait_for()
+    settle(page)
+    assert not any(text.startswith("torn is damaged") for text in sentences(page))
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("torn is damaged").wait_for()
