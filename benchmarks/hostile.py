@@ -95,7 +95,8 @@ def main() -> None:
 
 def visited(taken: dict[str, Path], folder: Path) -> None:
     """Each model alone in the folder of models, on each page."""
-    shelf, peak, rows = folder / "shelf", Peak(), []
+    shelf, peak = folder / "shelf", Peak()
+    rows: list[tuple[float, float, str, str]] = []
     shelf.mkdir()
     for path in taken.values():
         path.rename(shelf / path.name)
@@ -119,9 +120,10 @@ def visited(taken: dict[str, Path], folder: Path) -> None:
     print(f"pages: {len(rows)} looked at, {len(tracebacks)} tracebacks, {len(damaged)} that say damaged")
     for problem in (*tracebacks[:5], *damaged[:5]):
         print("  ", *problem)
-    for what, column, unit in (("slowest", 0, "s of processors"), ("largest memory", 1, "MB")):
-        for row in sorted(rows, key=lambda row: -row[column])[:5]:
-            print(f"{what}: {row[column]:.2f} {unit}  {row[3]}  {row[2]}")
+    for row in sorted(rows, reverse=True)[:5]:
+        print(f"slowest: {row[0]:.2f} s of processors  {row[3]}  {row[2]}")
+    for row in sorted(rows, key=lambda row: row[1], reverse=True)[:5]:
+        print(f"largest memory: {row[1]:.0f} MB  {row[3]}  {row[2]}")
     print(f"median page: {np.median([row[0] for row in rows]):.2f} s of processors")
 
 

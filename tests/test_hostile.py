@@ -19,6 +19,7 @@ from vae_core.checkpoints import registry
 from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.bundle import take_in
 from vae_core.checkpoints.packing import packed
+from vae_core.cli.main import main
 from vae_core.datasets import dataset as datasets
 from vae_core.datasets import fashion_mnist as fashion
 from vae_core.datasets.preprocessing import prepare
@@ -109,6 +110,16 @@ def test_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         read(name, lambda path=path: checkpoints.inspect(path))
         read(name, lambda path=path: checkpoints.load(path))
     registry.list_models()
+
+
+def test_one_damaged_model_does_not_hide_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_checkpoint(tmp_path / "good", MODEL)
+    (save_checkpoint(tmp_path / "torn", MODEL) / "model.safetensors").write_bytes(b"torn")
+    odd = save_checkpoint(tmp_path / "odd", MODEL)
+    (odd / "metrics.json").write_text('{"ssim": [1], "mse": {"value": "x", "n": 1}}')
+    assert main(["models", "--root", str(tmp_path)]) == 0
+    printed = capsys.readouterr()
+    assert "`good`" in printed.out and "`odd`" in printed.out and "damaged: torn: " in printed.err
 
 
 def test_a_process_that_takes_too_much_is_ended(base: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from vae_core.analysis import image_scores as scores
 from vae_core.analysis.evaluation import evaluate
 from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints.figures import read_figures
 from vae_core.checkpoints.store import Checkpoint, Latents
 from vae_core.checkpoints.timeline import save_frame
 from vae_core.checkpoints.training_data import FILE, data_name, is_clothes, is_drawn, is_fashion, note_for
@@ -56,19 +57,19 @@ def figures_table(figures: Mapping[str, Any]) -> str:
 
 def comparison_table(models: list[Checkpoint]) -> str:
     """The models' figures side by side as Markdown, from their metrics.json, with split, n and method below."""
-    columns = {name: label for name, label in ROWS.items() if any(name in (m.metrics or {}) for m in models)}
+    known = [read_figures(model.metrics) for model in models]
+    columns = {name: label for name, label in ROWS.items() if any(name in figures for figures in known)}
     heads = ["model", "preset", "units", "parameters", *columns.values()]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     notes: dict[str, None] = {}  # an ordered set
-    for model in models:
-        figures = model.metrics or {}
-        values = [_shown(figures[name]["value"]) if name in figures else "–" for name in columns]
+    for model, figures in zip(models, known, strict=True):
+        values = [_shown(figures[name].value) if name in figures else "–" for name in columns]
         first = [f"`{model.name}`", model.model.preset, str(model.model.latent_dim), f"{model.network.parameters():,}"]
         lines.append("| " + " | ".join([*first, *values]) + " |")
         for name, label in columns.items():
             if name in figures:
                 found = figures[name]
-                notes[f"{label}: {found['split']}, {found['n']:,} images; {found['method']}."] = None
+                notes[f"{label}: {found.split}, {found.n:,} images; {found.method}."] = None
     return "\n".join([*lines, "", *(f"- {note}" for note in notes)])
 
 

@@ -74,8 +74,16 @@ def models(root: str | None, delete: str | None, restore: str | None) -> None:
     if restore:
         print(f"{deletion.restore_by_name(folder, restore)} is back.")
         return
-    found = [checkpoints.load(path) for path in checkpoints.list_checkpoints(folder)]
-    print(cards.comparison_table(found) if found else f"no models in {folder}. `keep` makes one of a run.")
+    found, damaged = [], []
+    for path in checkpoints.list_checkpoints(folder):
+        try:
+            found.append(checkpoints.inspect(path))
+        except checkpoints.CheckpointError as error:
+            damaged.append(f"damaged: {path.name}: {error}")
+    if found or not damaged:
+        print(cards.comparison_table(found) if found else f"no models in {folder}. `keep` makes one of a run.")
+    for line in damaged:
+        note(line)
 
 
 def check_model(model: str, bounded: bool) -> None:
