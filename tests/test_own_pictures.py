@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import struct
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image
 
 from vae_core.datasets import dataset as datasets
+from vae_core.datasets import fashion_mnist as fashion
 from vae_core.datasets.class_names import distinct, in_order
 from vae_core.datasets.dataset import Dataset
 from vae_core.datasets.folder_layout import layout
@@ -443,3 +445,63 @@ def test_negative_shapes(tmp_path: Path, shape: tuple[int, ...]) -> None:
     zipped(tmp_path / "x.npz", {"images.npy": header.getvalue() + bytes(4 * 28 * 28)})
     with pytest.raises(DataError, match="images is damaged or no array"):
         datasets.from_npz(tmp_path / "x.npz")
+
+
+# ---- IDX files
+
+
+def idx(array: np.ndarray) -> bytes:
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+def idx_files(prefix: dict[str, int], classes: int = 10, dot: str = "-") -> dict[str | bytes, bytes]:
+    rng = np.random.default_rng(0)
+    files: dict[str | bytes, bytes] = {}
+    for name, n in prefix.items():
+        files[f"{name}images{dot}idx3-ubyte"] = gzip.compress(idx(rng.integers(0, 256, (n, 28, 28), np.uint8)))
+        files[f"{name}labels{dot}idx1-ubyte"] = idx(np.resize(np.arange(classes, dtype=np.uint8), n))
+    return files
+
+
+@pytest.mark.parametrize(
+    ("prefix", "classes", "dot", "sizes"),
+    [
+        ({"train-": 40, "t10k-": 20}, 10, "-", {"train": 36, "validation": 4, "test": 20}),
+        ({"train-": 40, "t10k-": 20}, 10, ".", {"train": 36, "validation": 4, "test": 20}),
+        (
+            {"emnist-letters-train-": 60, "emnist-letters-test-": 30},
+            26,
+            "-",
+            {"train": 54, "validation": 6, "test": 30},
+        ),
+        ({"train-": 40}, 10, "-", {"train": 32, "validation": 4, "test": 4}),
+    ],
+)
+def test_mnist_and_its_relatives(tmp_path: Path, prefix: Any, classes: int, dot: str, sizes: Any) -> None:
+    files = idx_files(prefix, classes, dot)
+    for folder in (write(tmp_path / "x", files), write(tmp_path / "y/raw", files).parent):
+        dataset, said = read(folder)
+        assert dict(dataset.sizes) == sizes and dataset.classes == tuple(map(str, range(classes)))
+        assert dataset.image_shape == (28, 28, 1) and dataset.checksum != fashion.CHECKSUM
+        assert f"in {classes} classes: 0 " in said
+    assert datasets.load(tmp_path / "x", image_shape=(32, 32, 1), notify=lambda _: None).image_shape == (32, 32, 1)
+
+
+def test_idx_files_that_are_no_set(tmp_path: Path) -> None:
+    write(tmp_path / "x", idx_files({"emnist-letters-train-": 5, "emnist-digits-train-": 5}))
+    with pytest.raises(DataError, match=r"several sets of IDX files.*Move the four files of one"):
+        datasets.load(tmp_path / "x")
+    write(tmp_path / "y", {"train-images-idx3-ubyte": b""})
+    with pytest.raises(DataError, match=r"but not train-labels-idx1-ubyte"):
+        datasets.load(tmp_path / "y")
+
+
+def test_more_classes_than_a_model_can_keep(tmp_path: Path) -> None:
+    images = np.zeros((12_000, 8, 8), np.uint8)
+    for labels, message in (
+        ([f"{i}" for i in range(12_000)], "12,000 classes"),
+        (["靴" * 90 + f"{i}" for i in range(3000)] * 4, r"3,000 classes, whose names take 1,\d+,\d+ bytes"),
+    ):
+        np.savez(tmp_path / "x.npz", images=images, labels=np.array(labels))
+        with pytest.raises(DataError, match=message):
+            datasets.load(tmp_path / "x.npz", notify=lambda _: None)

@@ -224,9 +224,11 @@ def with_zip(data: bytes) -> AppTest:
 def test_pictures_of_ones_own(stand: Stand) -> None:
     at = with_zip(zipped((64, 64, 3)))
     assert "20 pictures in 2 classes; the model will see them as 64 × 64 in colour" in words(at)
+    assert "20 pictures in 2 classes: a 10, b 10" in words(at) and "16 are for training, 2 for validation" in words(at)
+    at.segmented_control(key="form_fit").set_value("Cut to the garment").run()
     press(at, "start")
     ((request, _),) = stand.started
-    assert request.model.image_shape == (64, 64, 3) and Path(request.data).exists()
+    assert request.model.image_shape == (64, 64, 3) and Path(request.data).exists() and request.fit == "garment"
     assert request.sizes is not None and sum(request.sizes.values()) == 20
 
 

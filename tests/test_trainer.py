@@ -455,7 +455,9 @@ def test_pictures_that_are_brought_along(folder: Path) -> None:
     found = trainer_models.take_pictures("My squares.zip", pictures(40))
     again = trainer_models.take_pictures("My squares.zip", pictures(40))
     assert found == again and found.n == 40 and found.classes == ("large", "small")
-    assert found.size == (16, 16) and found.shape == (16, 16, 1)
+    assert (
+        found.size == (16, 16) and found.shape == (16, 16, 1) and found.lines[0].startswith("40 pictures in 2 classes")
+    )
     assert found.sizes == {"train": 32, "validation": 4, "test": 4}
     path = Path(found.data)
     assert path.parts[-3] == "uploads" and path.name == "My-squares.zip"

@@ -67,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     arg("--start-from", metavar="MODEL", help="begin with the weights of this checkpoint folder or run directory")
     arg("--run-dir", required=True, help="where to write; must not hold a run yet")
     arg("--data", help=DATA_HELP + " (auto)")
-    arg("--fit", choices=("resize", "garment"), default="resize", help=FIT_HELP)
+    arg("--fit", choices=("resize", "garment"), help=FIT_HELP)
     _training_flags(arg)
 
     arg = add("resume", "Continue a run that was stopped or killed.", "resume runs/demo")

@@ -48,11 +48,12 @@ def train(run_dir: str, queue: bool, **options: Any) -> None:
 
 @dataclass(frozen=True)
 class _Job:
-    """What is to be trained: settings of model and training that were given, and where the data are."""
+    """What is to be trained: settings of model and training that were given, where the data are, and how they are fitted."""
 
     model: dict[str, Any]
     training: dict[str, Any]
     data: str
+    fit: str
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> _Job:
@@ -63,6 +64,7 @@ class _Job:
             {**asked.get("model", {}), **given(ModelConfig, options)},
             {**asked.get("training", {}), **given(TrainingConfig, options)},
             options["data"] or asked.get("data") or "auto",
+            options["fit"] or asked.get("fit") or "resize",
         )
         job.recipe(ModelConfig.from_dict(job.model))
         return job
@@ -77,7 +79,6 @@ def _new(
     run: Run,
     job: _Job,
     *,
-    fit: str,
     start_from: str | None,
     strategy: str,
     tensorboard: bool,
@@ -89,7 +90,7 @@ def _new(
     from vae_core.checkpoints import store as checkpoints
 
     image_shape, data = job.model.get("image_shape"), job.data
-    dataset = data_named(data, image_shape, fit)
+    dataset = data_named(data, image_shape, job.fit)
     if image_shape and dataset.image_shape != tuple(image_shape):
         raise ValueError(f"--image-shape is for pictures of your own; {dataset.name} has {dataset.image_shape}.")
     model = ModelConfig.from_dict({**job.model, "image_shape": dataset.image_shape})

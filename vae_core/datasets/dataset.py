@@ -8,6 +8,7 @@ dataset.title("test")       # "Fashion-MNIST test, 10,000 images"
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -22,7 +23,9 @@ from vae_core.datasets import image_folders as owndata
 from vae_core.datasets import npz_arrays as ownarrays
 from vae_core.datasets.fashion_mnist import fetch_fashion, find_fashion
 from vae_core.datasets.idx import DataError
+from vae_core.datasets.idx_folders import pairs_in, read_pairs
 from vae_core.datasets.image_folders import split
+from vae_core.storage import limits
 from vae_core.storage.names import clean
 
 __all__ = [
@@ -156,11 +159,12 @@ def load(
             return _drawn()
     path = Path(name).expanduser()
     if path.is_dir():
-        if fashion.looks_like_fashion(path):
-            problem = fashion.problem_with(path)
-            if problem:
-                raise DataError(f"{path} has Fashion-MNIST's file names, but {problem}. Get its files again.")
+        if fashion.looks_like_fashion(path) and fashion.problem_with(path) is None:
             return _fashion(path, f"the folder {path.resolve().name}")
+        pairs = pairs_in(path)
+        if pairs:  # MNIST and its relatives, whose files have the same names
+            pictures = read_pairs(path, pairs, image_shape, fit, progress)
+            return _own(path.resolve().name, "folder of IDX files", pictures, fit, notify)
         return from_folder(path, image_shape, notify=notify, progress=progress, fit=fit)
     if path.is_file() and path.suffix.lower() in (".zip", ".npz"):
         reader = from_zip if path.suffix.lower() == ".zip" else from_npz
@@ -289,6 +293,12 @@ def _own(name: str, kind: str, pictures: owndata.Pictures, fit: str, notify: Not
     if n < 3 or not all(len(places) for places in parts.values()):
         raise DataError(
             f"{name} holds {n} picture{'' if n == 1 else 's'}, at least 3 are needed: one each for train, validation and test."
+        )
+    written = sum(len(json.dumps(label)) + 6 for label in classes)
+    if len(classes) > limits.CLASSES or written > limits.CLASS_NAMES:
+        raise DataError(
+            f"{name} has {len(classes):,} classes, whose names take {written:,} bytes; at most {limits.CLASSES:,} and "
+            f"{limits.CLASS_NAMES:,} are kept with a model. Put several classes into one, or shorten their folders' names."
         )
     for line in pictures.lines if notify else ():
         notify(f"{name}: {line}.")  # type: ignore[misc]

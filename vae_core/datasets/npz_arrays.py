@@ -69,7 +69,7 @@ def read_npz(path: Path, image_shape: tuple[int, int, int] | None, fit: str, pro
     images.clear()
     named = [_names(path, part, array, n) for part, array, n in zip(parts, labels, sizes, strict=True)]
     numbers, classes = _classes([name for part in named for name in part])
-    stacked = _stacked(path, pixels, image_shape, fit, progress)
+    stacked = stacked_arrays(path, pixels, image_shape, fit, progress)
     unreadable = {f"image {i}": why for i, why in stacked.unreadable.items()}
     check_unreadable(str(path), Source([], {}), len(stacked.kept), unreadable)
     splits = np.repeat([part.split for part in parts], sizes) if parts[0].split else None
@@ -127,7 +127,7 @@ def _images(path: Path, name: str, images: np.ndarray, lines: list[str]) -> np.n
     return images.astype(np.uint8) if images.dtype.kind == "b" else images
 
 
-def _stacked(
+def stacked_arrays(
     path: Path, pixels: np.ndarray, image_shape: tuple[int, int, int] | None, fit: str, progress: Progress | None
 ) -> Stacked:
     """The pixels as a model takes them. uint8 of that shape already is passed on; the rest goes the way of files."""

@@ -10,6 +10,7 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import psutil
@@ -37,7 +38,7 @@ _KEEPING = threading.Lock()
 class Pictures:
     """A zip of the user's pictures that was taken in. data: for `Request`. shape: suggested for the model.
 
-    sizes: images per split, for `Request` as well.
+    sizes: images per split, for `Request` as well. lines: what the user should know of it, a sentence each.
     """
 
     data: str
@@ -46,6 +47,7 @@ class Pictures:
     size: tuple[int, int]
     shape: tuple[int, int, int]
     sizes: dict[str, int]
+    lines: tuple[str, ...] = ()
 
 
 def rename(run: Run, name: str) -> Run:
@@ -131,7 +133,7 @@ def take_pictures(name: str, data: bytes) -> Pictures:
         except OSError as error:
             raise RunError(f"the zip cannot be kept in {folder.parent}: {error.strerror}.") from error
     try:
-        found = owndata.look_at_zip(path)
+        found = _look(path)
         if found.n < 3:
             raise owndata.DataError(
                 f"{name} holds {found.n} pictures, at least 3 are needed: one each for train, validation and test."
@@ -139,9 +141,14 @@ def take_pictures(name: str, data: bytes) -> Pictures:
     except ValueError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise owndata.DataError(str(error).replace(str(path), name)) from error
-    held = max(1, round(found.n / 10))
-    sizes = {"train": found.n - 2 * held, "validation": held, "test": held}
-    return Pictures(str(path), found.n, found.classes, found.size, suggested(found.size, found.colour), sizes)
+    shape = suggested(found.size, found.colour)
+    return Pictures(str(path), found.n, found.classes, found.size, shape, dict(found.sizes), found.lines)
+
+
+@lru_cache(maxsize=16)
+def _look(path: Path) -> owndata.Look:
+    """Looked at once: the page asks on every run, and a zip that is kept under its digest never changes."""
+    return owndata.look_at_zip(path)
 
 
 def suggested(size: tuple[int, int], colour: bool) -> tuple[int, int, int]:

@@ -39,6 +39,7 @@ class Request:
 
     training: the recipe that suits the model, unless another is given. sizes: images per split of the zip, for the estimate.
     visitor: a name for who asks, so that pages can tell whose run it is.
+    fit: what is done to the pictures of a zip, "resize" or "garment".
     """
 
     name: str
@@ -47,6 +48,7 @@ class Request:
     data: str = "auto"
     sizes: dict[str, int] | None = None
     visitor: str = ""
+    fit: str = "resize"
 
     def __post_init__(self) -> None:
         if self.training is None:
@@ -68,7 +70,12 @@ class Request:
 
     def to_dict(self) -> dict[str, Any]:
         """What request.json says of it: the whole recipe, for `train --request`."""
-        return {"model": self.model.to_dict(), "training": self.training.to_dict(), "data": self.settled()}
+        return {
+            "model": self.model.to_dict(),
+            "training": self.training.to_dict(),
+            "data": self.settled(),
+            "fit": self.fit,
+        }
 
     def arguments(self, run: Run) -> list[str]:
         """The words of the command that trains it once `to_dict` lies in the run's request.json."""

@@ -5,7 +5,7 @@ A file that does not fit its form is unreadable, with the reason; see `vae_core.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Literal, Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -71,6 +71,7 @@ class RequestFile(Struct):
     machine: Text | UnsetType = UNSET
     arguments: list[Text] | UnsetType = UNSET
     asked: Clock | UnsetType = UNSET
+    fit: Literal["resize", "garment"] | UnsetType = UNSET
     visitor: Text | UnsetType = UNSET
 
 

@@ -11,6 +11,8 @@ PICTURE_FILE = 256 * MIB  # one picture
 PICTURE_PIXELS = 50_000_000  # pixels of one picture, told by its header: above that nothing is decoded
 DATA = 2048 * MIB  # a zip, an .npz or a folder of pictures, unpacked; all pixels of a data set together
 DATA_ENTRIES = 500_000  # files in it
+CLASSES = 10_000  # of a data set
+CLASS_NAMES = 800_000  # all of them in config.json, which is read up to a megabyte
 IDX_FILE = 1024 * MIB  # one file of MNIST's kind, unpacked: the largest real one has a tenth of that
 
 MODEL_ZIP = 512 * MIB  # a model or a run as a zip, packed

@@ -13,9 +13,9 @@ from pages.ui.app.widget_sync import tell
 from pages.ui.components.mosaic import Tile, clicked, mosaic
 from pages.ui.formatting import plain_text
 from vae_core.analysis import heatmaps
+from vae_core.datasets.image_files import READABLE
 
 ANY = "Any class"
-TYPES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
 CODES = 12  # decoded codes offered where there are no pictures
 DECODED = "choose_code"  # the key of their tiles
 
@@ -39,10 +39,9 @@ def ask_upload(model: Opened) -> None:
         "A picture of yours: one garment on a plain background"
         if model.clothes
         else "A picture of yours, like those that the model was trained on",
-        TYPES,
         key="upload",
         max_upload_size=PICTURE_MB,
-        help="Drop a file here, or click into the field and paste a picture.",
+        help=f"{READABLE}, told by what is in the file. Drop it here, or click into the field and paste a picture.",
     )
     if upload is None or upload.file_id == st.session_state.get("last_upload"):
         return

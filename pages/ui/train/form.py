@@ -20,15 +20,18 @@ from vae_core.jobs.launcher import Request
 from vae_core.runs.directory import RunError
 
 REAL, DRAWN, OWN = "Fashion-MNIST", "Drawn clothes", "My pictures (a zip)"
+RESIZE, GARMENT = "Resized, nothing else", "Cut to the garment"
 
 
 def ask_run() -> None:
     """Every choice has a good default: the button alone is enough."""
     ready = trainer.prepare()
-    data, pictures = _ask_data()
+    data, pictures, fit = _ask_data()
     model, training = ask_recipe(pictures.shape if pictures is not None else (28, 28, 1))
     name = st.text_input("Name", "my-run", max_chars=40, key="form_name", persist_state="session", width=300)
-    request = Request(name or "run", model, training, data, None if pictures is None else pictures.sizes)
+    treated = "garment" if pictures is not None and fit == GARMENT else "resize"
+    sizes = None if pictures is None else pictures.sizes
+    request = Request(name or "run", model, training, data, sizes, fit=treated)
     if ready.state == "unavailable":
         st.markdown(f":material/block: **Nothing can be trained here:** {markdown_text(ready.note, SENTENCE)}")
         return
@@ -79,8 +82,8 @@ def _start(request: Request, beside: bool) -> None:
     state.choose_run(run.name)
 
 
-def _ask_data() -> tuple[str, Pictures | None]:
-    """What --data will name ("" while a zip is awaited), and the user's pictures if it is those."""
+def _ask_data() -> tuple[str, Pictures | None, str]:
+    """What --data will name ("" while a zip is awaited), the user's pictures if it is those, and how they are fitted."""
     real = real_here()
     kinds = [REAL, DRAWN, OWN] if real else [DRAWN, OWN]
     kind = st.segmented_control(
@@ -93,24 +96,37 @@ def _ask_data() -> tuple[str, Pictures | None]:
         help=None if real else "Fashion-MNIST is not on this machine: the sidebar can fetch it.",
     )
     if kind != OWN:
-        return "fashion" if kind == REAL else "drawn", None
+        return "fashion" if kind == REAL else "drawn", None, RESIZE
     say_refusal()
     upload = st.file_uploader(
         "A zip of pictures; its folders are the classes", ["zip"], key="form_zip", max_upload_size=ZIP_MB
     )
+    fit = st.segmented_control(
+        "What is done to them",
+        [RESIZE, GARMENT],
+        default=RESIZE,
+        key="form_fit",
+        required=True,
+        persist_state="session",
+        help="Resized: and nothing else. Cut to the garment: for clothes, each is cropped to what stands out from its background; "
+        "if most are on a light background, all are inverted, as Fashion-MNIST was made.",
+    )
     if upload is None:
-        return "", None
+        return "", None, str(fit)
     try:
         pictures = trainer_models.take_pictures(upload.name, upload.getvalue())
     except (ValueError, RunError) as error:
         st.error(f"{markdown_text(upload.name)}: {markdown_text(error)}", icon=":material/folder_zip:")
-        return "", None
+        return "", None, str(fit)
     height, width, channels = pictures.shape
     st.caption(
         f"{pictures.n:,} pictures in {len(pictures.classes)} class{'' if len(pictures.classes) == 1 else 'es'}; the model "
-        f"will see them as {height} × {width} in {'colour' if channels == 3 else 'grey'}. A tenth is kept for validation, a tenth for the test."
+        f"will see them as {height} × {width} in {'colour' if channels == 3 else 'grey'}. {pictures.sizes['train']:,} are for training, "
+        f"{pictures.sizes['validation']:,} for validation, {pictures.sizes['test']:,} for the test."
     )
-    return pictures.data, pictures
+    for line in pictures.lines:
+        st.caption(markdown_text(f"{line[:1].upper()}{line[1:]}.", SENTENCE))
+    return pictures.data, pictures, str(fit)
 
 
 def _estimate(request: Request, unknown: bool, measuring: bool) -> None:
