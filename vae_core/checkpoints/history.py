@@ -14,6 +14,7 @@ from vae_core.runs import metrics_log
 from vae_core.storage.records import FileProblem, read_bytes
 
 LOSSES = ("loss", "reconstruction_loss", "kl_loss")
+COLUMNS = {*LOSSES, *(f"val_{loss}" for loss in LOSSES)}
 POINTS = 400  # of a curve: more than a chart has pixels for
 MAX_HISTORY = 16_000_000  # bytes: 100,000 epochs
 MAX_LOSS = 1e12  # nats: a run that diverged so far has no curve to show
@@ -27,7 +28,7 @@ def curves(path: Path) -> Curves:
     if len(rows) >= 3 or not (path / "metrics.jsonl").exists():
         names = [name for loss in LOSSES for name in (loss, f"val_{loss}")]
         return {
-            name: thin(np.arange(1.0, len(rows) + 1), np.array([row.get(name, math.nan) for row in rows]))
+            name: thin(epochs_of(rows), np.array([row.get(name, math.nan) for row in rows]))
             for name in names
             if any(name in row for row in rows)
         }
@@ -42,6 +43,14 @@ def curves(path: Path) -> Curves:
     return found
 
 
+def epochs_of(rows: list[dict[str, float]]) -> np.ndarray:
+    """(n,) epochs from 1, ascending: as the rows say, which lack those that were lost to a kill; else counted."""
+    said = np.array([row.get("epoch", math.nan) for row in rows]) + 1
+    if len(said) and said[0] >= 1 and (np.diff(said) > 0).all():
+        return said
+    return np.arange(1.0, len(rows) + 1)
+
+
 def thin(x: np.ndarray, y: np.ndarray, points: int = POINTS) -> tuple[np.ndarray, np.ndarray]:
     """At most `points` of (n,) twice, each the mean of its neighbours: nothing is hidden, but smoothed."""
     if len(x) <= points:
@@ -51,13 +60,19 @@ def thin(x: np.ndarray, y: np.ndarray, points: int = POINTS) -> tuple[np.ndarray
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
-    """The rows of a history.csv; what is no finite number is left out, and whatever follows a damaged line too."""
+    """The rows of a history.csv, each epoch once, as it was done last.
+
+    What is no finite number is left out, and whatever follows a damaged line too.
+    """
     rows: list[dict[str, float]] = []
+    places: dict[float, int] = {}  # of the epochs in rows
     with suppress(FileProblem, csv.Error):  # a field of more than 128 kB, a NUL
         for raw in csv.DictReader(read_bytes(path, MAX_HISTORY).decode(errors="replace").splitlines()):
             numbers = {str(name): number for name, text in raw.items() if (number := _number(text)) is not None}
-            if numbers.keys() & set(LOSSES):
-                rows.append(numbers)
+            if not numbers.keys() & COLUMNS:
+                continue
+            place = places.setdefault(numbers.get("epoch", -1.0 - len(rows)), len(rows))
+            rows[place : place + 1] = [numbers]
     return rows
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vae_core.checkpoints.figures import MAX_N, Figure, read_figures
-from vae_core.checkpoints.history import read_history
+from vae_core.checkpoints.history import epochs_of, read_history
 from vae_core.checkpoints.publish import ROWS
 from vae_core.checkpoints.store import Checkpoint
 from vae_core.datasets import fashion_mnist as fashion
@@ -69,7 +69,7 @@ def facts_of(checkpoint: Checkpoint, size: int) -> Facts:
     method = str(data.get("method", "")) if isinstance(data, Mapping) else ""
     history = read_history(checkpoint.path / "history.csv")
     return Facts(
-        checkpoint, figures, method.removeprefix("checksum "), _validation(checkpoint, history), len(history), size
+        checkpoint, figures, method.removeprefix("checksum "), _validation(checkpoint, history), _epochs(history), size
     )
 
 
@@ -96,14 +96,18 @@ def in_digits(value: float | None, signed: bool = False) -> str:
     return format(value, ("+" if signed and value else "") + digits).replace("-", "−")
 
 
+def _epochs(history: list[dict[str, float]]) -> int:
+    return int(epochs_of(history)[-1]) if history else 0
+
+
 def _validation(checkpoint: Checkpoint, history: list[dict[str, float]]) -> Figure | None:
     """−ELBO is the sum of the two terms whatever beta was; `val_loss` is only that at beta = 1."""
     sizes = checkpoint.dataset.get("sizes")
     n = sizes.get("validation") if isinstance(sizes, Mapping) else None
-    last = next((row for row in reversed(history) if {"val_reconstruction_loss", "val_kl_loss"} <= row.keys()), None)
+    known = [i for i, row in enumerate(history) if {"val_reconstruction_loss", "val_kl_loss"} <= row.keys()]
+    last = history[known[-1]] if known else None
     if last is None or type(n) is not int or not 0 <= n <= MAX_N:
         return None
-    method = (
-        "val_reconstruction_loss + val_kl_loss of the last epoch, nats per image, one sample of z per image, beta = 1"
-    )
+    which = "the last epoch" if known[-1] == len(history) - 1 else f"epoch {epochs_of(history)[known[-1]]:.0f}"
+    method = f"val_reconstruction_loss + val_kl_loss of {which}, nats per image, one sample of z per image, beta = 1"
     return Figure(last["val_reconstruction_loss"] + last["val_kl_loss"], "validation", n, method)
