@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import save as safetensors_bytes
+from tiny_models import save_checkpoint
 
 from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.store import CheckpointError, Latents
@@ -481,3 +482,8 @@ def test_a_new_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="full"), files.new_folder(path) as inside:
         raise OSError("full")
     assert [child.name for child in path.iterdir()] == ["one"]
+
+
+def test_so_many_codes_are_kept_that_every_page_opens_soon(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "many", ModelConfig("classic", 2, (16, 16, 1)), codes=30_000)
+    assert len(checkpoints.load_latents(tmp_path / "many").labels) == 20_000

@@ -11,7 +11,8 @@ from vae_core.storage.files import FileProblem
 from vae_core.storage.npz import array_headers
 
 CODES = ("z_mean", "z_log_var", "labels")
-MAX_ROWS = 50_000
+MAX_ROWS = 50_000  # that are read
+KEPT_ROWS = 20_000  # that are written beside a model: working out where codes are supported takes a second for these
 MAX_VALUES = 2_600_000  # rows times units: 10 MB an array, and some ten times that while their density is worked out
 MAX_LABEL = 9_999  # config.json names so many classes at most
 MAX_Z = 1e4  # of a z_mean; those of a model that learned are below 10
@@ -19,8 +20,13 @@ LOG_VAR_RANGE = (-60.0, 40.0)  # past it exp() and its inverse leave what 32 bit
 
 
 def most_rows(latent_dim: int) -> int:
-    """How many codes of a model are kept: the first so many of the test split."""
+    """How many codes of a model are read at most."""
     return min(MAX_ROWS, MAX_VALUES // max(1, latent_dim))
+
+
+def kept_rows(latent_dim: int) -> int:
+    """How many codes are written beside a model: the first so many of the test split."""
+    return min(KEPT_ROWS, most_rows(latent_dim))
 
 
 def check_code_headers(path: Path, latent_dim: int | None = None) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vae_core.analysis.latent_points import Latents
-from vae_core.checkpoints.codes import CODES, LOG_VAR_RANGE, MAX_Z, check_code_headers, check_codes, most_rows
+from vae_core.checkpoints.codes import CODES, LOG_VAR_RANGE, MAX_Z, check_code_headers, check_codes, kept_rows
 from vae_core.checkpoints.figures import clean
 from vae_core.config import ConfigError, ModelConfig, TrainingConfig
 from vae_core.network.layers import Network, NetworkError, Weights, check_weights
@@ -267,7 +267,7 @@ def save(
             if metrics is not None:
                 write_json(folder / "metrics.json", metrics)
             if latents is not None:
-                rows = most_rows(latents.z_mean.shape[1])
+                rows = kept_rows(latents.z_mean.shape[1])
                 arrays = {name: getattr(latents, name)[:rows] for name in CODES}
                 np.savez_compressed(folder / "latents.npz", **arrays)
             for name, text in (texts or {}).items():
