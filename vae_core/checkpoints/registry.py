@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vae_core import settings
 from vae_core.config import ModelConfig
@@ -19,13 +20,14 @@ from vae_core.storage.records import printable, unchanged
 
 DEFAULT = "fashion-2d"
 SHIPPED = ("classic-2d", "fashion-16d", "fashion-2d")  # in the program's own folder of models: they are not deleted
+DIVERGED = "diverged"  # a failed run whose losses became NaN or infinite: what it draws is no picture
 NEWEST = 200  # runs that a picker offers
 PARTS = ("config.json", "network.json", "model.safetensors", "latents.npz")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A model that can be chosen. id: its name in the URL. state: of a run ("running", "finished" …), "" for a checkpoint.
+    """A model that can be chosen. id: its name in the URL. state: of a run ("running", "finished", "diverged" …), "" for a checkpoint.
 
     latent_dim: None if its config.json cannot be read; opening it then says why.
     """
@@ -101,7 +103,15 @@ def default_model(entries: list[Entry]) -> Entry | None:
 def _state(path: Path) -> str:
     if not (path / "control.json").exists() or kind_of(path) != RUN:
         return ""
-    return Run(path).state()[0]
+    run = Run(path)
+    status = run.status()
+    state = run.state(status)[0]
+    return DIVERGED if state == "failed" and _diverged(status) else state
+
+
+def _diverged(status: Mapping[str, Any]) -> bool:
+    """Whether a failed run ended since its numbers were no longer finite."""
+    return status.get("loss", 0.0) is None or "NaN" in str(status.get("error"))
 
 
 def _latent_dim(path: Path) -> int | None:

@@ -432,6 +432,10 @@ def read_network(path: Path) -> Network:
         return _network_of(read_bytes(path, MAX_JSON_BYTES))
     except NetworkError as error:
         raise NetworkError(f"{printable(str(path.parent))}: {printable(reason(error))}") from error
+    except FileMissing:
+        raise
+    except FileProblem as error:
+        raise FileProblem(f"in {path.parent}, {error}" if str(path.parent) not in str(error) else str(error)) from error
 
 
 @lru_cache(maxsize=64)

@@ -25,6 +25,7 @@ from vae_core.checkpoints.timeline import Frame, load_frame
 from vae_core.network.engine import Engine
 from vae_core.network.layers import Network
 from vae_core.runs.directory import Run
+from vae_core.storage.records import FileProblem
 
 
 def network_of(path: str) -> Network:
@@ -63,7 +64,15 @@ def frame_at(path: str, step: int) -> Frame:
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _engine_at(path: str, step: int) -> Engine:
-    return frame_at(path, step).engine(network_of(path))
+    frame = frame_at(path, step)
+    engine = frame.engine(network_of(path))
+    with np.errstate(all="ignore"):
+        drawn = engine.decode(np.concatenate([np.zeros((1, engine.latent_dim), np.float32), frame.latents.z_mean[:16]]))
+    if not np.isfinite(drawn).all():
+        raise FileProblem(
+            "its decoder draws numbers that are not finite. The run diverged; look at an earlier snapshot."
+        )
+    return engine
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
