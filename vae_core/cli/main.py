@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vae_core.cli.arguments import name, number, png, whole
 from vae_core.cli.config_flags import add_config_flags
 from vae_core.cli.output import lost_output, make_output_last
 from vae_core.config import ModelConfig, TrainingConfig
@@ -29,6 +30,9 @@ OWN_HELP = (
     "(the data it was trained on)"
 )
 
+MOST = 2**31 - 1
+MOST_IWAE = 5000  # samples per image, as many as papers take: minutes of work, and not days
+
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser with every command."""
@@ -39,17 +43,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    def add(name: str, text: str, example: str) -> Callable[..., Any]:
-        sub = commands.add_parser(name, help=text, description=text, epilog=f"Example:  {PROGRAM} {example}")
+    def add(command: str, text: str, example: str) -> Callable[..., Any]:
+        sub = commands.add_parser(command, help=text, description=text, epilog=f"Example:  {PROGRAM} {example}")
         return sub.add_argument
 
     arg = add("app", "Start the app in this folder and open a browser.", "app --port 8600")
     arg(
         "--host",
+        type=name,
         default="127.0.0.1",
         help="who may open it: 0.0.0.0 for others too, who then share runs and models (127.0.0.1)",
     )
-    arg("--port", type=int, default=8501, help="where it listens (8501)")
+    arg("--port", type=whole(1, 65_535), default=8501, help="where it listens (8501)")
     arg("--no-browser", action="store_true", help="open none")
 
     arg = add(
@@ -61,18 +66,24 @@ def build_parser() -> argparse.ArgumentParser:
     add_config_flags(arg, TrainingConfig)
     arg(
         "--request",
+        type=name,
         metavar="FILE",
         help="a JSON file with model, training and data, as the app writes it; flags override it",
     )
-    arg("--start-from", metavar="MODEL", help="begin with the weights of this checkpoint folder or run directory")
-    arg("--run-dir", required=True, help="where to write; must not hold a run yet")
-    arg("--data", help=DATA_HELP + " (auto)")
+    arg(
+        "--start-from",
+        type=name,
+        metavar="MODEL",
+        help="begin with the weights of this checkpoint folder or run directory",
+    )
+    arg("--run-dir", type=name, required=True, help="where to write; must not hold a run yet")
+    arg("--data", type=name, help=DATA_HELP + " (auto)")
     arg("--fit", choices=("resize", "garment"), help=FIT_HELP)
     _training_flags(arg)
 
     arg = add("resume", "Continue a run that was stopped or killed.", "resume runs/demo")
-    arg("run", help=RUN_HELP)
-    arg("--data", help=DATA_HELP + " (what it began with)")
+    arg("run", type=name, help=RUN_HELP)
+    arg("--data", type=name, help=DATA_HELP + " (what it began with)")
     _training_flags(arg)
 
     arg = add(
@@ -82,28 +93,41 @@ def build_parser() -> argparse.ArgumentParser:
     )
     arg(
         "--root",
+        type=name,
         help=f"the folder with the runs; how fast this machine trains is noted there ({RUNS_VARIABLE}, else runs)",
     )
     arg("--cold", action="store_true", help="import TensorFlow only when it is needed")
 
     arg = add("runs", "List runs, follow one, or ask one to pause, continue or stop.", "runs --stop demo")
-    arg("--root", help=f"the folder with the runs ({RUNS_VARIABLE}, else runs)")
-    arg("--follow", metavar="RUN", help="print a run's progress until it ends")
+    arg("--root", type=name, help=f"the folder with the runs ({RUNS_VARIABLE}, else runs)")
+    arg = commands.choices["runs"].add_mutually_exclusive_group().add_argument
+    arg("--follow", type=name, metavar="RUN", help="print a run's progress until it ends")
     for verb in ("pause", "continue", "stop"):
-        arg(f"--{verb}", metavar="RUN", help=f"ask a run to {verb}")
-    arg("--kill", metavar="RUN", help="end a trainer that does not listen; resume goes on from its last checkpoint")
-    arg("--delete", metavar="RUN", help="delete a run that has ended; it can be put back within a day")
-    arg("--restore", metavar="RUN", help="put a deleted run back")
+        arg(f"--{verb}", type=name, metavar="RUN", help=f"ask a run to {verb}")
+    arg(
+        "--kill",
+        type=name,
+        metavar="RUN",
+        help="end a trainer that does not listen; resume goes on from its last checkpoint",
+    )
+    arg("--delete", type=name, metavar="RUN", help="delete a run that has ended; it can be put back within a day")
+    arg("--restore", type=name, metavar="RUN", help="put a deleted run back")
 
     arg = add(
         "evaluate", "Measure a model on a split; every figure with n and method.", "evaluate checkpoints/fashion-2d"
     )
-    arg("model", help=MODEL_HELP)
-    arg("--data", help=OWN_HELP)
+    arg("model", type=name, help=MODEL_HELP)
+    arg("--data", type=name, help=OWN_HELP)
     arg("--split", choices=("train", "validation", "test"), default="test")
-    arg("-n", type=int, help="use the first n images (all)")
-    arg("--iwae", type=int, default=0, metavar="K", help="also the importance-weighted bound with K samples")
-    arg("--seed", type=int, default=0, help="of the sample of z (0)")
+    arg("-n", type=whole(1, MOST), help="use the first n images (all)")
+    arg(
+        "--iwae",
+        type=whole(0, MOST_IWAE),
+        default=0,
+        metavar="K",
+        help="also the importance-weighted bound with K samples",
+    )
+    arg("--seed", type=whole(0, MOST), default=0, help="of the sample of z (0)")
     arg(
         "--write",
         action="store_true",
@@ -111,25 +135,25 @@ def build_parser() -> argparse.ArgumentParser:
     )
 
     arg = add("models", "List the models in a folder with their measured figures.", "models --root checkpoints")
-    arg("--root", help=f"the folder ({CHECKPOINTS_VARIABLE}, else checkpoints)")
-    arg("--delete", metavar="MODEL", help="delete a kept or imported model; it can be put back within a day")
-    arg("--restore", metavar="MODEL", help="put a deleted model back")
+    arg("--root", type=name, help=f"the folder ({CHECKPOINTS_VARIABLE}, else checkpoints)")
+    arg("--delete", type=name, metavar="MODEL", help="delete a kept or imported model; it can be put back within a day")
+    arg("--restore", type=name, metavar="MODEL", help="put a deleted model back")
 
     arg = add(
         "check-model",
         "Work out what the pages show of a model, and say what each part takes; exit 2 for one that breaks a page.",
         "check-model checkpoints/fashion-2d",
     )
-    arg("model", help=MODEL_HELP)
+    arg("model", type=name, help=MODEL_HELP)
     arg("--bounded", action="store_true", help="with limits on memory and processor time, as the app checks an upload")
 
     arg = add(
         "sample", "Draw synthetic pictures from the prior.", "sample checkpoints/fashion-2d -n 256 --output samples.png"
     )
-    arg("model", help=MODEL_HELP)
+    arg("model", type=name, help=MODEL_HELP)
     arg("-n", type=int, default=256, help="how many (256)")
-    arg("--seed", type=int, default=0)
-    arg("--output", default="samples.png", help="PNG to write (samples.png)")
+    arg("--seed", type=whole(0, MOST), default=0)
+    arg("--output", type=png, default="samples.png", help="PNG to write (samples.png)")
 
     arg = add(
         "reconstruct",
@@ -145,36 +169,36 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _picture_flags(arg, "heatmap.png")
     arg("--part", choices=("encoder", "decoder"), default="encoder")
-    arg("--layer", help="a convolution layer's name (the last one)")
-    arg("--channel", type=int, help="one channel (all, as a mosaic)")
-    arg("--alpha", type=float, default=0.6, help="weight of the heatmap over the picture, 0..1 (0.6)")
-    arg("--colormap", default="viridis", help="a matplotlib colour map (viridis)")
+    arg("--layer", type=name, help="a convolution layer's name (the last one)")
+    arg("--channel", type=whole(0, MOST), help="one channel (all, as a mosaic)")
+    arg("--alpha", type=number(0, 1), default=0.6, help="weight of the heatmap over the picture, 0..1 (0.6)")
+    arg("--colormap", type=name, default="viridis", help="a matplotlib colour map (viridis)")
 
     arg = add(
         "export",
         "Write a model or its codes for other programs.",
         "export checkpoints/fashion-2d --format onnx --output exported",
     )
-    arg("model", help=MODEL_HELP)
+    arg("model", type=name, help=MODEL_HELP)
     arg(
         "--format",
         choices=("onnx", "keras", "projector", "browser"),
         required=True,
         help="onnx and keras: the networks; projector: codes as TSV with a sprite for the Embedding Projector; browser: the decoder for JavaScript",
     )
-    arg("--output", required=True, help="folder to write into")
-    arg("--data", help=OWN_HELP)
+    arg("--output", required=True, type=name, help="folder to write into")
+    arg("--data", type=name, help=OWN_HELP)
 
     arg = add(
         "keep",
         "Turn a finished run into a checkpoint folder with figures and a card.",
         "keep runs/demo checkpoints/mine",
     )
-    arg("run", help=RUN_HELP)
-    arg("folder", help="the checkpoint folder to make; must not exist yet")
+    arg("run", type=name, help=RUN_HELP)
+    arg("folder", type=name, help="the checkpoint folder to make; must not exist yet")
     arg("--replace", action="store_true", help="replace the model in that folder; anything else is left alone")
-    arg("--data", help="where the data that it was trained on lie, if they have moved (where it found them)")
-    arg("--snapshots", type=int, default=0, help="keep so many small frames of the timeline (0)")
+    arg("--data", type=name, help="where the data that it was trained on lie, if they have moved (where it found them)")
+    arg("--snapshots", type=whole(0, 1000), default=0, help="keep so many small frames of the timeline (0)")
     arg("--half", action="store_true", help="store the weights as 16-bit floats: half the size")
     return parser
 
@@ -188,15 +212,15 @@ def _training_flags(arg: Callable[..., Any]) -> None:
         action="store_true",
         help="the same seed gives the same weights, to the bit, on one machine; slower",
     )
-    arg("--checkpoint-seconds", type=float, default=10.0, help="how often the resumable state is kept (10)")
+    arg("--checkpoint-seconds", type=number(0, 86_400), default=10.0, help="how often the resumable state is kept (10)")
 
 
 def _picture_flags(arg: Callable[..., Any], output: str) -> None:
-    arg("model", help=MODEL_HELP)
-    arg("--picture", nargs="+", metavar="FILE", help="pictures of your own")
-    arg("--index", nargs="+", type=int, metavar="I", help="images of the test split (0)")
-    arg("--data", help=OWN_HELP)
-    arg("--output", default=output, help=f"PNG to write ({output})")
+    arg("model", type=name, help=MODEL_HELP)
+    arg("--picture", nargs="+", type=name, metavar="FILE", help="pictures of your own")
+    arg("--index", nargs="+", type=whole(0, MOST), metavar="I", help="images of the test split (0)")
+    arg("--data", type=name, help=OWN_HELP)
+    arg("--output", type=png, default=output, help=f"PNG to write ({output})")
 
 
 def main(arguments: list[str] | None = None) -> int:

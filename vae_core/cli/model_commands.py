@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from vae_core.cli.common import model_path
 from vae_core.cli.train_commands import TrainingFailed, deletion_note, note, resume, runs, standby, train
 from vae_core.datasets.preprocessing import treatment
 from vae_core.runs.directory import Run
+from vae_core.storage import limits
 
 if TYPE_CHECKING:
     from vae_core.checkpoints.store import Checkpoint
@@ -36,6 +38,8 @@ __all__ = [
     "train",
 ]
 
+MOST_PIXELS = limits.PICTURE_PIXELS  # of a PNG that is written: no more than is read
+
 
 def evaluate(model: str, data: str | None, split: str, n: int | None, iwae: int, seed: int, write: bool) -> None:
     """Measure, print, and with `write` keep."""
@@ -55,6 +59,8 @@ def evaluate(model: str, data: str | None, split: str, n: int | None, iwae: int,
             f"{dataset.name} {'holds other pictures' if dataset.name == data_name(checkpoint.dataset) else 'is another set'}. "
             "Leave out --data or --write."
         )
+    if n is not None and n > dataset.sizes[split]:
+        raise ValueError(f"-n must be in 1..{dataset.sizes[split]:,} for {dataset.title(split)}, got {n:,}.")
     figures = measure(checkpoint.engine(), dataset, split, n=n, seed=seed, iwae_k=iwae, progress=None)
     print(cards.figures_table(figures))
     if write:
@@ -113,9 +119,10 @@ def sample(model: str, n: int, seed: int, output: str) -> None:
     if not 1 <= n <= 10_000:
         raise ValueError(f"-n must be in 1..10,000, got {n}.")
     checkpoint = _load(model)
+    scale = _scale(n, checkpoint.model.image_shape, 2)
     z = latent.sample_prior(n, checkpoint.network.latent_dim, seed)
     images = checkpoint.engine().decode(z)
-    _save_png(output, mosaic(images, columns=int(np.ceil(np.sqrt(n))), scale=2))
+    _save_png(output, mosaic(images, columns=int(np.ceil(np.sqrt(n))), scale=scale))
     print(f"{output}: {n} samples of z ~ N(0, 1) decoded by {checkpoint.name}, seed {seed}")
 
 
@@ -126,13 +133,14 @@ def reconstruct(model: str, picture: list[str] | None, index: list[int] | None, 
 
     checkpoint = _load(model)
     images, names = _pictures(checkpoint, picture, index, data)
+    scale = _scale(4 * len(images), checkpoint.model.image_shape, 4)
     engine = checkpoint.engine()
     rebuilt = engine.reconstruct(images)
     mse, psnr, ssim = (metrics.mse(images, rebuilt), metrics.psnr(images, rebuilt), metrics.ssim(images, rebuilt))
     rows = []
     for image, again in zip(images, rebuilt, strict=True):
         rows += [_rgb(image), _rgb(again), signed_error(image, again), ssim_colours(image, again)]
-    _save_png(output, mosaic(np.stack(rows), columns=4, scale=4))
+    _save_png(output, mosaic(np.stack(rows), columns=4, scale=scale))
     print(
         "picture  MSE  PSNR dB  SSIM   (reconstruction from z_mean; columns: original, reconstruction, error, SSIM map)"
     )
@@ -156,6 +164,8 @@ def heatmap(
     """A layer's channels, coloured and laid over the picture."""
     from vae_core.analysis import activations, heatmaps
 
+    if max(len(picture or ()), len(index or ())) > 1:
+        raise ValueError("heatmap shows one picture at a time; name one after --picture or --index.")
     checkpoint = _load(model)
     images, names = _pictures(checkpoint, picture, index, data)
     maps = activations.feature_maps(checkpoint.engine(), images[0], part)
@@ -168,8 +178,9 @@ def heatmap(
             raise ValueError(f"--channel must be in 0..{found.shape[-1] - 1} for {layer}, got {channel}.")
         found = found[..., channel : channel + 1]
     low, high = float(found.min()), float(found.max())
+    scale = _scale(found.shape[-1], checkpoint.model.image_shape, 3)
     tiles = heatmaps.overlay_channels(images[0], found, alpha=alpha, colormap=colormap)
-    _save_png(output, heatmaps.mosaic(tiles, scale=3))
+    _save_png(output, heatmaps.mosaic(tiles, scale=scale))
     height, width, channels = found.shape
     print(
         f"{output}: {names[0]}, {part}/{layer}, {channels} channel(s) of {height}×{width}, raw {low:.3f} to {high:.3f}, each channel normalised by itself"
@@ -182,7 +193,7 @@ def export(model: str, format: str, output: str, data: str | None) -> None:
 
     checkpoint = _load(model)
     dataset = _dataset(checkpoint, data) if format == "projector" else None
-    folder = Path(output)
+    folder = settings.expanded(output)
     folder.mkdir(parents=True, exist_ok=True)
     if dataset is not None:
         written = exports.projector(checkpoint, dataset, folder)
@@ -231,14 +242,21 @@ def _pictures(
     checkpoint: Checkpoint, picture: list[str] | None, index: list[int] | None, data: str | None
 ) -> tuple[np.ndarray, list[str]]:
     """The pictures that were named, as model input, and what to call them."""
+    if picture and (index is not None or data is not None):
+        raise ValueError(
+            "--picture stands alone: --index and --data choose among the images of a data set. Leave one out."
+        )
     if picture:
         from vae_core.datasets.preprocessing import prepare
 
         treated = treatment(checkpoint.dataset)
         prepared = []
         for name in picture:
+            if not settings.expanded(name).is_file():
+                missing = "is no regular file" if os.path.lexists(name) else "does not exist"
+                raise ValueError(f"{name} {missing}. Name the file of a picture.")
             try:
-                prepared.append(prepare(Path(name), checkpoint.model.image_shape, **treated).image)
+                prepared.append(prepare(settings.expanded(name), checkpoint.model.image_shape, **treated).image)
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from error
         return np.stack(prepared), [Path(name).name for name in picture]
@@ -248,6 +266,17 @@ def _pictures(
         raise ValueError(f"--index must be in 0..{size - 1} for {dataset.title('test')}, got {chosen}.")
     images = dataset.images("test", max(chosen) + 1)[chosen]
     return images, [f"{dataset.name} test {i}" for i in chosen]
+
+
+def _scale(tiles: int, image_shape: tuple[int, int, int], scale: int) -> int:
+    """How large a mosaic's pixels are drawn: `scale`, or less where the picture would have too many."""
+    height, width, _ = image_shape
+    pixels = tiles * (height + 1) * (width + 1)
+    if pixels > MOST_PIXELS:
+        raise ValueError(
+            f"{tiles:,} pictures of {height} × {width} are too many for one PNG of {MOST_PIXELS:,} pixels. Ask for fewer."
+        )
+    return next(size for size in range(scale, 0, -1) if size == 1 or pixels * size**2 <= MOST_PIXELS)
 
 
 def _rgb(image: np.ndarray) -> np.ndarray:
@@ -264,4 +293,9 @@ def _save_png(path: str, image: np.ndarray) -> None:
 
     buffer = BytesIO()
     Image.fromarray(image.squeeze()).save(buffer, "PNG")
-    write_bytes(Path(path), buffer.getvalue())
+    place = settings.expanded(path)
+    if place.is_dir():
+        raise ValueError(f"--output {path} is a folder; name a PNG in it: {place / 'picture.png'}.")
+    if not place.parent.is_dir():
+        raise ValueError(f"--output {path}: there is no folder {place.parent}. Make it, or name another.")
+    write_bytes(place, buffer.getvalue())

@@ -143,6 +143,8 @@ def load(
     image_shape: of the user's own pictures; None is theirs if all are of one size that a model takes, else 28×28×1.
     fit: what is done to the user's own pictures, see `preprocessing.prepare`.
     """
+    if not str(name).strip():
+        raise DataError("the data set's name is empty. Name fashion, drawn, or a folder, zip or .npz of pictures.")
     if name == "drawn":
         return _drawn()
     if name == "fashion":

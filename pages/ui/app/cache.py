@@ -174,23 +174,6 @@ def codes_have_pictures(model: Opened, found: Source | None) -> bool:
     )
 
 
-def test_codes(model: Opened, found: Source) -> Latents:
-    """The codes of all test pictures on this machine: those beside the model, or encoded now, once."""
-    if codes_have_pictures(model, found) and model.latents and len(model.latents.labels) == len(found.labels):
-        return model.latents
-    return _encoded(model, found, model.key, found.dataset.checksum)
-
-
-@st.cache_resource(
-    max_entries=4,
-    show_spinner="Encoding the test pictures …",
-    hash_funcs={Opened: lambda model: model.key, Source: lambda found: found.dataset.checksum},
-)
-def _encoded(model: Opened, found: Source, key: tuple[str, int], checksum: str) -> Latents:
-    codes = latent.encode_dataset(model.engine, found.dataset, "test")
-    return Latents(codes.z_mean, codes.z_log_var, codes.labels)
-
-
 @st.cache_resource(
     max_entries=4,
     show_spinner="Drawing the map …",

@@ -22,7 +22,7 @@ from vae_core.checkpoints.probe import affordable
 NEAR, CENTRES, ROWS, TABLE = ("latent_near", "latent_centres", "latent_rows", "latent_table")  # the widgets' keys
 NEIGHBOURS = 12
 LARGE = 252  # pixels a side of the pinned picture: 28 × 28 ninefold, which fits its column
-FEW = 24  # units that a plain table lists
+PLAIN_ROWS = 24  # units that a plain table lists
 FEW, MOST = 16, 64  # rows of traversals shown at first, and at most
 
 
@@ -74,7 +74,7 @@ def coordinates(model: Opened, shown: Subject) -> None:
         columns["sigma"] = [float(np.exp(shown.z_log_var[unit] / 2)) for unit in units]
         columns["KL, nats"] = [float(kl[unit]) for unit in units]
         words = f"Posterior of {markdown_text(shown.name)}: mean and sigma per unit, and its KL from the prior, {kl.sum():.2f} nats in all."
-    if len(units) <= FEW:  # a plain table: the interactive one has Streamlit import pandas
+    if len(units) <= PLAIN_ROWS:  # a plain table: the interactive one has Streamlit import pandas
         lines = [" | ".join(columns), " | ".join(["---", *["---:"] * (len(columns) - 1)])]
         for row in zip(*columns.values(), strict=True):
             lines.append(" | ".join(cell if isinstance(cell, str) else _signed(cell, 3) for cell in row))
