@@ -435,7 +435,7 @@ def test_renamed_kept_carried_away_and_brought_along(request_for: Request, tmp_p
             checkpoints.load(found).weights["encoder/conv_1/kernel"], opened.weights["encoder/conv_1/kernel"], atol=1e-2
         )
     (Path(request_for.data)).unlink()
-    with pytest.raises(RunError, match="does not exist"):
+    with pytest.raises(RunError, match="which is no longer at"):
         trainer_models.keep(run, "without-data")
 
 
