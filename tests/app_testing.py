@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from pathlib import Path
@@ -65,3 +66,20 @@ def garment() -> bytes:
     array = np.zeros((90, 60), np.uint8)
     array[10:80, 15:45] = 200
     return png(array)
+
+
+def decoded(url: str) -> np.ndarray:
+    """The picture of a data: address, uint8 (h, w, 3)."""
+    data = base64.b64decode(url.split(",")[1])
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def holds(pictures: list[np.ndarray], wanted: np.ndarray) -> bool:
+    """Whether one of them is the wanted picture (h, w, c), enlarged by a whole number and nothing else."""
+    wanted = np.broadcast_to(wanted, (*wanted.shape[:2], 3))
+    for picture in pictures:
+        times = picture.shape[0] // wanted.shape[0]
+        enlarged = times and picture.shape == (times * wanted.shape[0], times * wanted.shape[1], 3)
+        if enlarged and np.array_equal(picture[::times, ::times], wanted):
+            return True
+    return False

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,9 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import streamlit as st
-from app_testing import DRAWN, go, png, problems, visit, words
+from app_testing import DRAWN, decoded, go, holds, png, problems, visit, words
 from own_models import CLASSES, own_run, own_zip, save_run
-from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.app import model_pictures
@@ -64,23 +61,7 @@ def own_pixels(run: Run) -> np.ndarray:
 
 def on_page(at: AppTest) -> list[np.ndarray]:
     """The pictures of a page: uint8 (h, w, 3)."""
-    found = []
-    for element in at.get("image"):
-        for image in element.proto.imgs:
-            data = base64.b64decode(image.url.split(",")[1])
-            found.append(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
-    return found
-
-
-def holds(pictures: list[np.ndarray], wanted: np.ndarray) -> bool:
-    """Whether one of them is the wanted picture (h, w, c), enlarged by a whole number and nothing else."""
-    wanted = np.broadcast_to(wanted, (*wanted.shape[:2], 3))
-    for picture in pictures:
-        times = picture.shape[0] // wanted.shape[0]
-        enlarged = times and picture.shape == (times * wanted.shape[0], times * wanted.shape[1], 3)
-        if enlarged and np.array_equal(picture[::times, ::times], wanted):
-            return True
-    return False
+    return [decoded(image.url) for element in at.get("image") for image in element.proto.imgs]
 
 
 @pytest.mark.parametrize("page", ON_A_PICTURE)

@@ -150,10 +150,11 @@ def load(
 
     Raises `DataError` for pictures of another shape than the model's.
     """
-    said: dict[str, Any] = {} if notify is None else {"notify": notify}
+    # of pictures of the user's own all was said when the model was trained
+    speak = notify if notify is not None and data in (*NAMED, "auto") else _nothing
     height, width, channels = image_shape  # a list, where it comes from a file
     shape = (height, width, channels)
-    dataset = datasets.load(data, image_shape=shape, fit=treatment(described)["fit"], **said)
+    dataset = datasets.load(data, image_shape=shape, fit=treatment(described)["fit"], notify=speak)
     if dataset.image_shape != shape:
         theirs, its = (" × ".join(map(str, sides)) for sides in (dataset.image_shape, shape))
         raise DataError(
@@ -161,6 +162,10 @@ def load(
             "or name a folder, zip or .npz."
         )
     return dataset
+
+
+def _nothing(line: str) -> None:
+    """Takes what is not to be said."""
 
 
 def _note(folder: Path) -> Mapping[str, Any]:
