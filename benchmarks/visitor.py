@@ -29,7 +29,7 @@ class Visitor:
 
     def __init__(self, socket: Any, query: str, page: str = "") -> None:
         self.socket, self.query, self.name = socket, query, page
-        self.page, self.map = "", ""
+        self.page, self.map, self.map_fragment = "", "", ""
         self.received = 0  # bytes
         self.cached: set[str] = set()  # hashes of large messages that a browser would keep
         self.shown: list[str] = []  # texts of the last run
@@ -41,7 +41,7 @@ class Visitor:
         message = BackMsg()
         message.rerun_script.page_name = "" if self.page else self.name
         message.rerun_script.fragment_id = fragment
-        message.rerun_script.is_auto_rerun = bool(fragment)
+        message.rerun_script.is_auto_rerun = bool(fragment) and trigger is None
         if not fragment:
             self.ticks = {}
         message.rerun_script.query_string = self.query
@@ -66,14 +66,14 @@ class Visitor:
             elif kind == "auto_rerun":
                 self.ticks[answer.auto_rerun.fragment_id] = answer.auto_rerun.interval
             elif kind == "delta" and answer.delta.WhichOneof("type") == "new_element":
-                self._notice(answer.delta.new_element)
+                self._notice(answer.delta.new_element, answer.delta.fragment_id)
             elif kind == "script_finished":
                 return time.perf_counter() - began
 
     async def pin(self, z: list[float]) -> float:
         """A click on the living map; seconds until the script has answered. `RuntimeError` if the answer is not of that z."""
         value = {"z": z, "serial": time.time_ns() // 1000, "index": None}
-        seconds = await self.run({"event": "pinned", "value": value})
+        seconds = await self.run({"event": "pinned", "value": value}, self.map_fragment)
         wanted = "z = (" + ", ".join(f"{number + 0.0:.2f}".replace("-", "−") for number in z[:4])
         if self.trouble or not any(wanted in text for text in self.shown):
             raise RuntimeError(f"a click at {z} was not answered: {self.trouble or self.shown}")
@@ -95,10 +95,10 @@ class Visitor:
                 raise RuntimeError(f"the page {self.name} shows {self.trouble}")
         return times
 
-    def _notice(self, element: Any) -> None:
+    def _notice(self, element: Any, fragment: str) -> None:
         kind = element.WhichOneof("type")
         if kind == "bidi_component" and element.bidi_component.id.endswith(f"-{MAP}"):
-            self.map = element.bidi_component.id
+            self.map, self.map_fragment = element.bidi_component.id, fragment
         elif kind == "markdown":
             self.shown.append(element.markdown.body)
         elif kind == "exception":

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from server import settle
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from visitor import sentences, shirt, upload
 
 pytestmark = pytest.mark.browser
@@ -187,3 +188,31 @@ def test_the_back_button_undoes_one_choice_a_press(open_page: Any) -> None:
     page.get_by_text("z_mean of test image 7 (").first.wait_for(timeout=20_000)
     settle(page)
     assert page.url == start
+
+
+def test_a_click_draws_the_content_alone_and_the_menu_follows(open_page: Any) -> None:
+    """The frame is not drawn again, and yet each link of the menu carries the new choice; nothing of the page goes missing."""
+    page, sent = open_page(), []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
+    page.reload()
+    settle(page)
+    page.wait_for_function("() => window.__liveMap?.living?.checksum !== undefined", timeout=20_000)
+    menu = page.get_by_test_id("stSidebar").get_by_role("link")
+    labels = menu.all_inner_texts()
+    for right in (0.3, 0.6):  # the second is a run of the content after a run of the content
+        shown = z_shown(page)
+        box = page.locator("canvas").last.bounding_box()
+        sent.clear()
+        page.mouse.click(box["x"] + right * box["width"], box["y"] + 0.4 * box["height"])
+        page.wait_for_function("old => !document.body.innerText.includes(old)", arg=shown, timeout=20_000)
+        settle(page)
+        runs = [message.rerun_script for message in map(BackMsg.FromString, sent) if message.HasField("rerun_script")]
+        assert runs and all(run.fragment_id for run in runs)
+        expect = re.compile(r"latent=(-?[\d.]+)(?:,|%2C)(-?[\d.]+)")
+        for link in menu.all():
+            carried = [float(value) for value in expect.search(link.get_attribute("href")).groups()]
+            assert carried == pytest.approx(z_values(page), abs=0.01)
+        assert menu.all_inner_texts() == labels
+        assert page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox").count() == 1
+        assert page.get_by_role("heading", level=1).count() == 1
+        page.wait_for_timeout(500)  # a second click at once would be a double click

@@ -123,6 +123,8 @@ def test_downloads_hold_what_is_seen(open_page: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("view", ["One picture", "A strip of 16"])
 def test_it_fits(open_page: Any, width: int, scheme: str, view: str) -> None:
+    from playwright.sync_api import expect
+
     page = open_page(width, 900, scheme, PAGE)
     page.get_by_test_id("stButtonGroup").get_by_text(view, exact=True).click(timeout=20_000)
     page.wait_for_timeout(200)
@@ -133,6 +135,7 @@ def test_it_fits(open_page: Any, width: int, scheme: str, view: str) -> None:
     )
     assert max(sizes) <= width  # nothing to scroll sideways
     images = page.get_by_test_id("stImage").locator("img")
+    expect(images).to_have_count(4 if view == "One picture" else 8, timeout=20_000)
     boxes = [image.bounding_box() for image in images.all()]
     assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
     if view == "One picture":

@@ -46,7 +46,7 @@ _runs: Counter[str] = Counter()
 def spare_collector(page: str) -> None:
     """Take what imports have left behind out of the garbage collector's sight; every page calls this when a run begins.
 
-    Streamlit collects after every run, and looking through all modules each time takes longer than running a page. In its
+    It looks through everything from time to time, in the middle of somebody's run, and the modules are most of it. In its
     second run a page has imported all it needs. Once a page, since what is frozen is never collected.
     """
     _runs[page] += 1

@@ -49,23 +49,49 @@ ICON = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 
 def frame(title: str, content: Callable[[Opened], None]) -> None:
     """A page about the chosen model: menu, picker, title, the line about model and data, then what `content` draws.
 
-    If there is no model, or it cannot be opened, a sentence stands in the place of the content.
+    If there is no model, or it cannot be opened, a sentence stands in the place of the content. What is clicked within the
+    content draws the content alone again, and the menu, whose links carry what is chosen: half the work of a whole run.
     """
-    with widgets.page(title), _around(title) as entry:
-        if entry is None:
-            _no_model()
-            return
-        try:
-            model = open_model(entry)
-        except CheckpointError as error:
-            st.error(
-                f"The model {markdown_text(entry.label)} cannot be opened: {markdown_text(error)} The picker in the sidebar has the other models.",
-                icon=":material/error:",
-            )
-            return
-        with _guarded(model):
-            st.caption(about(model, pictures_for(model)))
-            content(model)
+    with widgets.page(title):
+        entries, entry, slot = _around(title)
+        whole_run = True
+
+        def body() -> None:
+            if not whole_run and _needs_a_whole_run(entries, entry):
+                st.rerun()
+            with _menu_around(slot, whole_run):
+                if entry is None:
+                    _no_model()
+                else:
+                    _about_a_model(entry, content)
+
+        st.fragment(body)()
+        whole_run = False
+        st.session_state[PROBLEMS] = []  # they have been seen: a run that is cut short does not come here
+
+
+def frame_without_model(title: str, content: Callable[[], None]) -> None:
+    """A page that is there whatever the chosen model: menu, picker, title, then what `content` draws."""
+    with widgets.page(title):
+        _, _, slot = _around(title)
+        with _menu_around(slot):
+            content()
+        st.session_state[PROBLEMS] = []
+
+
+def _about_a_model(entry: Entry, content: Callable[[Opened], None]) -> None:
+    """The line about model and data, and the content."""
+    try:
+        model = open_model(entry)
+    except CheckpointError as error:
+        st.error(
+            f"The model {markdown_text(entry.label)} cannot be opened: {markdown_text(error)} The picker in the sidebar has the other models.",
+            icon=":material/error:",
+        )
+        return
+    with _guarded(model):
+        st.caption(about(model, pictures_for(model)))
+        content(model)
 
 
 @contextmanager
@@ -85,32 +111,53 @@ def _guarded(model: Opened) -> Iterator[None]:
         )
 
 
-def frame_without_model(title: str, content: Callable[[], None]) -> None:
-    """A page that is there whatever the chosen model: menu, picker, title, then what `content` draws."""
-    with widgets.page(title), _around(title):
-        content()
+def _needs_a_whole_run(entries: list[Entry], entry: Entry | None) -> bool:
+    """In a run of the content alone: read the address, as every run does first; whether the frame has to follow."""
+    _take_url(entries)
+    chosen = None if entry is None else entry.id
+    return (
+        bool(st.session_state[PROBLEMS])
+        or state.chosen_model() != chosen
+        or (entry is not None and not entry.path.is_dir())
+    )
 
 
-@contextmanager
-def _around(title: str) -> Iterator[Entry | None]:
-    """Settings, sidebar and title, and after the page's own content the menu again if its links are out of date."""
-    entries = list_models(also=[state.chosen_model(), *st.query_params.get_all("model")])
+def _take_url(entries: list[Entry]) -> list[str]:
+    """What the address asks for and cannot have, from this run and from those that were cut short before they said it."""
     problems: list[str] = st.session_state.setdefault(PROBLEMS, [])
     problems += state.take_url([entry.id for entry in entries], lambda: image_count(_chosen(entries)))
+    return problems
+
+
+def _around(title: str) -> tuple[list[Entry], Entry | None, DeltaGenerator]:
+    """Settings, sidebar and title; the models there are, the chosen one, and the place for the menu."""
+    entries = list_models(also=[state.chosen_model(), *st.query_params.get_all("model")])
+    problems = _take_url(entries)
     st.set_page_config(title if title == "VAE Explorer" else f"{title} · VAE Explorer", ICON, layout="wide")
     st.html(STYLE)
     spare_collector(title)
     with st.sidebar:
         slot = st.empty()
         entry = _pick_model(entries)
-        _menu(slot)
         _data_line(entry)
     st.title(title, anchor=False)
     for problem in problems:
         st.warning(problem, icon=":material/link_off:")
-    carried = state.in_links(train=True)
-    yield entry
-    st.session_state[PROBLEMS] = []  # they have been seen: a run that is cut short does not come here
+    return entries, entry, slot
+
+
+@contextmanager
+def _menu_around(slot: DeltaGenerator, whole_run: bool = True) -> Iterator[None]:
+    """The menu before the content, and again after it if its links are out of date; in a run of the content alone only after it."""
+    carried = None
+    if whole_run:
+        _menu(slot)
+        carried = state.in_links(train=True)
+    try:
+        yield
+    except Exception:
+        _menu(slot)
+        raise
     if state.in_links(train=True) != carried:  # the content has taken up a choice, such as a click on the map
         _menu(slot)
 
@@ -134,9 +181,10 @@ def about(model: Opened, found: Source | None) -> str:
 
 def _menu(slot: DeltaGenerator) -> None:
     """A link leads to the other page with what is chosen here."""
+    links, with_run = state.in_links(), state.in_links(train=True)
     with slot.container():
         for page, label, icon in PAGES:
-            st.page_link(page, label=label, icon=icon, query_params=state.in_links(page == "pages/train.py"))
+            st.page_link(page, label=label, icon=icon, query_params=with_run if page == "pages/train.py" else links)
 
 
 def _pick_model(entries: list[Entry]) -> Entry | None:

@@ -13,7 +13,9 @@ def page(title: str) -> Iterator[None]:
     """A run of a page. Until it has once run to its end all its widgets are told what they show: they are new to the browser."""
     st.session_state["widgets_are_new"] = st.session_state.get("whole_page") != title
     yield
-    st.session_state["whole_page"] = title  # not reached by a run that another one has cut short
+    # not reached by a run that another one has cut short
+    st.session_state["whole_page"] = title
+    st.session_state["widgets_are_new"] = False  # for runs of a fragment
 
 
 def tell(key: str, value: object, label: str = "") -> None:
