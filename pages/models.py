@@ -134,7 +134,7 @@ def _line(entry: Entry, facts: Facts | None) -> dict[str, Any]:
     return {
         **row,
         **dict(cells[:1]),
-        "Measured on": measured,
+        "Measured on": plain_text(measured),
         "Validation −ELBO": facts.validation.value if facts.validation else None,
         **dict(cells[1:]),
         "Epochs": facts.epochs or None,

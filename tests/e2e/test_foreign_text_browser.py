@@ -73,7 +73,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory, outside: Any) -> Path:
     (damaged / "model.safetensors").write_bytes(b"torn")
     run = Run(folder / "runs" / f"run {NAME.replace('/', '-')}")
     run.path.mkdir(parents=True)
-    (run.path / "config.json").write_bytes((path / "config.json").read_bytes())
+    (run.path / "config.json").write_text(json.dumps(json.loads((path / "config.json").read_text()) | {"kind": "run"}))
     (run.path / "network.json").write_bytes((path / "network.json").read_bytes())
     (run.path / "status.json").write_text(
         json.dumps({"state": "failed", "error": hostile(outside.url, 3), "heartbeat": 1.0})
@@ -159,6 +159,15 @@ def test_links_of_hostile_text(open_page: Any, outside: Any, page_name: str, par
         page.wait_for_timeout(200)
         nothing_comes_of_it(page, f"{parameter} {i}")
     assert outside.asked == []
+
+
+def test_the_page_of_a_run_of_hostile_text(open_page: Any, outside: Any, folders: Path) -> None:
+    (run,) = (folders / "runs").glob("run *")
+    page = open_page(query=f"/train?run={quote(run.name)}")
+    page.get_by_role("heading", level=3, name="run **a**").wait_for()
+    page.wait_for_timeout(500)
+    nothing_comes_of_it(page, "run")
+    assert "# Expired" in page.get_by_test_id("stAlert").first.inner_text() and outside.asked == []
 
 
 def test_the_name_is_read_as_it_is_written(open_page: Any, folders: Path) -> None:
