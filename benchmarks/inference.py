@@ -46,7 +46,7 @@ def in_turns(calls: dict[str, Callable[[], Any]], repeat: int) -> dict[str, list
 
 def compare(checkpoint: str, repeat: int) -> bool:
     """The table, and whether every bar is met."""
-    from vae_core.cli.progress_bar import without_notes
+    from vae_core.training.quiet_import import without_notes
 
     with without_notes():
         import keras
@@ -54,7 +54,7 @@ def compare(checkpoint: str, repeat: int) -> bool:
 
     from vae_core.analysis import latent_points as latent
     from vae_core.checkpoints import store as checkpoints
-    from vae_core.training.train import to_keras
+    from vae_core.training.keras_export import to_keras
 
     loaded = checkpoints.load(checkpoint)
     engine = loaded.engine()
@@ -137,7 +137,7 @@ def cold(checkpoint: str, which: str) -> float:
     if which == "engine":
         loaded.engine().decode(z)
     else:
-        from vae_core.training.train import to_keras
+        from vae_core.training.keras_export import to_keras
 
         to_keras(loaded.network, loaded.weights)[1](z).numpy()
     return time.perf_counter() - began

@@ -80,9 +80,11 @@ def test_keras_files_open_without_this_package(tmp_path: Path) -> None:
         name: checkpoints.load(save_checkpoint(tmp_path / "models" / name, config, seed=1))
         for name, config in MODELS.items()
     }
+    from vae_core.training import keras_export
+
     for name, checkpoint in models.items():
         (tmp_path / name).mkdir()
-        paths = exports.keras_files(checkpoint, tmp_path / name)
+        paths = keras_export.keras_files(checkpoint, tmp_path / name)
         assert [path.name for path in paths] == ["encoder.keras", "decoder.keras"]
     inputs = {name: some_z(checkpoint) for name, checkpoint in models.items()}
     np.savez(tmp_path / "in.npz", images=IMAGES, **inputs)  # type: ignore[arg-type]

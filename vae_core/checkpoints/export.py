@@ -33,17 +33,6 @@ def onnx_files(checkpoint: Checkpoint, folder: Path) -> list[Path]:
     return written
 
 
-def keras_files(checkpoint: Checkpoint, folder: Path) -> list[Path]:
-    """encoder.keras and decoder.keras: stock layers only, so `keras.saving.load_model` opens them without this package."""
-    from vae_core.training.train import to_keras
-
-    written = []
-    for model in to_keras(checkpoint.network, checkpoint.weights):
-        written.append(folder / f"{model.name}.keras")
-        model.save(written[-1])
-    return written
-
-
 def packed_decoder(network: Network, weights: Weights) -> tuple[dict[str, Any], bytes]:
     """The decoder for a browser: its layer list with each weight's shape and its offset, counted in float32 values,
     in the bytes beside it (float32, little-endian, Keras' layouts)."""

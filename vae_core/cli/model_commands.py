@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -198,10 +198,20 @@ def export(model: str, format: str, output: str, data: str | None) -> None:
     if dataset is not None:
         written = exports.projector(checkpoint, dataset, folder)
     else:
-        written = {"onnx": exports.onnx_files, "keras": exports.keras_files, "browser": exports.browser}[format](
-            checkpoint, folder
-        )
+        written = _writer(format)(checkpoint, folder)
     print("\n".join(f"{path}  {path.stat().st_size:,} bytes" for path in written))
+
+
+def _writer(format: str) -> Callable[[Checkpoint, Path], list[Path]]:
+    from vae_core.checkpoints import export as exports
+
+    if format == "keras":
+        from vae_core.training.quiet_import import without_notes
+
+        with without_notes():
+            from vae_core.training.keras_export import keras_files
+        return keras_files
+    return exports.onnx_files if format == "onnx" else exports.browser
 
 
 def keep(run: str, folder: str, data: str | None, snapshots: int, half: bool, replace: bool) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -37,24 +35,6 @@ def progress_bar() -> Iterator[Callable[[dict[str, Any]], None]]:
             )
 
         yield show
-
-
-@contextmanager
-def without_notes() -> Iterator[None]:
-    """Import TensorFlow in here: what its C++ side notes about the machine does not break the bar.
-
-    Nothing else it can print at that time is of use, and a Python exception still comes through.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def figures(row: dict[str, Any]) -> str:

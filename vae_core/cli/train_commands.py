@@ -146,9 +146,10 @@ def resume(run: str, data: str | None, queue: bool, **flags: Any) -> None:
 
 def standby(root: str | None, cold: bool) -> int:
     """Import TensorFlow, then wait for a command on standard input."""
+    from vae_core.cli.main import main
     from vae_core.jobs.worker import serve
 
-    return serve(_runs_folder(root), cold)
+    return serve(_runs_folder(root), main, cold)
 
 
 def _in_turn(run: Run, job: Callable[[], Go]) -> None:
@@ -187,7 +188,8 @@ def _last_word(run: Run, state: str, **values: Any) -> None:
 
 def _watched(run: Run, go: Go) -> None:
     """Train with a progress bar, and say how it ended."""
-    from vae_core.cli.progress_bar import progress_bar, without_notes
+    from vae_core.cli.progress_bar import progress_bar
+    from vae_core.training.quiet_import import without_notes
 
     with interruption.raised():  # until the trainer itself takes note of signals
         with without_notes():

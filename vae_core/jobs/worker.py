@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Queue
@@ -21,21 +22,29 @@ from vae_core.config import ModelConfig
 from vae_core.jobs.duration import known_presets, note_pace
 from vae_core.settings import INSTALL_TRAINING
 
+Main = Callable[[list[str]], int]  # the command line's own
+
 # The app comes first, but not by much: a trainer's threads wait for the one that is put off. Watched in one browser, a run
 # lost 10 % at a niceness of 10 and 6 % at 5, and clicks were answered as fast.
 NICE = 5
 IDLE_SECONDS = 30 * 60.0  # nobody has asked for so long: give the memory back
 
 
-def serve(root: Path, cold: bool = False) -> int:
-    """Returns the command's exit code; 0 if none came. cold: import nothing before; for a run that has to wait."""
+def serve(root: Path, main: Main, cold: bool = False) -> int:
+    """Wait for one request and become that command; returns its exit code, 0 if none came.
+
+    Args:
+        root: The folder with the runs.
+        main: Runs a command line's words; returns its exit code.
+        cold: Import nothing before; for a run that has to wait.
+    """
     _stand_aside()
     if cold:
         requests: Queue[dict[str, Any]] = Queue()
         _listen(requests)
-        return _become(requests.get())
+        return _become(requests.get(), main)
     try:
-        from vae_core.cli.progress_bar import without_notes
+        from vae_core.training.quiet_import import without_notes
 
         with without_notes():
             from vae_core.training import train as training
@@ -59,7 +68,7 @@ def serve(root: Path, cold: bool = False) -> int:
         request = request or requests.get(timeout=IDLE_SECONDS)
     except Empty:
         return 0
-    return _become(request)
+    return _become(request, main)
 
 
 def _stand_aside() -> None:
@@ -89,10 +98,8 @@ def _to_measure(root: Path) -> list[ModelConfig]:
     return [ModelConfig(), *([] if "classic" in known else [ModelConfig("classic")])]
 
 
-def _become(request: dict[str, Any]) -> int:
+def _become(request: dict[str, Any], main: Main) -> int:
     """Run the command, with all that it prints in the log."""
-    from vae_core.cli.main import main
-
     log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for number, target in ((0, nothing), (1, log), (2, log)):

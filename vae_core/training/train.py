@@ -23,7 +23,7 @@ import tensorflow as tf
 
 from vae_core.config import ModelConfig, TrainingConfig, recommended
 from vae_core.network import presets
-from vae_core.network.layers import Network, Weights
+from vae_core.network.layers import Weights
 from vae_core.runs import interruption
 from vae_core.runs.directory import Run, RunError
 from vae_core.storage.files import FULL, why_unwritten
@@ -39,7 +39,7 @@ from vae_core.training.recorder import (
     StopOnNaN,
     diverged,
 )
-from vae_core.training.vae import VAE, build_part, set_weights
+from vae_core.training.vae import VAE, set_weights
 
 if TYPE_CHECKING:
     from vae_core.checkpoints.store import Checkpoint
@@ -484,18 +484,6 @@ def scope(strategy: str) -> Any:
     return tf.distribute.MirroredStrategy([device.name for device in devices], cross_device_ops=cross).scope()
 
 
-def to_keras(network: Network, weights: dict[str, np.ndarray]) -> tuple[keras.Model, keras.Model]:
-    """(encoder, decoder) as stock functional Keras models with their weights, for `.save("....keras")`."""
-    models = []
-    for part in (network.encoder, network.decoder):
-        model = build_part(part)
-        for name in part.weight_shapes():
-            _, layer, key = name.split("/")
-            getattr(model.get_layer(layer), key).assign(weights[name])
-        models.append(model)
-    return models[0], models[1]
-
-
 def versions() -> dict[str, str]:
     """What a run was made with."""
     packages = ("keras", "numpy", "onnxruntime")
@@ -508,4 +496,4 @@ def versions() -> dict[str, str]:
     }
 
 
-__all__ = ["RunFailed", "RunStopped", "Schedule", "batches", "pace", "resume", "to_keras", "train", "versions"]
+__all__ = ["RunFailed", "RunStopped", "Schedule", "batches", "pace", "resume", "train", "versions"]
