@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from tiny_models import save_checkpoint
 from tiny_runs import MODEL, Squares
 
@@ -353,3 +354,46 @@ def test_a_folder_with_other_things_does_not_become_a_run(
     assert command_line.main(words) == 2
     assert "holds other things (one.jpg). Choose a --run-dir that is new or empty." in capsys.readouterr().err
     assert list(contents(tmp_path)) == ["photos", "photos/one.jpg"]
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_users_photo_is_never_written_over(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo, other = tmp_path / "photo.png", tmp_path / "other.png"
+    for path in (photo, other):
+        Image.fromarray(np.full((28, 28), 90, np.uint8)).save(path)
+    (tmp_path / "link.png").symlink_to(photo)
+    before = photo.read_bytes()
+
+    def go(*words: str) -> tuple[int, str]:
+        return command_line.main([words[0], str(model), *words[1:]]), capsys.readouterr().err
+
+    for command in ("reconstruct", "heatmap"):
+        for output in (str(photo), f"{tmp_path}/models/../photo.png", str(tmp_path / "link.png")):
+            for extra in ([], ["--replace"]):
+                code, error = go(command, "--picture", str(photo), "--output", output, *extra)
+                assert code == 2
+                assert "is one of the pictures that are read" in error
+        code, error = go(command, "--picture", str(photo), "--output", str(other))
+        assert code == 2
+        assert "was not written by this program" in error
+    code, error = go("sample", "-n", "2", "--output", str(photo))
+    assert code == 2
+    assert "add --replace" in error
+    assert photo.read_bytes() == other.read_bytes() == before
+    assert go("sample", "-n", "2", "--output", str(tmp_path / "ours.png"))[0] == 0
+    assert go("sample", "-n", "3", "--output", str(tmp_path / "ours.png"))[0] == 0  # one of ours
+    assert go("sample", "-n", "2", "--output", str(other), "--replace")[0] == 0
+    assert other.read_bytes() != before
+
+
+def test_export_writes_over_no_file(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "decoder.json").write_text("mine")
+    words = ["export", str(model), "--format", "browser", "--output", str(tmp_path / "out")]
+    assert command_line.main(words) == 2
+    assert "holds decoder.json already" in capsys.readouterr().err
+    assert contents(tmp_path / "out") == {"decoder.json": b"mine"}
+    assert command_line.main([*words, "--replace"]) == 0
+    assert sorted(contents(tmp_path / "out")) == ["decoder.bin", "decoder.json"]

@@ -17,6 +17,14 @@ from vae_core.storage.tables import delimited
 
 SPRITE_IMAGES = 10_000  # a sprite of 100 × 100 thumbnails
 
+# The files that each format writes.
+NAMES = {
+    "onnx": ("encoder.onnx", "decoder.onnx"),
+    "keras": ("encoder.keras", "decoder.keras"),
+    "browser": ("decoder.json", "decoder.bin"),
+    "projector": ("codes.tsv", "metadata.tsv", "sprite.png", "projector_config.json"),
+}
+
 
 def onnx_files(checkpoint: Checkpoint, folder: Path) -> list[Path]:
     """encoder.onnx ("input" -> z_mean, z_log_var) and decoder.onnx ("input" -> logits, image), channels last, checked."""

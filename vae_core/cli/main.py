@@ -154,6 +154,7 @@ def build_parser() -> argparse.ArgumentParser:
     arg("-n", type=int, default=256, help="how many (256)")
     arg("--seed", type=whole(0, MOST), default=0)
     arg("--output", type=png, default="samples.png", help="PNG to write (samples.png)")
+    arg("--replace", action="store_true", help="write over a file that this program has not written")
 
     arg = add(
         "reconstruct",
@@ -187,6 +188,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="onnx and keras: the networks; projector: codes as TSV with a sprite for the Embedding Projector; browser: the decoder for JavaScript",
     )
     arg("--output", required=True, type=name, help="folder to write into")
+    arg("--replace", action="store_true", help="write over files of the same names")
     arg("--data", type=name, help=OWN_HELP)
 
     arg = add(
@@ -221,6 +223,7 @@ def _picture_flags(arg: Callable[..., Any], output: str) -> None:
     arg("--index", nargs="+", type=whole(0, MOST), metavar="I", help="images of the test split (0)")
     arg("--data", type=name, help=OWN_HELP)
     arg("--output", type=png, default=output, help=f"PNG to write ({output})")
+    arg("--replace", action="store_true", help="write over a file that this program has not written")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -13,6 +13,7 @@ from vae_core import settings
 from vae_core.cli.app_command import app
 from vae_core.cli.common import model_path
 from vae_core.cli.train_commands import TrainingFailed, deletion_note, note, resume, runs, standby, train
+from vae_core.cli.written_files import check_names, check_output, save_png
 from vae_core.datasets.preprocessing import treatment
 from vae_core.runs.directory import Run
 from vae_core.storage import limits
@@ -111,26 +112,30 @@ def check_model(model: str, bounded: bool) -> None:
     print(f"{path}: every page can show it.")
 
 
-def sample(model: str, n: int, seed: int, output: str) -> None:
+def sample(model: str, n: int, seed: int, output: str, replace: bool) -> None:
     """Decode draws from the prior into one PNG."""
     from vae_core.analysis import latent_points as latent
     from vae_core.analysis.heatmaps import mosaic
 
     if not 1 <= n <= 10_000:
         raise ValueError(f"-n must be in 1..10,000, got {n}.")
+    path = check_output(output, replace=replace)
     checkpoint = _load(model)
     scale = _scale(n, checkpoint.model.image_shape, 2)
     z = latent.sample_prior(n, checkpoint.network.latent_dim, seed)
     images = checkpoint.engine().decode(z)
-    _save_png(output, mosaic(images, columns=int(np.ceil(np.sqrt(n))), scale=scale))
+    save_png(path, mosaic(images, columns=int(np.ceil(np.sqrt(n))), scale=scale), replace)
     print(f"{output}: {n} samples of z ~ N(0, 1) decoded by {checkpoint.name}, seed {seed}")
 
 
-def reconstruct(model: str, picture: list[str] | None, index: list[int] | None, data: str | None, output: str) -> None:
+def reconstruct(
+    model: str, picture: list[str] | None, index: list[int] | None, data: str | None, output: str, replace: bool
+) -> None:
     """One row a picture: original, reconstruction, signed error, SSIM map."""
     from vae_core.analysis import evaluation as metrics
     from vae_core.analysis.heatmaps import mosaic, signed_error, ssim_colours
 
+    path = check_output(output, picture or [], replace)
     checkpoint = _load(model)
     images, names = _pictures(checkpoint, picture, index, data)
     scale = _scale(4 * len(images), checkpoint.model.image_shape, 4)
@@ -140,7 +145,7 @@ def reconstruct(model: str, picture: list[str] | None, index: list[int] | None, 
     rows = []
     for image, again in zip(images, rebuilt, strict=True):
         rows += [_rgb(image), _rgb(again), signed_error(image, again), ssim_colours(image, again)]
-    _save_png(output, mosaic(np.stack(rows), columns=4, scale=scale))
+    save_png(path, mosaic(np.stack(rows), columns=4, scale=scale), replace)
     print(
         "picture  MSE  PSNR dB  SSIM   (reconstruction from z_mean; columns: original, reconstruction, error, SSIM map)"
     )
@@ -160,12 +165,14 @@ def heatmap(
     alpha: float,
     colormap: str,
     output: str,
+    replace: bool,
 ) -> None:
     """A layer's channels, coloured and laid over the picture."""
     from vae_core.analysis import activations, heatmaps
 
     if max(len(picture or ()), len(index or ())) > 1:
         raise ValueError("heatmap shows one picture at a time; name one after --picture or --index.")
+    path = check_output(output, picture or [], replace)
     checkpoint = _load(model)
     images, names = _pictures(checkpoint, picture, index, data)
     maps = activations.feature_maps(checkpoint.engine(), images[0], part)
@@ -180,17 +187,18 @@ def heatmap(
     low, high = float(found.min()), float(found.max())
     scale = _scale(found.shape[-1], checkpoint.model.image_shape, 3)
     tiles = heatmaps.overlay_channels(images[0], found, alpha=alpha, colormap=colormap)
-    _save_png(output, heatmaps.mosaic(tiles, scale=scale))
+    save_png(path, heatmaps.mosaic(tiles, scale=scale), replace)
     height, width, channels = found.shape
     print(
         f"{output}: {names[0]}, {part}/{layer}, {channels} channel(s) of {height}×{width}, raw {low:.3f} to {high:.3f}, each channel normalised by itself"
     )
 
 
-def export(model: str, format: str, output: str, data: str | None) -> None:
+def export(model: str, format: str, output: str, data: str | None, replace: bool) -> None:
     """Write for other programs."""
     from vae_core.checkpoints import export as exports
 
+    check_names(settings.expanded(output), exports.NAMES[format], replace)
     checkpoint = _load(model)
     dataset = _dataset(checkpoint, data) if format == "projector" else None
     folder = settings.expanded(output)
@@ -292,20 +300,3 @@ def _scale(tiles: int, image_shape: tuple[int, int, int], scale: int) -> int:
 def _rgb(image: np.ndarray) -> np.ndarray:
     """(h, w, 1 or 3) float in [0, 1] -> (h, w, 3) uint8."""
     return np.broadcast_to(np.round(255 * image).astype(np.uint8), (*image.shape[:2], 3))
-
-
-def _save_png(path: str, image: np.ndarray) -> None:
-    from io import BytesIO
-
-    from PIL import Image
-
-    from vae_core.storage.files import write_bytes
-
-    buffer = BytesIO()
-    Image.fromarray(image.squeeze()).save(buffer, "PNG")
-    place = settings.expanded(path)
-    if place.is_dir():
-        raise ValueError(f"--output {path} is a folder; name a PNG in it: {place / 'picture.png'}.")
-    if not place.parent.is_dir():
-        raise ValueError(f"--output {path}: there is no folder {place.parent}. Make it, or name another.")
-    write_bytes(place, buffer.getvalue())

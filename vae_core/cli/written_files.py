@@ -1,0 +1,67 @@
+"""Files that a command writes where somebody has named: never over what is not its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from vae_core import settings
+from vae_core.storage.files import write_bytes
+
+MARK = "vae-explorer"  # a text chunk in each PNG of ours, which may be written over by the next
+
+
+def check_output(output: str, inputs: Iterable[str] = (), replace: bool = False) -> Path:
+    """The path of a PNG that may be written; `ValueError` for one of the inputs, and for a file that is not ours.
+
+    Quick, so that it can be asked before any work. replace: another's file too, but never an input.
+    """
+    path = settings.expanded(output)
+    if path.is_dir():
+        raise ValueError(f"--output {output} is a folder; name a PNG in it: {path / 'picture.png'}.")
+    if not path.parent.is_dir():
+        raise ValueError(f"--output {output}: there is no folder {path.parent}. Make it, or name another.")
+    for name in inputs:
+        source = settings.expanded(name)
+        if source.exists() and path.exists() and os.path.samefile(source, path):
+            raise ValueError(f"--output {output} is one of the pictures that are read. Choose another name.")
+    if os.path.lexists(path) and not replace and not _is_ours(path):
+        raise ValueError(f"{output} exists and was not written by this program. Choose another name, or add --replace.")
+    return path
+
+
+def save_png(path: Path, image: np.ndarray, replace: bool = False) -> None:
+    """Write an image, uint8 (h, w, 1 or 3), with our mark; `ValueError` if another's file has appeared there."""
+    from PIL import Image, PngImagePlugin
+
+    info = PngImagePlugin.PngInfo()
+    info.add_text(MARK, "made by VAE Explorer")
+    buffer = BytesIO()
+    Image.fromarray(image.squeeze()).save(buffer, "PNG", pnginfo=info)
+    check_output(str(path), replace=replace)
+    write_bytes(path, buffer.getvalue(), new=not os.path.lexists(path))
+
+
+def check_names(folder: Path, names: Iterable[str], replace: bool = False) -> None:
+    """`ValueError` if a folder holds one of these files already."""
+    there = [name for name in names if os.path.lexists(folder / name)]
+    if there and not replace:
+        raise ValueError(
+            f"{folder} holds {', '.join(there)} already. Choose another folder, or add --replace to write over them."
+        )
+
+
+def _is_ours(path: Path) -> bool:
+    from PIL import Image
+
+    if path.is_symlink():
+        return False
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            return MARK in image.info
+    except (OSError, ValueError, SyntaxError):
+        return False
