@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from app_testing import decoded, holds
 from conftest import is_fault
 from PIL import Image
 from server import Server, settle
@@ -26,6 +27,7 @@ from tiny_models import save_checkpoint
 
 from vae_core.checkpoints import timeline
 from vae_core.config import ModelConfig
+from vae_core.datasets import dataset as datasets
 from vae_core.network.engine import Engine
 from vae_core.network.layers import random_weights
 from vae_core.network.presets import build
@@ -495,3 +497,28 @@ def test_pictures_of_ones_own_in_colour(visit: Any, tmp_path: Path) -> None:
         assert main.get_by_test_id("stAlertContentError").count() == 0, path
         picker = tab.page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox").locator("input")
         assert picker.input_value().startswith(run.name), path
+    its_own_pictures_are_shown(tab, f"runs/{run.name}", run)
+    tab.page.goto(f"{tab.place.server.url}/train?run={run.name}")
+    settle(tab.page)
+    tab.page.get_by_label("Name", exact=True).fill("pets-kept")
+    tab.page.keyboard.press("Tab")
+    tab.page.get_by_role("button", name="Keep as a model").click()
+    tab.says(re.compile("Kept as pets-kept"))
+    its_own_pictures_are_shown(tab, "pets-kept", run)
+
+
+def its_own_pictures_are_shown(tab: Any, model: str, run: Run) -> None:
+    """On every page about a picture the original is, pixel for pixel, that of the zip; the sidebar names the zip."""
+    pixels = datasets.load(run.request()["data"], image_shape=(64, 64, 3), notify=lambda line: None).pixels("test")
+    for path in ("", "latent_space", "reconstruction", "heatmaps"):
+        tab.page.goto(f"{tab.place.server.url}/{path}?model={model}&image=3")
+        settle(tab.page)
+        sidebar = tab.page.get_by_test_id("stSidebar")
+        sidebar.get_by_text("pets test, 6 images").wait_for()
+        assert "are not here" not in tab.page.get_by_test_id("stMain").inner_text(), path
+
+        def arrived() -> bool:
+            urls = tab.page.eval_on_selector_all("[data-testid=stMain] img", "images => images.map(image => image.src)")
+            return holds([decoded(url) for url in urls if url.startswith("data:image/png")], pixels[3])
+
+        until(arrived, f"its own picture on /{path}", 20)
