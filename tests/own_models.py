@@ -13,8 +13,8 @@ from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.datasets import dataset as datasets
 from vae_core.datasets.dataset import Dataset
 from vae_core.network.engine import Engine
-from vae_core.network.layers import random_weights
 from vae_core.network.presets import build
+from vae_core.network.schema import random_weights
 from vae_core.runs.directory import Run
 
 CLASSES = ("boot", "hat", "sock")

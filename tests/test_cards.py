@@ -17,8 +17,8 @@ from vae_core.checkpoints import publish as cards
 from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.timeline import frame_steps, load_frame
 from vae_core.config import TrainingConfig
-from vae_core.network.layers import random_weights
 from vae_core.network.presets import build
+from vae_core.network.schema import random_weights
 from vae_core.runs.directory import Run, RunError
 
 DATASET: Any = Squares()

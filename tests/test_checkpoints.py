@@ -16,10 +16,12 @@ from safetensors.numpy import save as safetensors_bytes
 from tiny_models import save_checkpoint
 
 from vae_core.checkpoints import store as checkpoints
-from vae_core.checkpoints.store import CheckpointError, Latents
+from vae_core.checkpoints.store import CheckpointError
 from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.network import presets
-from vae_core.network.layers import Network, NetworkError, Weights, random_weights
+from vae_core.network.latents import Latents
+from vae_core.network.layers import Network, NetworkError, Weights
+from vae_core.network.schema import random_weights
 from vae_core.runs.directory import Run
 from vae_core.storage import files, limits
 from vae_core.storage.files import FileProblem

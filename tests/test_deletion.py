@@ -15,7 +15,7 @@ from vae_core.checkpoints import store as checkpoints
 from vae_core.cli.main import main
 from vae_core.jobs import deletion
 from vae_core.network import presets
-from vae_core.network.layers import random_weights
+from vae_core.network.schema import random_weights
 from vae_core.runs.directory import Run, RunError
 from vae_core.storage import trash
 from vae_core.storage.trash import KEPT_SECONDS, TrashError

@@ -19,8 +19,10 @@ import pytest
 from vae_core.config import ModelConfig
 from vae_core.network import engine as engines
 from vae_core.network import presets
-from vae_core.network.engine import Engine, onnx_model, start_session
-from vae_core.network.layers import Layer, Network, NetworkError, Part, Weights, network_from_dict, random_weights
+from vae_core.network.engine import Engine, start_session
+from vae_core.network.layers import Layer, Network, NetworkError, Part, Weights
+from vae_core.network.onnx_graph import onnx_model
+from vae_core.network.schema import network_from_dict, random_weights
 from vae_core.training.vae import VAE, build_part, get_weights, set_weights
 
 TOLERANCE = 1e-5  # of the largest activation, or of 1 where all are smaller
@@ -317,7 +319,7 @@ import numpy as np
 from vae_core.network import presets
 from vae_core.config import ModelConfig
 from vae_core.network.engine import Engine
-from vae_core.network.layers import random_weights
+from vae_core.network.schema import random_weights
 
 def kib(field):
     with open("/proc/self/status") as file:

@@ -23,7 +23,7 @@ from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.store import Checkpoint
 from vae_core.config import ModelConfig
 from vae_core.datasets.drawn.wardrobe import CLASSES, draw
-from vae_core.network.layers import random_weights
+from vae_core.network.schema import random_weights
 
 MODELS = {"classic": ModelConfig("classic", 2), "swift": ModelConfig("swift", 2), "wide": ModelConfig("swift", 16)}
 RNG = np.random.default_rng(0)

@@ -23,7 +23,7 @@ from vae_core.checkpoints.bundle import ImportProblem, safe_name, take_in
 from vae_core.checkpoints.packing import packed
 from vae_core.checkpoints.timeline import frame_steps, load_frame
 from vae_core.network import presets
-from vae_core.network.layers import random_weights
+from vae_core.network.schema import random_weights
 from vae_core.runs.directory import Run
 from vae_core.storage import limits
 

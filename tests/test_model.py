@@ -17,7 +17,8 @@ from scipy import stats
 from vae_core.analysis import evaluation as metrics
 from vae_core.config import ModelConfig
 from vae_core.network import presets
-from vae_core.network.layers import Network, NetworkError, random_weights
+from vae_core.network.layers import Network, NetworkError
+from vae_core.network.schema import random_weights
 from vae_core.training.vae import (
     MIN_LOG_SIGMA,
     VAE,

@@ -12,16 +12,8 @@ import pytest
 
 from vae_core.config import ModelConfig
 from vae_core.network import presets
-from vae_core.network.layers import (
-    FORMAT_VERSION,
-    Layer,
-    Network,
-    NetworkError,
-    check_shapes,
-    check_weights,
-    network_from_dict,
-    random_weights,
-)
+from vae_core.network.layers import FORMAT_VERSION, Layer, Network, NetworkError
+from vae_core.network.schema import check_shapes, check_weights, network_from_dict, random_weights
 
 CONFIGS = [
     ModelConfig(preset=preset, latent_dim=latent_dim, image_shape=shape, likelihood=likelihood)

@@ -22,8 +22,8 @@ from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.store import CheckpointError
 from vae_core.cli import main as command_line
 from vae_core.config import ModelConfig, TrainingConfig
-from vae_core.network.layers import random_weights
 from vae_core.network.presets import build
+from vae_core.network.schema import random_weights
 from vae_core.runs.directory import Run, RunError
 from vae_core.runs.index import list_runs
 from vae_core.storage import files

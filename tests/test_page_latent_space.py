@@ -26,10 +26,10 @@ from pages.ui.latent_space.landmarks import STEPS, landmarks_of, small, traversa
 from pages.ui.latent_space.view import CENTRES, NEAR, ROWS, TABLE
 from vae_core.analysis import latent_points as latent
 from vae_core.checkpoints import store as checkpoints
-from vae_core.checkpoints.store import Latents
 from vae_core.config import ModelConfig
 from vae_core.datasets import dataset as datasets
 from vae_core.datasets import fashion_mnist as fashion
+from vae_core.network.latents import Latents
 
 PAGE = "pages/latent_space.py"
 SHIPPED = Path(__file__).parents[1] / "checkpoints"

@@ -25,8 +25,8 @@ from vae_core.datasets import fashion_mnist as fashion
 from vae_core.jobs import launcher as trainer
 from vae_core.jobs.launcher import Request
 from vae_core.jobs.worker_pool import Ready
-from vae_core.network.layers import random_weights
 from vae_core.network.presets import build
+from vae_core.network.schema import random_weights
 from vae_core.runs.directory import Run, RunError
 
 PAGE = "pages/train.py"

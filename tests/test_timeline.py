@@ -11,7 +11,8 @@ from vae_core.checkpoints.timeline import frame_steps, load_frame, pack, save_fr
 from vae_core.config import ModelConfig
 from vae_core.network import presets
 from vae_core.network.engine import Engine
-from vae_core.network.layers import NetworkError, random_weights
+from vae_core.network.layers import NetworkError
+from vae_core.network.schema import random_weights
 from vae_core.storage.files import FileProblem, write_weights
 
 NETWORK = presets.build(ModelConfig("swift", 2))

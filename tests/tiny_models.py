@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from vae_core.checkpoints import store as checkpoints
-from vae_core.checkpoints.store import Latents
 from vae_core.config import ModelConfig, TrainingConfig
-from vae_core.network.layers import random_weights
+from vae_core.network.latents import Latents
 from vae_core.network.presets import build
+from vae_core.network.schema import random_weights
 
 
 def save_checkpoint(path: Path, model: ModelConfig, seed: int = 0, codes: int = 200) -> Path:

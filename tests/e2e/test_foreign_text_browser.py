@@ -18,8 +18,8 @@ from visitor import menu, shirt, upload
 
 from vae_core.checkpoints import timeline
 from vae_core.config import ModelConfig
-from vae_core.network.layers import random_weights
 from vae_core.network.presets import build
+from vae_core.network.schema import random_weights
 from vae_core.runs.directory import Run
 
 pytestmark = pytest.mark.browser

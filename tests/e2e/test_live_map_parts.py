@@ -15,7 +15,7 @@ from PIL import Image
 
 from pages.ui.components.live_map import REMEMBERED, SENT, _coming, _pin, map_data, parts
 from vae_core.checkpoints import store as checkpoints
-from vae_core.checkpoints.store import Latents
+from vae_core.network.latents import Latents
 
 COLOURS = ["#40f8e0", "#8441be", "#f3de07"]
 

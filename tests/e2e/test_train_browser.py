@@ -29,8 +29,8 @@ from vae_core.checkpoints import timeline
 from vae_core.config import ModelConfig
 from vae_core.datasets import dataset as datasets
 from vae_core.network.engine import Engine
-from vae_core.network.layers import random_weights
 from vae_core.network.presets import build
+from vae_core.network.schema import random_weights
 from vae_core.runs.directory import Run
 from vae_core.runs.index import list_runs
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from vae_core.analysis.latent_points import Coder
+from vae_core.network.latents import EncoderDecoder
 
 PARTS = ("encoder", "decoder")
 STRENGTHS = ("mean", "max", "variance")
 
 
 def feature_maps(
-    engine: Coder, image: np.ndarray | None = None, part: str = "encoder", z: np.ndarray | None = None
+    engine: EncoderDecoder, image: np.ndarray | None = None, part: str = "encoder", z: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
     """Every convolution's output for one picture, in the order of the layers: {layer: (h, w, channels) float32}.
 
@@ -42,7 +42,7 @@ def feature_maps(
     return kept
 
 
-def layer_names(engine: Coder, part: str = "encoder") -> tuple[str, ...]:
+def layer_names(engine: EncoderDecoder, part: str = "encoder") -> tuple[str, ...]:
     """Names of the convolution layers of one part, in order."""
     _check_part(part)
     if part == "encoder":
@@ -89,7 +89,7 @@ def with_summaries(feature_map: np.ndarray) -> np.ndarray:
     return np.concatenate([*both, maps], axis=2)
 
 
-def _is_convolution(engine: Coder, part: str, name: str, array: np.ndarray) -> bool:
+def _is_convolution(engine: EncoderDecoder, part: str, name: str, array: np.ndarray) -> bool:
     """A reshape's output has the shape of a feature map too; the engine's layer list tells them apart."""
     network: Any = getattr(engine, "network", None)
     if array.ndim != 4 or network is None:
@@ -103,7 +103,7 @@ def _check_part(part: str) -> None:
         raise ValueError(f"part must be one of {', '.join(PARTS)}, got {part!r}.")
 
 
-def _image(image: np.ndarray | None, engine: Coder) -> np.ndarray:
+def _image(image: np.ndarray | None, engine: EncoderDecoder) -> np.ndarray:
     batch = np.asarray(image, np.float32)[None]
     if batch.shape[1:] != tuple(engine.image_shape):
         raise ValueError(
@@ -116,7 +116,7 @@ def _image(image: np.ndarray | None, engine: Coder) -> np.ndarray:
     return batch
 
 
-def _z(z: np.ndarray, engine: Coder) -> np.ndarray:
+def _z(z: np.ndarray, engine: EncoderDecoder) -> np.ndarray:
     batch = np.asarray(z, np.float32)[None]
     if batch.shape != (1, engine.latent_dim) or not np.isfinite(batch).all():
         raise ValueError(f"z must have shape ({engine.latent_dim},) and hold no NaN, got {batch[0]}.")

@@ -13,14 +13,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from vae_core.analysis.latent_points import Coder, Pictures, Seed, encode_dataset, sample_posterior, slice_length
+from vae_core.analysis.latent_points import encode_dataset, sample_posterior, slice_length
+from vae_core.network.latents import EncoderDecoder, LabelledImages, Seed
 
 Progress = Callable[[int, int], None]
 SSIM_METHOD = "SSIM, Gaussian window of 11 x 11 pixels, sigma 1.5, data range 1"
 SSIM_WINDOW = 11
 
 
-class Measured(Pictures, Protocol):
+class Measured(LabelledImages, Protocol):
     """The part of a `Dataset` that `evaluate` needs."""
 
     @property
@@ -118,7 +119,7 @@ def gaussian_loss(images: np.ndarray, logits: np.ndarray, log_sigma: float) -> n
     return per_pixel.sum(axis=(1, 2, 3), dtype=np.float64)
 
 
-def reconstruction_loss(engine: Coder, images: np.ndarray, z: np.ndarray) -> np.ndarray:
+def reconstruction_loss(engine: EncoderDecoder, images: np.ndarray, z: np.ndarray) -> np.ndarray:
     """-log p(x | z) of each image under the model's own likelihood, in nats: images (n, h, w, c), z (n, d) -> (n,)."""
     logits = engine.decode_logits(z)
     if engine.likelihood == "gaussian":
@@ -147,7 +148,7 @@ def kl_per_unit(z_mean: np.ndarray, z_log_var: np.ndarray) -> np.ndarray:
     return 0.5 * (mean**2 + np.maximum(np.expm1(log_var) - log_var, 0))
 
 
-def elbo_terms(engine: Coder, images: np.ndarray, seed: Seed = 0) -> tuple[np.ndarray, np.ndarray]:
+def elbo_terms(engine: EncoderDecoder, images: np.ndarray, seed: Seed = 0) -> tuple[np.ndarray, np.ndarray]:
     """(reconstruction_loss (n,), KL per unit (n, d)) with one z sample per image; elbo = -(first + second's row sum)."""
     z_mean, z_log_var = engine.encode(_images(images))
     return reconstruction_loss(engine, images, sample_posterior(z_mean, z_log_var, seed)), kl_per_unit(
@@ -156,7 +157,7 @@ def elbo_terms(engine: Coder, images: np.ndarray, seed: Seed = 0) -> tuple[np.nd
 
 
 def iwae(
-    engine: Coder,
+    engine: EncoderDecoder,
     images: np.ndarray,
     k: int,
     seed: int = 0,
@@ -191,7 +192,7 @@ def iwae(
 
 
 def _log_weights(
-    engine: Coder, images: np.ndarray, z_mean: np.ndarray, z_log_var: np.ndarray, epsilon: np.ndarray
+    engine: EncoderDecoder, images: np.ndarray, z_mean: np.ndarray, z_log_var: np.ndarray, epsilon: np.ndarray
 ) -> np.ndarray:
     """log sum_j p(x, z_j) / q(z_j | x) for z_j = z_mean + sigma epsilon_j; epsilon (n, draws, d) -> (n,)."""
     n, draws, d = epsilon.shape
@@ -246,7 +247,7 @@ def place(values: np.ndarray | float, reference: np.ndarray) -> np.ndarray:
 
 
 def evaluate(
-    engine: Coder,
+    engine: EncoderDecoder,
     dataset: Measured,
     split: str = "test",
     n: int | None = None,

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from vae_core.analysis import evaluation as metrics
-from vae_core.analysis.latent_points import Coder, sample_posterior, slice_length
+from vae_core.analysis.latent_points import sample_posterior, slice_length
+from vae_core.network.latents import EncoderDecoder
 from vae_core.storage.files import FileProblem, read_npz, write_bytes
 
 FILE = "scores.npz"
@@ -45,7 +46,9 @@ NAMES = tuple(field.name for field in fields(Scores))
 HIGH_IS_GOOD = ("psnr", "ssim")
 
 
-def score(engine: Coder, images: np.ndarray, seed: int = SEED, progress: metrics.Progress | None = None) -> Scores:
+def score(
+    engine: EncoderDecoder, images: np.ndarray, seed: int = SEED, progress: metrics.Progress | None = None
+) -> Scores:
     """Every figure of every image: images (n, h, w, c) float32 in [0, 1], or uint8, which is divided by 255 slice by slice.
 
     seed: of the samples of z. `progress(done, total)` counts images.

@@ -1,62 +1,27 @@
 """Points of latent space: draw them, walk between them, lay them on a grid, ask where the codes are.
 
 Every z is float32 (n, latent_dim); every `seed` is a whole number or a `numpy.random.Generator`.
-`Coder` is what the rest of the package asks of a trained model; `vae_core.network.engine.Engine` is one.
+`EncoderDecoder` is what the rest of the package asks of a trained model; `vae_core.network.engine.Engine` is one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from vae_core.network.latents import EncoderDecoder, LabelledImages, Latents, Seed
 from vae_core.storage.tables import delimited
 
-Seed = int | np.random.Generator
 VALUES = 4_000_000  # float32 pixels held at a time, 16 MB: memory does not grow with the data set
 PAIRS = 250_000  # float64 distances held at a time: 2 MB, which stay in the cache of a core
 
 
-class Coder(Protocol):
-    """A trained encoder and decoder. images (n, h, w, c) float32 in [0, 1]; z, z_mean, z_log_var (n, latent_dim)."""
-
-    @property
-    def latent_dim(self) -> int: ...
-    @property
-    def image_shape(self) -> tuple[int, int, int]: ...
-    @property
-    def likelihood(self) -> str: ...
-    @property
-    def log_sigma(self) -> float: ...
-
-    def encode(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
-    def decode(self, z: np.ndarray) -> np.ndarray: ...
-    def decode_logits(self, z: np.ndarray) -> np.ndarray: ...
-    def encoder_activations(self, images: np.ndarray) -> dict[str, np.ndarray]: ...
-    def decoder_activations(self, z: np.ndarray) -> dict[str, np.ndarray]: ...
-
-
-class Pictures(Protocol):
-    """The part of a `Dataset` that is needed to encode it: uint8 pixels (n, h, w, c) and labels (n,)."""
-
-    def pixels(self, split: str) -> np.ndarray: ...
-    def labels(self, split: str) -> np.ndarray: ...
-
-
-@dataclass(frozen=True)
-class Latents:
-    """Posterior parameters of a split's first n images, each (n, latent_dim) float32, with their labels (n,)."""
-
-    z_mean: np.ndarray
-    z_log_var: np.ndarray
-    labels: np.ndarray
-
-
 def encode_dataset(
-    engine: Coder,
-    dataset: Pictures,
+    engine: EncoderDecoder,
+    dataset: LabelledImages,
     split: str,
     n: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -80,7 +45,7 @@ def encode_dataset(
     return Latents(z_mean, z_log_var, np.asarray(dataset.labels(split))[: len(pixels)])
 
 
-def slice_length(engine: Coder) -> int:
+def slice_length(engine: EncoderDecoder) -> int:
     """How many images to hold at a time."""
     return max(1, VALUES // int(np.prod(engine.image_shape)))
 

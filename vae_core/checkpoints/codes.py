@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_core.analysis.latent_points import Latents
+from vae_core.network.latents import Latents
 from vae_core.storage.files import FileProblem
 from vae_core.storage.npz import array_headers
 

@@ -30,7 +30,7 @@ def onnx_files(checkpoint: Checkpoint, folder: Path) -> list[Path]:
     """encoder.onnx ("input" -> z_mean, z_log_var) and decoder.onnx ("input" -> logits, image), channels last, checked."""
     import onnx
 
-    from vae_core.network.engine import onnx_model
+    from vae_core.network.onnx_graph import onnx_model
 
     written = []
     for part in (checkpoint.network.encoder, checkpoint.network.decoder):

@@ -6,11 +6,11 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from vae_core.analysis.latent_points import Latents
 from vae_core.checkpoints import publish as cards
 from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints import timeline
 from vae_core.checkpoints.bundle import FILES, FRAME_FILES, ImportProblem
+from vae_core.network.latents import Latents
 from vae_core.runs.directory import ENDED, Run
 from vae_core.storage import limits
 from vae_core.storage.kind import RUN, kind_of

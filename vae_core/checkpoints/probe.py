@@ -19,7 +19,6 @@ from vae_core.analysis import evaluation as metrics
 from vae_core.analysis import latent_points as latent
 from vae_core.analysis.image_scores import FILE as SCORES
 from vae_core.analysis.image_scores import NAMES as SCORE_NAMES
-from vae_core.analysis.latent_points import Latents
 from vae_core.checkpoints import store, timeline
 from vae_core.checkpoints.codes import MAX_Z
 from vae_core.checkpoints.export import packed_decoder
@@ -28,6 +27,7 @@ from vae_core.checkpoints.history import curves
 from vae_core.checkpoints.publish import ROWS
 from vae_core.checkpoints.store import Checkpoint
 from vae_core.network.engine import Engine
+from vae_core.network.latents import Latents
 from vae_core.storage.npz import array_headers
 from vae_core.storage.records import read_bytes
 

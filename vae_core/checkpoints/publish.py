@@ -14,11 +14,12 @@ from vae_core.analysis import image_scores as scores
 from vae_core.analysis.evaluation import evaluate
 from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.figures import read_figures
-from vae_core.checkpoints.store import Checkpoint, Latents
+from vae_core.checkpoints.store import Checkpoint
 from vae_core.checkpoints.timeline import save_frame
 from vae_core.checkpoints.training_data import FILE, data_name, is_clothes, is_drawn, is_fashion, note_for
 from vae_core.datasets.dataset import Dataset
 from vae_core.network.engine import Engine
+from vae_core.network.latents import Latents
 from vae_core.runs.directory import ENDED, Run, RunError
 from vae_core.storage.files import write_bytes, write_json
 

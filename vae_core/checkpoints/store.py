@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vae_core.analysis.latent_points import Latents
 from vae_core.checkpoints.codes import CODES, LOG_VAR_RANGE, MAX_Z, check_code_headers, check_codes, kept_rows
 from vae_core.checkpoints.figures import clean
 from vae_core.config import ConfigError, ModelConfig, TrainingConfig
-from vae_core.network.layers import Network, NetworkError, Weights, check_weights
+from vae_core.network.latents import Latents
+from vae_core.network.layers import Network, NetworkError, Weights
+from vae_core.network.schema import check_weights
 from vae_core.runs.directory import Run, RunError, read_config, read_network
 from vae_core.storage import names
 from vae_core.storage.files import (

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_core.analysis.latent_points import Latents
 from vae_core.checkpoints.codes import CODES, check_code_headers, check_codes
 from vae_core.network.engine import Engine
-from vae_core.network.layers import Network, NetworkError, Weights, check_weights
+from vae_core.network.latents import Latents
+from vae_core.network.layers import Network, NetworkError, Weights
+from vae_core.network.schema import check_weights
 from vae_core.runs.directory import Run
 from vae_core.storage.files import new_folder, read_arrays, read_npz, write_weights
 

@@ -25,7 +25,8 @@ from filelock import FileLock, Timeout
 from safetensors.numpy import save as safetensors_bytes
 
 from vae_core.config import ConfigError, ModelConfig, TrainingConfig
-from vae_core.network.layers import Network, NetworkError, Weights, network_from_dict
+from vae_core.network.layers import Network, NetworkError, Weights
+from vae_core.network.schema import network_from_dict
 from vae_core.runs.formats import STATES, ConfigFile, ControlFile, RequestFile, StatusFile
 from vae_core.runs.metrics_log import read_rows
 from vae_core.runs.process import alive, silence, stamp

@@ -19,7 +19,8 @@ import psutil
 from safetensors import safe_open
 from safetensors.numpy import save as safetensors_bytes
 
-from vae_core.network.layers import Network, NetworkError, Weights, check_shapes, check_weights
+from vae_core.network.layers import Network, NetworkError, Weights
+from vae_core.network.schema import check_shapes, check_weights
 from vae_core.storage import limits
 from vae_core.storage.records import FileProblem, read_object, reason, require_file
 

@@ -17,7 +17,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from vae_core.network.layers import Network, Part, Weights, check_weights
+from vae_core.network.layers import Network, Part, Weights
+from vae_core.network.schema import check_weights
 
 MIN_LOG_SIGMA = -6.0  # keeps a perfect fit from dividing by zero, as Rybkin et al. do
 

@@ -28,13 +28,14 @@ from vae_core.analysis.image_scores import Scores
 from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.history import Curves, curves
 from vae_core.checkpoints.registry import Entry, list_models, model_of
-from vae_core.checkpoints.store import Checkpoint, CheckpointError, Latents
+from vae_core.checkpoints.store import Checkpoint, CheckpointError
 from vae_core.checkpoints.training_data import data_name, is_clothes, is_drawn
 from vae_core.datasets import dataset as datasets
 from vae_core.datasets import fashion_mnist as fashion
 from vae_core.datasets.dataset import Dataset
 from vae_core.datasets.preprocessing import PictureError, Prepared, prepare, treatment
 from vae_core.network.engine import Engine
+from vae_core.network.latents import Latents
 
 SCORE_WORK = 400_000_000_000  # multiply-adds: some ten seconds on two cores, once a model
 THUMB = 64  # pixels a side of a garment on the map: larger models are thinned to this

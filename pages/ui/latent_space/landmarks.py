@@ -12,8 +12,8 @@ from vae_core.analysis import evaluation as metrics
 from vae_core.analysis import latent_points as latent
 from vae_core.analysis.heatmaps import mosaic
 from vae_core.checkpoints.probe import affordable
-from vae_core.checkpoints.store import Latents
 from vae_core.network.engine import Engine
+from vae_core.network.latents import Latents
 
 THUMB = 64  # pixels a side of a small picture at most: larger ones are thinned to it
 STEPS = 11  # pictures of a traversal

@@ -10,8 +10,9 @@ from lively import MODELS, lively
 
 from pages.ui.components.live_map import MapData, Selected, live_map
 from pages.ui.components.live_map.parts import Thumbnails, codes_part, decoder_part, grid_part
-from vae_core.checkpoints.store import Latents, load, load_latents
+from vae_core.checkpoints.store import load, load_latents
 from vae_core.network.engine import Engine
+from vae_core.network.latents import Latents
 
 COLOURS = ["#40f8e0", "#8441be", "#f3de07"]
 

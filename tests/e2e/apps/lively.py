@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from vae_core.config import ModelConfig
-from vae_core.network.layers import Network, Weights, random_weights
+from vae_core.network.layers import Network, Weights
 from vae_core.network.presets import build
+from vae_core.network.schema import random_weights
 
 MODELS = {
     "swift-2": ModelConfig("swift", 2),

@@ -21,9 +21,10 @@ import numpy as np
 from vae_core.analysis import latent_points as latent
 from vae_core.analysis.heatmaps import mosaic
 from vae_core.checkpoints.export import packed_decoder
-from vae_core.checkpoints.store import Checkpoint, Latents
+from vae_core.checkpoints.store import Checkpoint
 from vae_core.checkpoints.timeline import Frame
 from vae_core.network.engine import Engine
+from vae_core.network.latents import Latents
 from vae_core.network.layers import Network, Weights
 
 # About 5 ms in a browser on a laptop's core; a heavier decoder is approximated while the pointer moves.
