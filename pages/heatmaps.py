@@ -12,9 +12,9 @@ from pages.ui.app.frame import frame
 from pages.ui.app.model_pictures import pictures_for
 from pages.ui.app.subject import Subject, subject
 from pages.ui.components.mosaic import Tile, mosaic
-from pages.ui.formatting import markdown_text, plain_text, sentence
+from pages.ui.formatting import markdown_text, number, plain_text, sentence
 from pages.ui.heatmaps.controls import GLANCES, MOSAICS, ONE, ask_look, ask_view, channel_name, take_click
-from pages.ui.heatmaps.parts import channel_tile, colour_bar, downloads, layer_sheet, number
+from pages.ui.heatmaps.parts import channel_tile, downloads, layer_sheet
 from pages.ui.heatmaps.pictures import (
     SUMMARIES,
     Answer,
@@ -32,6 +32,7 @@ from pages.ui.heatmaps.second_picture import ask_second, second
 from pages.ui.heatmaps.upload_steps import upload_steps
 from pages.ui.images import enlarge
 from pages.ui.shared import png_sheet as heat_sheet
+from pages.ui.shared.colour_bar import colour_bar
 from pages.ui.shared.picture import picture
 from pages.ui.shared.picture_picker import choose_picture
 from vae_core.analysis import heatmaps

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui.app.cache import Opened, landmarks
+from pages.ui.app.cache import Opened
 from pages.ui.app.frame import frame
 from pages.ui.app.model_pictures import pictures_for
 from pages.ui.app.subject import Subject, subject
 from pages.ui.formatting import file_text
 from pages.ui.latent_space import files as latent_files
 from pages.ui.latent_space import view as latent_view
+from pages.ui.latent_space.cache import landmarks
 from pages.ui.latent_space.landmarks import Landmarks
 from pages.ui.map.view import map_of, take_click
 from vae_core.analysis import latent_points as latent

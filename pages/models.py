@@ -7,9 +7,9 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.app import state
-from pages.ui.app.cache import model_curves, model_facts
 from pages.ui.app.frame import frame_without_model
 from pages.ui.formatting import SENTENCE, markdown_text, plain_text, sentence
+from pages.ui.models.cache import model_curves, model_facts
 from pages.ui.models.card import card_of
 from pages.ui.models.compare import side_by_side
 from pages.ui.models.facts import Facts, LayerRow, in_digits, layer_rows

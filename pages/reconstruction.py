@@ -8,12 +8,13 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.app import state
-from pages.ui.app.cache import Opened, Source, alike, open_model, quick_to_score, scores_of
+from pages.ui.app.cache import Opened, Source, alike, open_model
 from pages.ui.app.frame import frame
 from pages.ui.app.model_pictures import pictures_for
 from pages.ui.app.subject import Subject, subject
 from pages.ui.formatting import markdown_text, plain_text, sentence
 from pages.ui.reconstruction import comparison as compare
+from pages.ui.reconstruction.cache import quick_to_score, scores_of
 from pages.ui.reconstruction.comparison import Rebuilt
 from pages.ui.reconstruction.view import comparable, downloads, four, sixteen, standing, wipes
 from pages.ui.shared.picture_picker import among, choose_picture

@@ -19,11 +19,13 @@ from skimage.color import rgb2lab
 from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
 
-from pages.ui import images as figures
-from pages.ui.app import cache as resources
-from pages.ui.app.cache import codes_of, living, open_model
+from pages.ui import images
+from pages.ui.app import cache
+from pages.ui.app.cache import open_model, prepared
 from pages.ui.app.state import Selection, Upload
 from pages.ui.app.subject import in_words
+from pages.ui.map import plain_figure
+from pages.ui.map.cache import codes_of, living
 from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.registry import Entry
 from vae_core.config import ModelConfig
@@ -241,7 +243,7 @@ VISION = np.array(
 
 
 def linear_colours() -> np.ndarray:
-    rgb = np.array([[int(name[i : i + 2], 16) / 255 for i in (1, 3, 5)] for name in figures.CLASS_COLOURS])
+    rgb = np.array([[int(name[i : i + 2], 16) / 255 for i in (1, 3, 5)] for name in images.CLASS_COLOURS])
     return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
 
 
@@ -261,17 +263,19 @@ def test_class_colours_stand_out_on_black() -> None:
 @given(some.floats(0.01, 20), some.integers(1, 300))
 def test_the_map_holds_its_codes(spread: float, n: int) -> None:
     codes = (spread * np.random.default_rng(n).standard_normal((n, 2))).astype(np.float32)
-    extent = figures.extent_of(codes)
+    extent = images.extent_of(codes)
     assert 3 <= extent <= 6 and extent * 2 == int(extent * 2)
     assert extent == 6 or (np.abs(codes).max(axis=1) <= extent).mean() >= 0.95
-    points = figures.lattice(extent)
-    assert points.shape == (figures.LATTICE**2, 2) and np.abs(points).max() == extent
+    points = plain_figure.lattice(extent)
+    assert points.shape == (plain_figure.LATTICE**2, 2) and np.abs(points).max() == extent
     assert points[0].tolist() == [-extent, extent]  # the top left corner comes first, as on the screen
 
 
 def map_of(labels: list[int], **more: Any) -> Any:
     codes = np.arange(2 * len(labels), dtype=np.float32).reshape(-1, 2)
-    return figures.map_figure(np.zeros((40, 40, 3), np.uint8), 3.0, codes, np.array(labels), ["a", "b", "c"], **more)
+    return plain_figure.map_figure(
+        np.zeros((40, 40, 3), np.uint8), 3.0, codes, np.array(labels), ["a", "b", "c"], **more
+    )
 
 
 def test_only_the_lattice_takes_a_click() -> None:
@@ -281,19 +285,19 @@ def test_only_the_lattice_takes_a_click() -> None:
     lattice = figure.data[2]
     assert lattice.marker.opacity == 0 and figure.layout.hoverdistance == -1
     assert figure.data[3].x[0] == 3.0  # far outside: shown at the edge
-    assert figure.data[1].marker.color == figures.class_colour(2)
+    assert figure.data[1].marker.color == images.class_colour(2)
 
 
 def test_garments_are_centred_on_their_z() -> None:
     image = map_of([0]).layout.images[0]
-    tile = image.sizex / figures.SIDE
+    tile = image.sizex / images.SIDE
     assert image.x + tile / 2 == pytest.approx(-3) and image.y - tile / 2 == pytest.approx(3)
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (64, 64, 3), (400, 300), (8, 8, 3)])
 def test_enlarged_pixels_are_whole(shape: tuple[int, ...]) -> None:
     image = np.random.default_rng(0).random(shape)
-    large = figures.enlarge(image)
+    large = images.enlarge(image)
     times = large.shape[1] // shape[1]
     assert large.dtype == np.uint8 and large.shape[:2] == (times * shape[0], times * shape[1])
     assert np.array_equal(large[::times, ::times], np.round(255 * image).astype(np.uint8).squeeze())
@@ -330,10 +334,10 @@ def test_a_refused_upload_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> No
         looked.append(data)
         return prepare(data, *shape, **switches)
 
-    monkeypatch.setattr(resources, "prepare", look)
+    monkeypatch.setattr(cache, "prepare", look)
     for _ in range(3):
         with pytest.raises(PictureError, match="no picture"):
-            resources.prepared(Upload("notes.png", b"just some text"), (28, 28, 1))
+            prepared(Upload("notes.png", b"just some text"), (28, 28, 1))
     assert looked == [b"just some text"]
 
 

@@ -15,8 +15,10 @@ from own_models import CLASSES, own_run, own_zip, save_run
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.app import model_pictures
-from pages.ui.app.cache import Opened, Source, living, open_model, scores_of
+from pages.ui.app.cache import Opened, Source, open_model
 from pages.ui.app.model_pictures import pictures_for
+from pages.ui.map.cache import living
+from pages.ui.reconstruction.cache import scores_of
 from vae_core.checkpoints.registry import Entry, list_models
 from vae_core.cli.main import main
 from vae_core.datasets import dataset as datasets

@@ -14,10 +14,11 @@ from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
 
 from pages.ui.app.state import Selection, Upload
+from pages.ui.formatting import number
 from pages.ui.heatmaps import pictures as heat_pictures
-from pages.ui.heatmaps.parts import layer_sheet, number
+from pages.ui.heatmaps.files import npz
+from pages.ui.heatmaps.parts import layer_sheet
 from pages.ui.heatmaps.pictures import Answer, Look
-from pages.ui.shared import png_sheet as heat_sheet
 from vae_core.analysis import heatmaps
 from vae_core.checkpoints import store as checkpoints
 from vae_core.config import ModelConfig
@@ -301,14 +302,14 @@ def test_the_npz_holds_the_raw_activations(tiny_checkpoint: Path) -> None:
     image = np.random.default_rng(0).random((28, 28, 1), np.float32)
     z = engine.encode(image[None])[0][0]
     one = heat_pictures.answer(engine, "a picture", image, z)
-    kept = np.load(io.BytesIO(heat_sheet.npz([one])), allow_pickle=False)
+    kept = np.load(io.BytesIO(npz([one])), allow_pickle=False)
     for part, layers in one.maps.items():
         for layer, maps in layers.items():
             np.testing.assert_array_equal(kept[f"{part}/{layer}"], maps)
     assert {array.dtype for array in kept.values()} == {np.dtype(np.float32)}
     np.testing.assert_array_equal(kept["picture"], image)
     np.testing.assert_array_equal(one.maps["encoder"]["conv_1"], engine.encoder_activations(image[None])["conv_1"][0])
-    assert "2/encoder/conv_1" in np.load(io.BytesIO(heat_sheet.npz([one, one])))
+    assert "2/encoder/conv_1" in np.load(io.BytesIO(npz([one, one])))
 
 
 def test_the_png_shows_map_and_channels() -> None:

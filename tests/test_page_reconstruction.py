@@ -16,7 +16,7 @@ from PIL import Image, ImageFont
 from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
 
-from pages.ui.app import cache as resources
+from pages.ui.app.cache import alike, open_model
 from pages.ui.app.state import Selection
 from pages.ui.components.wipe import wipe
 from pages.ui.reconstruction import comparison as compare
@@ -26,6 +26,7 @@ from vae_core.analysis import evaluation as metrics
 from vae_core.analysis import image_scores as scores
 from vae_core.analysis.image_scores import NAMES, Scores
 from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints.registry import list_models
 from vae_core.config import ModelConfig
 from vae_core.datasets import dataset as datasets
 from vae_core.datasets import fashion_mnist as fashion
@@ -488,8 +489,8 @@ def test_models_alike_leave_out_what_cannot_be_read(
     for name in ("first", "second", "torn"):
         save_checkpoint(tmp_path / name, ModelConfig("classic", 2))
     (tmp_path / "torn" / "config.json").write_text('{"model": 3}')
-    first, *_ = resources.list_models()
-    assert [entry.id for entry in resources.alike(resources.open_model(first))] == ["second"]
+    first, *_ = list_models()
+    assert [entry.id for entry in alike(open_model(first))] == ["second"]
 
 
 def test_the_png_has_no_letter_that_its_font_lacks(rebuilt: Rebuilt, monkeypatch: pytest.MonkeyPatch) -> None:

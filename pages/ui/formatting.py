@@ -8,6 +8,8 @@
 Foreign is whatever a file, a link, an upload or another person may have said: names of models, runs, data sets, classes,
 splits and files, methods, notes, and every message of an exception, since it quotes them. A test reads the pages and fails on
 foreign text that reaches Streamlit without one of these (`tests/test_foreign_text.py`).
+
+Numbers too: `number(value)`.
 """
 
 from __future__ import annotations
@@ -80,3 +82,11 @@ def file_text(text: object) -> str:
 def sentence(text: str) -> str:
     """As the start of a sentence."""
     return text[:1].upper() + text[1:]
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Three digits that count and a true minus: "0.123", "−11", "1,230"; below a ten-thousandth "1.2e−05"."""
+    rounded = float(f"{float(value):.{digits}g}")
+    if 0 < abs(rounded) < 1e-4:
+        return f"{rounded:.1e}".replace("-", "−")
+    return f"{rounded:,.7f}".rstrip("0").rstrip(".").replace("-", "−")

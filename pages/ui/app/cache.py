@@ -1,4 +1,4 @@
-"""The cached functions (those of the page Train are in `timelines.py`): opened models, the pictures of this machine, and what is computed from them once.
+"""The cached functions that several pages need: opened models, the test pictures of this machine, and uploads made ready for a model.
 
 Engines and arrays are shared by all sessions and never changed; keys are a folder's path and the time of its last change.
 """
@@ -16,29 +16,17 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.app.state import Upload
-from pages.ui.components.live_map import MapData, map_data
 from pages.ui.formatting import plain_text
-from pages.ui.images import SIDE, class_colour, extent_of
-from pages.ui.latent_space.landmarks import Landmarks, landmarks_of, traversals
-from pages.ui.models.facts import Facts, facts_of
-from vae_core.analysis import image_scores as scores
-from vae_core.analysis import latent_points as latent
-from vae_core.analysis.heatmaps import mosaic
-from vae_core.analysis.image_scores import Scores
 from vae_core.checkpoints import store as checkpoints
-from vae_core.checkpoints.history import Curves, curves
 from vae_core.checkpoints.registry import Entry, list_models, model_of
-from vae_core.checkpoints.store import Checkpoint, CheckpointError
-from vae_core.checkpoints.training_data import data_name, is_clothes, is_drawn
+from vae_core.checkpoints.store import Checkpoint
+from vae_core.checkpoints.training_data import is_clothes
 from vae_core.datasets import dataset as datasets
 from vae_core.datasets import fashion_mnist as fashion
 from vae_core.datasets.dataset import Dataset
 from vae_core.datasets.preprocessing import PictureError, Prepared, prepare, treatment
 from vae_core.network.engine import Engine
 from vae_core.network.latents import Latents
-
-SCORE_WORK = 400_000_000_000  # multiply-adds: some ten seconds on two cores, once a model
-THUMB = 64  # pixels a side of a garment on the map: larger models are thinned to this
 
 gc.freeze()  # what is imported by now: see `spare_collector`
 _runs: Counter[str] = Counter()
@@ -110,14 +98,6 @@ class Source:
         return self.pixels[index].astype(np.float32) / 255
 
 
-@dataclass(frozen=True)
-class PlainMap:
-    """For the map without a component. extent: half its side. background: uint8 (h, w, 3), SIDE × SIDE garments."""
-
-    extent: float
-    background: np.ndarray
-
-
 def open_model(entry: Entry) -> Opened:
     """The model of an entry, from the cache. `CheckpointError` says what is wrong with the folder."""
     return _open(entry, str(entry.path), entry.changed)
@@ -175,36 +155,6 @@ def codes_have_pictures(model: Opened, found: Source | None) -> bool:
     )
 
 
-@st.cache_resource(
-    max_entries=4,
-    show_spinner="Drawing the map …",
-    hash_funcs={Opened: lambda model: model.key, Source: lambda found: found.dataset.checksum},
-)
-def living(model: Opened, found: Source | None) -> MapData:
-    """What the living map holds of a model: decoder, codes, and the pictures behind them where they are here."""
-    thumbnails = None
-    if found is not None and model.latents is not None and codes_have_pictures(model, found):
-        thumbnails = found.pixels[: len(model.latents.labels)]
-    names, colours = model.classes, [class_colour(i) for i in range(len(model.classes))]
-    what = codes_of(model.checkpoint.dataset, fixed=bool(model.entry.state))
-    return map_data(model.checkpoint, model.latents, names, colours, thumbnails, what)
-
-
-def codes_of(dataset: Mapping[str, Any], fixed: bool) -> str:
-    """What codes are codes of: "Fashion-MNIST test images", "fixed drawn test images" (fixed: those of a run's snapshots)."""
-    name = "drawn" if is_drawn(dataset) else plain_text(data_name(dataset))
-    return " ".join(f"{'fixed' if fixed else ''} {name} test images".split())
-
-
-@st.cache_resource(max_entries=4, show_spinner="Drawing the map …", hash_funcs={Opened: lambda model: model.key})
-def plain_map(model: Opened) -> PlainMap:
-    """The garments of the plane, decoded once. For two latent units."""
-    extent = extent_of(model.latents.z_mean) if model.latents is not None else 3.0
-    z, _ = latent.grid(2, SIDE, extent=extent)
-    step = -(-max(model.engine.image_shape[:2]) // THUMB)
-    return PlainMap(extent, mosaic(model.engine.decode(z)[:, ::step, ::step], columns=SIDE, gap=0))
-
-
 def prepared(upload: Upload, image_shape: tuple[int, int, int], how: Mapping[str, Any] | None = None) -> Prepared:
     """An upload as model input, treated as the model's training data were. how: `Opened.treatment`.
 
@@ -224,81 +174,3 @@ def _prepared(upload: Upload, image_shape: tuple[int, int, int], how: dict[str, 
         return prepare(upload.data, image_shape, **how, **switches)
     except PictureError as error:
         return str(error)
-
-
-def folder_size(path: Path) -> int:
-    """Bytes of a model's folder."""
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-
-
-def model_facts(entry: Entry) -> Facts | str:
-    """What is known of a model without opening it; of one that cannot be opened, the sentence that says why."""
-    return _facts(entry, str(entry.path), entry.changed, _written(entry.path))
-
-
-@st.cache_resource(max_entries=64, show_spinner="Reading the models …", hash_funcs={Entry: lambda entry: entry.id})
-def _facts(entry: Entry, path: str, changed: int, written: int) -> Facts | str:
-    try:
-        return facts_of(checkpoints.inspect(path), folder_size(entry.path))
-    except CheckpointError as error:
-        return str(error)
-
-
-def model_curves(entry: Entry) -> Curves:
-    """A model's losses over epochs."""
-    return _curves(str(entry.path), _written(entry.path))
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _curves(path: str, written: int) -> Curves:
-    return curves(Path(path))
-
-
-def _written(path: Path) -> int:
-    """When the figures of a folder were last written; metrics.jsonl only counts until there is a history."""
-    parts = [path / name for name in ("metrics.json", "history.csv", "metrics.jsonl")]
-    return max((part.stat().st_mtime_ns for part in parts[: 2 if parts[1].exists() else 3] if part.exists()), default=0)
-
-
-def quick_to_score(model: Opened, found: Source) -> bool:
-    """Whether all test pictures can be scored while a visitor waits; or were scored already."""
-    network = model.engine.network
-    work = len(found.labels) * (network.encoder.multiply_adds() + 2 * network.decoder.multiply_adds())
-    return work <= SCORE_WORK or (model.entry.path / scores.FILE).exists()
-
-
-def scores_of(model: Opened, found: Source) -> Scores:
-    """Every test picture's figures: those kept beside the model, or scored now, once."""
-    return _scores(model, found)
-
-
-@st.cache_resource(
-    max_entries=6,
-    show_spinner="Scoring the test pictures, once …",
-    hash_funcs={Opened: lambda model: model.key, Source: lambda found: found.dataset.checksum},
-)
-def _scores(model: Opened, found: Source) -> Scores:
-    kept = scores.load(model.entry.path, found.dataset.checksum, len(found.labels))
-    return kept if kept is not None else scores.score(model.engine, found.pixels)
-
-
-@st.cache_resource(max_entries=6, show_spinner=False, hash_funcs={Opened: lambda model: model.key})
-def landmarks(model: Opened) -> Landmarks | None:
-    """What the model's codes tell of its latent space; None without codes."""
-    if model.latents is None:
-        return None
-    return landmarks_of(model.engine, model.latents)
-
-
-@st.cache_data(max_entries=6, show_spinner=False, hash_funcs={Opened: lambda model: model.key})
-def support(model: Opened) -> float | None:
-    """The log density that 99 % of the aggregate posterior's own draws exceed; None without codes. Takes 0.2 s."""
-    if model.latents is None:
-        return None
-    return latent.support_threshold(model.latents.z_mean, model.latents.z_log_var)
-
-
-@st.cache_data(max_entries=64, show_spinner=False, hash_funcs={Opened: lambda model: model.key})
-def traversed(model: Opened, z: tuple[float, ...], units: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """`latent_facts.traversals` from z: pictures (units, steps, h, w, 3) uint8 and the values (steps,)."""
-    return traversals(model.engine, np.array(z, np.float32), units)

@@ -1,37 +1,18 @@
-"""Small parts of the page Heatmaps: the colour bar with its numbers, a tile's words, the downloads."""
+"""Small parts of the page Heatmaps: a tile's words, the PNG of a layer, the downloads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import streamlit as st
 
 from pages.ui.app.cache import Opened
 from pages.ui.components.mosaic import Tile
-from pages.ui.formatting import file_text
-from pages.ui.heatmaps.pictures import LARGE, SUMMARIES, Answer, Drawn, Look, channel_ids, enlarged, position, tiles
+from pages.ui.formatting import file_text, number
+from pages.ui.heatmaps.files import npz
+from pages.ui.heatmaps.pictures import SUMMARIES, Answer, Drawn, Look, channel_ids, enlarged, position, tiles
 from pages.ui.shared import png_sheet as heat_sheet
 from vae_core.analysis import heatmaps
-
-
-def number(value: float, digits: int = 3) -> str:
-    """Three digits that count and a true minus: "0.123", "−11", "1,230"; below a ten-thousandth "1.2e−05"."""
-    rounded = float(f"{float(value):.{digits}g}")
-    if 0 < abs(rounded) < 1e-4:
-        return f"{rounded:.1e}".replace("-", "−")
-    return f"{rounded:,.7f}".rstrip("0").rstrip(".").replace("-", "−")
-
-
-def colour_bar(colormap: str, low: float, high: float) -> None:
-    """The colours from low to high with the raw values at their ends."""
-    stops = ", ".join(f"rgb{tuple(map(int, rgb))}" for rgb in heatmaps.colour(np.linspace(0, 1, 17), colormap))
-    st.html(
-        f'<div role="img" aria-label="Colours from {number(low)} to {number(high)}" style="max-width: {LARGE}px">'
-        f'<div style="height: 12px; border-radius: 3px; background: linear-gradient(to right, {stops})"></div>'
-        '<div style="display: flex; justify-content: space-between; font-size: 0.85rem; font-variant-numeric: tabular-nums">'
-        f"<span>{number(low)}</span><span>{number((low + high) / 2)}</span><span>{number(high)}</span></div></div>"
-    )
 
 
 def channel_tile(drawn: Drawn, which: int, channel: str) -> Tile:
@@ -79,7 +60,7 @@ def downloads(model: Opened, answers: Sequence[Answer], name: str, png: Callable
         )
         st.download_button(
             "NPZ: raw activations",
-            lambda: heat_sheet.npz(answers),
+            lambda: npz(answers),
             f"{file_text(model.checkpoint.name)}-activations.npz",
             "application/octet-stream",
             key="heat_npz",

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pages.ui.images import enlarge
+from pages.ui.images import LARGE, enlarge
 from vae_core.analysis import activations, heatmaps
 from vae_core.network.engine import Engine
 
 MEAN, MAXIMUM = "mean", "max"
 SUMMARIES = (MEAN, MAXIMUM)
-LARGE = 336  # pixels a side of the enlarged picture, twelve times 28
 TILE = 64  # pixels a side of a tile at most: larger maps are thinned to it
 
 

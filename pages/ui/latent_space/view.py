@@ -6,13 +6,14 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.app import state
-from pages.ui.app.cache import Opened, Source, codes_have_pictures, support, traversed
+from pages.ui.app.cache import Opened, Source, codes_have_pictures
 from pages.ui.app.subject import Subject, in_words
 from pages.ui.components.latent_rows import Row, latent_rows
 from pages.ui.components.latent_rows import clicked as row_clicked
 from pages.ui.components.mosaic import Tile, clicked, mosaic
 from pages.ui.formatting import markdown_text, plain_text, sentence
 from pages.ui.images import enlarge
+from pages.ui.latent_space.cache import support, traversed
 from pages.ui.latent_space.landmarks import QUIET, STEPS, Landmarks, small, traversal_extent, unit_name
 from pages.ui.shared.picture import picture
 from vae_core.analysis import evaluation as metrics

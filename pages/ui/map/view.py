@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from pages.ui import images as figures
 from pages.ui.app import state
-from pages.ui.app.cache import Opened, Source, codes_have_pictures, living, plain_map
+from pages.ui.app.cache import Opened, Source, codes_have_pictures
 from pages.ui.app.subject import Subject
 from pages.ui.components.live_map import Selected, live_map, pinned
 from pages.ui.formatting import html_text, markdown_text, plain_text
+from pages.ui.images import SIDE
+from pages.ui.map.cache import living, plain_map
+from pages.ui.map.plain_figure import POINTS, map_figure
 from vae_core.checkpoints.probe import affordable
 
 VIEWS = ("Living map", "Plain map")
@@ -45,7 +47,7 @@ def map_of(model: Opened, found: Source | None, shown: Subject, height: int = 62
         )
         return
     view = VIEWS[0]
-    garments = figures.SIDE**2
+    garments = SIDE**2
     if model.engine.latent_dim == 2 and model.latents is not None and affordable(model.engine, garments) == garments:
         view = st.segmented_control(
             "Map", VIEWS, default=VIEWS[0], key="view", required=True, bind="query-params", label_visibility="collapsed"
@@ -75,8 +77,8 @@ def _plain(model: Opened, shown: Subject) -> None:
     """Codes over decoded pictures, and an invisible lattice that takes the clicks."""
     assert model.latents is not None  # the view is only offered with codes
     plain, codes, labels = plain_map(model), model.latents.z_mean, model.latents.labels
-    drawn = np.random.default_rng(0).permutation(len(codes))[: figures.POINTS]
-    figure = figures.map_figure(
+    drawn = np.random.default_rng(0).permutation(len(codes))[:POINTS]
+    figure = map_figure(
         plain.background,
         plain.extent,
         codes[drawn],
@@ -95,7 +97,7 @@ def _plain(model: Opened, shown: Subject) -> None:
             alt="Pictures decoded over the plane of z, with the test codes on top",
         )
     st.caption(
-        f"{len(drawn):,} of the {len(codes):,} codes (z_mean) of the test images, coloured by class, over {figures.SIDE} × "
-        f"{figures.SIDE} {model.thing}s decoded where they lie: z₁ to the right, z₂ upwards. Click a class in the legend to hide "
+        f"{len(drawn):,} of the {len(codes):,} codes (z_mean) of the test images, coloured by class, over {SIDE} × "
+        f"{SIDE} {model.thing}s decoded where they lie: z₁ to the right, z₂ upwards. Click a class in the legend to hide "
         "it. The star is what is shown."
     )

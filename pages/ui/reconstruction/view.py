@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.ui.app.cache import Opened, Source, quick_to_score, scores_of
+from pages.ui.app.cache import Opened, Source
 from pages.ui.components.wipe import wipe
 from pages.ui.formatting import SENTENCE, file_text, html_text, markdown_text, plain_text
-from pages.ui.heatmaps.parts import colour_bar
 from pages.ui.images import enlarge
 from pages.ui.reconstruction import comparison as compare
+from pages.ui.reconstruction.cache import quick_to_score, scores_of
 from pages.ui.reconstruction.comparison import COLUMNS, FIGURES, Rebuilt
+from pages.ui.shared.colour_bar import colour_bar
 from pages.ui.shared.picture import picture
 from vae_core.analysis import evaluation as metrics
 from vae_core.analysis import heatmaps

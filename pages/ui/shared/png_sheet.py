@@ -1,17 +1,15 @@
-"""What the page Heatmaps shows, as files: a PNG with title, colour bar and numbers, and the raw activations. No streamlit."""
+"""What a page shows, as one PNG to download: a title over columns of pictures and lines of words. No streamlit."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from pages.ui.heatmaps.pictures import Answer
 from vae_core.analysis import heatmaps
 
 MARGIN, LINE, BAR = 16, 22, 12
@@ -45,24 +43,6 @@ def png(title: str, columns: Sequence[Sequence[Item]]) -> bytes:
 def bar(colormap: str, width: int) -> np.ndarray:
     """The colours from low to high, (h, width, 3) uint8."""
     return heatmaps.colour_bar(colormap, height=BAR, width=width, horizontal=True)
-
-
-def npz(answers: Sequence[Answer]) -> bytes:
-    """All raw activations, float32, as "encoder/conv_1" (h, w, channels) and so on, with "picture" and "z".
-
-    Of two pictures the names begin with "1/" and "2/".
-    """
-    arrays: dict[str, Any] = {}
-    for number, one in enumerate(answers, 1):
-        prefix = f"{number}/" if len(answers) > 1 else ""
-        arrays[f"{prefix}picture"] = one.below["encoder"]
-        arrays[f"{prefix}z"] = one.z
-        arrays |= {
-            f"{prefix}{part}/{layer}": maps for part, layers in one.maps.items() for layer, maps in layers.items()
-        }
-    buffer = BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    return buffer.getvalue()
 
 
 def _font() -> ImageFont.FreeTypeFont:

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui.app.cache import Source, codes_of
+from pages.ui.app.cache import Source
 from pages.ui.app.model_pictures import own_pictures
 from pages.ui.components.live_map import MapData, grid_part, snapshot_map
 from pages.ui.formatting import plain_text
 from pages.ui.images import class_colour, data_uri
+from pages.ui.map.cache import codes_of
 from pages.ui.train import fixed_images as train_pictures
 from vae_core.checkpoints.history import Curves, curves
 from vae_core.checkpoints.probe import affordable
