@@ -23,6 +23,8 @@ test: lint types js browser check bench
 lint: .venv/dev-$(SUM)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	git ls-files | grep -vE '^(package-lock\.json|checkpoints/)|\.(png|gif)$$' | xargs -r $(BIN)/codespell
 
 types: .venv/dev-$(SUM)
 	$(BIN)/mypy
@@ -58,7 +60,7 @@ format: .venv/dev-$(SUM)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.10 to 3.13 with venv was found. Install one (Debian: apt-get install python3-venv), or name it: make PYTHON=/path/to/python3.12"; exit 1; }

@@ -241,6 +241,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(command: str, options: dict[str, Any]) -> int:
     from vae_core.cli import model_commands as commands
 
+    if command == "standby":  # it carries out a whole command line later
+        options["main"] = main
     try:
         return int(getattr(commands, command.replace("-", "_"))(**options) or 0)
     except (ValueError, OSError) as error:

@@ -144,9 +144,8 @@ def resume(run: str, data: str | None, queue: bool, **flags: Any) -> None:
         _watched(opened, again())
 
 
-def standby(root: str | None, cold: bool) -> int:
-    """Import TensorFlow, then wait for a command on standard input."""
-    from vae_core.cli.main import main
+def standby(root: str | None, cold: bool, main: Callable[[list[str]], int]) -> int:
+    """Import TensorFlow, then wait for a command on standard input, which `main` carries out."""
     from vae_core.jobs.worker import serve
 
     return serve(_runs_folder(root), main, cold)
