@@ -22,6 +22,7 @@ from vae_core.checkpoints.registry import Entry, is_shipped, list_models
 from vae_core.jobs.deletion import delete_model, delete_run, deleted_models
 from vae_core.network.layers import Part
 from vae_core.runs.directory import Run
+from vae_core.settings import PROGRAM
 
 VIEWS = ("Figures", "Training", "Layers", "Card", "Compare")
 COLUMNS = {  # of the table: figure -> heading and format
@@ -33,7 +34,7 @@ COLUMNS = {  # of the table: figure -> heading and format
     "knn_accuracy": ("Nearest neighbours", "%.3f"),
     "active_units": ("Active units", "%d"),
 }
-NEW_RUN = "python -m vae_core train --epochs 2 --run-dir runs/demo"
+NEW_RUN = f"{PROGRAM} train --epochs 2 --run-dir runs/demo"
 
 
 def main() -> None:
@@ -195,8 +196,8 @@ def figures_of(facts: Facts) -> None:
     if not facts.figures:
         newest = " Its newest validation figure is below." if facts.validation else ""
         st.caption(
-            "Not measured on the test split: a run is measured when it is kept, `python -m vae_core keep RUN FOLDER`, or by "
-            f"`python -m vae_core evaluate RUN`.{newest}"
+            f"Not measured on the test split: a run is measured when it is kept, `{PROGRAM} keep RUN FOLDER`, or by "
+            f"`{PROGRAM} evaluate RUN`.{newest}"
         )
     if named:
         st.table(
@@ -281,7 +282,7 @@ def card(entry: Entry) -> None:
     text = card_of(entry.path)
     if text is None:
         st.info(
-            "It has no MODEL_CARD.md. One is written when a run is kept: `python -m vae_core keep RUN FOLDER`.",
+            f"It has no MODEL_CARD.md. One is written when a run is kept: `{PROGRAM} keep RUN FOLDER`.",
             icon=":material/info:",
         )
         return

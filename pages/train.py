@@ -16,6 +16,7 @@ from vae_core.checkpoints.timeline import frame_steps
 from vae_core.jobs import launcher as trainer
 from vae_core.jobs.deletion import deleted_runs
 from vae_core.runs.directory import OVER, Run
+from vae_core.settings import PROGRAM
 
 NEW = "A new run"
 
@@ -70,7 +71,7 @@ def pick_run() -> Run | None:
     if len(every) > len(runs):
         st.caption(
             f"The newest {len(runs)} of {len(every):,} runs. `?run=NAME` in this page's address opens any other; "
-            "`python -m vae_core runs` lists all."
+            f"`{PROGRAM} runs` lists all."
         )
     return shown.get(wanted)
 

@@ -136,6 +136,14 @@ def test_support_threshold_tells_home_from_nowhere():
     assert (latent.aggregate_density(z_mean, z_log_var, draws) < low).mean() < 0.05
 
 
+@pytest.mark.parametrize(("n", "d"), [(1, 2), (10_000, 2), (10_000, 16), (20_000, 50), (10_000, 256), (200_000, 256)])
+def test_the_work_for_a_support_threshold_is_bounded(n: int, d: int):
+    draws = latent.support_draws(n, d)
+    pairs = draws * n
+    assert draws == 2000 if n * d <= 160_000 else 100 <= draws < 2000
+    assert draws == 100 or pairs * (latent.PAIR_WORK + 2 * d) <= latent.SUPPORT_WORK
+
+
 def test_class_centroids():
     labels = np.array([5, 2, 5, 2])
     classes, centroids = latent.class_centroids(np.array([[0, 0], [1, 1], [2, 4], [3, 3]]), labels)

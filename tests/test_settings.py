@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,19 @@ def test_a_limit_that_is_set_holds(text: str, value: int, monkeypatch: pytest.Mo
     monkeypatch.setenv("VAE_EXPLORER_UPLOAD_MB", text)
     assert settings.UPLOAD_MB.value() == value
     assert not settings.problems()
+
+
+@pytest.mark.parametrize(
+    ("started", "in_checkout", "expected"),
+    [
+        ("/usr/local/bin/vae-explorer", False, "vae-explorer"),
+        (r"C:\venv\Scripts\vae-explorer.exe" if os.name == "nt" else "/venv/bin/vae-explorer", True, "vae-explorer"),
+        ("/site-packages/vae_core/__main__.py", False, "python -m vae_core"),
+        ("/checkout/vae_core/__main__.py", True, "python -m vae_core"),
+        ("/site-packages/streamlit/__main__.py", False, "vae-explorer"),  # the app of an installed package
+        ("/site-packages/streamlit/__main__.py", True, "python -m vae_core"),
+        ("-c", True, "python -m vae_core"),
+    ],
+)
+def test_printed_commands_bear_the_name_that_can_be_typed(started: str, in_checkout: bool, expected: str) -> None:
+    assert settings.program_name(started, in_checkout) == expected

@@ -6,6 +6,7 @@ An environment variable that is empty counts as not set; `~` in a folder's name 
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,19 @@ SHIPPED = APP / "checkpoints"  # the models that come with the program
 INSTALL_TRAINING = "pip install -r requirements.txt" if IN_CHECKOUT else 'pip install "vae-explorer[train]"'
 CHECKPOINTS_VARIABLE = "VAE_EXPLORER_CHECKPOINTS"
 RUNS_VARIABLE = "VAE_EXPLORER_RUNS"
+
+
+def program_name(started: str, in_checkout: bool) -> str:
+    """The command line as a user types it: as it was started; what the app, which is started otherwise, prints can be typed too.
+
+    started: `sys.argv[0]`.
+    """
+    path = Path(started)
+    as_module = path.name == "__main__.py" and path.parent.name == "vae_core"
+    return "vae-explorer" if path.stem == "vae-explorer" or not (in_checkout or as_module) else "python -m vae_core"
+
+
+PROGRAM = program_name(sys.argv[0], IN_CHECKOUT)
 
 
 def checkpoints_folder() -> Path:

@@ -16,6 +16,8 @@ from vae_core.network.latents import EncoderDecoder, LabelledImages, Latents, Se
 from vae_core.storage.tables import delimited
 
 VALUES = 4_000_000  # float32 pixels held at a time, 16 MB: memory does not grow with the data set
+SUPPORT_WORK = 4_100_000_000  # multiply-adds: just enough for all draws where 10,000 codes of 16 units are compared
+PAIR_WORK = 170  # what the exponential of one pair of draw and code costs, in multiply-adds
 PAIRS = 250_000  # float64 distances held at a time: 2 MB, which stay in the cache of a core
 
 
@@ -245,11 +247,20 @@ def aggregate_density(z_mean: np.ndarray, z_log_var: np.ndarray, z: np.ndarray) 
     return result
 
 
-def support_threshold(
-    z_mean: np.ndarray, z_log_var: np.ndarray, share: float = 0.01, n: int = 2000, seed: Seed = 0
-) -> float:
+def support_draws(n: int, d: int) -> int:
+    """How many draws `support_threshold` looks at: 2,000; of many codes or units fewer, so that it takes half a second at most.
+
+    Args:
+        n: number of codes.
+        d: latent units of each.
+    """
+    return max(100, min(2000, SUPPORT_WORK // (max(1, n) * (PAIR_WORK + 2 * d))))
+
+
+def support_threshold(z_mean: np.ndarray, z_log_var: np.ndarray, share: float = 0.01, seed: Seed = 0) -> float:
     """The log density that a `share` of the aggregate posterior's own draws falls below; less than this is unsupported."""
     z_mean, z_log_var = _posterior(z_mean, z_log_var)
+    n = support_draws(*z_mean.shape)
     rng = np.random.default_rng(seed)
     rows = rng.integers(0, len(z_mean), n)
     draws = sample_posterior(z_mean[rows], z_log_var[rows], rng)

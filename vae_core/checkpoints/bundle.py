@@ -20,6 +20,7 @@ from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.probe import probe
 from vae_core.checkpoints.store import Checkpoint
 from vae_core.checkpoints.training_data import FILE as DATA_NOTE
+from vae_core.settings import PROGRAM
 from vae_core.storage import archives, limits
 from vae_core.storage.files import read_json, write_json
 from vae_core.storage.kind import KIND, MODEL
@@ -104,7 +105,7 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         members[name] = info
     if "control.json" in members:
         raise ImportProblem(
-            "this is a whole run directory. Download the run as a zip on the Train page, or make a model of it: python -m vae_core keep."
+            f"this is a whole run directory. Download the run as a zip on the Train page, or make a model of it: {PROGRAM} keep."
         )
     odd = [name for name in members if _allowed(name) is None]
     if odd:

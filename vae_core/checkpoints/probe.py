@@ -31,8 +31,8 @@ from vae_core.network.latents import Latents
 from vae_core.storage.npz import array_headers
 from vae_core.storage.records import read_bytes
 
-PAGE_SECONDS = 3.0  # of processors, for what a page computes: two seconds where nothing else is at work
-PAGE_WORK = 8_000_000_000  # multiply-adds for the many small pictures that a page decodes
+PAGE_SECONDS = 2.0  # of processors, for each part of what a page computes
+PAGE_WORK = 3_000_000_000  # multiply-adds for each set of small pictures that a page decodes: a quarter of a second
 MAX_PARAMETERS = 20_000_000  # 80 MB of float32; while a network is built they are there four times
 MAX_CARD = 200_000  # bytes of MODEL_CARD.md
 MAX_LOGIT = 1e12

@@ -23,6 +23,7 @@ from vae_core.network.latents import Latents
 from vae_core.network.layers import Network, NetworkError, Weights
 from vae_core.network.schema import check_weights
 from vae_core.runs.directory import Run, RunError, read_config, read_network
+from vae_core.settings import PROGRAM
 from vae_core.storage import names
 from vae_core.storage.files import (
     FileProblem,
@@ -110,7 +111,7 @@ def _read(path: Path, step: int | None, arrays: bool) -> Checkpoint:
         recover(path.parent, path.name)
     if not path.is_dir():
         raise CheckpointError(
-            f"there is no model at {path}: not a folder. `python -m vae_core runs` lists runs; shipped models are in checkpoints/."
+            f"there is no model at {path}: not a folder. `{PROGRAM} runs` lists runs; shipped models are in checkpoints/."
         )
     try:
         config = unchanged(path / "config.json", read_config)
@@ -123,7 +124,7 @@ def _read(path: Path, step: int | None, arrays: bool) -> Checkpoint:
         metrics = read_object(path / "metrics.json") if (path / "metrics.json").exists() else None
         return Checkpoint(
             path=path,
-            name=names.clean(config["name"] if isinstance(config.get("name"), str) and config["name"] else path.name),
+            name=names.clean(_name(path, config)),
             model=model,
             training=TrainingConfig.from_dict(config["training"]),
             dataset=_dataset(path, config["dataset"]),
@@ -138,6 +139,14 @@ def _read(path: Path, step: int | None, arrays: bool) -> Checkpoint:
         raise CheckpointError(
             f"{path / 'config.json'} lacks {error} or holds it in an odd form. Copy the folder again."
         ) from error
+
+
+def _name(path: Path, config: Mapping[str, Any]) -> str:
+    """What a model calls itself. A run is called as its folder is, which may have been moved since it was described."""
+    described = config.get("name")
+    if path.name and (kind_of(path, config) == RUN or not isinstance(described, str) or not described):
+        return path.name
+    return str(described or path.resolve().name)
 
 
 def _weights(

@@ -12,7 +12,7 @@ _MARKS = ("config.json", "status.json")  # a run that waits for its turn has onl
 
 def command_text(*words: object) -> str:
     """A command of this program as it is typed into a shell: a path with spaces is quoted."""
-    return "python -m vae_core " + shlex.join(map(str, words))
+    return f"{settings.PROGRAM} {shlex.join(map(str, words))}"
 
 
 def model_path(name: str) -> Path:

@@ -8,16 +8,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from vae_core.cli.arguments import name, number, png, whole
 from vae_core.cli.config_flags import add_config_flags
 from vae_core.cli.output import lost_output, make_output_last
 from vae_core.config import ModelConfig, TrainingConfig
-from vae_core.settings import CHECKPOINTS_VARIABLE, INSTALL_TRAINING, RUNS_VARIABLE
+from vae_core.settings import CHECKPOINTS_VARIABLE, INSTALL_TRAINING, PROGRAM, RUNS_VARIABLE
 
-PROGRAM = "vae-explorer" if Path(sys.argv[0]).stem == "vae-explorer" else "python -m vae_core"
 DATA_HELP = "auto (Fashion-MNIST, else drawn clothes), fashion, drawn, or a folder, zip or .npz of your own pictures"
 FIT_HELP = (
     "your own pictures: resize (and nothing else), or garment: cut to the garment and, where most are on a light "

@@ -27,6 +27,7 @@ from vae_core.runs.directory import ENDED, UNREADABLE, Run, RunError
 from vae_core.settings import checkpoints_folder, model_folders, start_folder
 from vae_core.storage import limits
 from vae_core.storage.files import read_json, write_bytes, write_json
+from vae_core.storage.records import FileProblem
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 FRAMES = 7  # of the timeline that a kept model shows
@@ -59,10 +60,11 @@ def rename(run: Run, name: str) -> Run:
     if target.exists():
         raise RunError(f"{name!r} is taken. Choose another name.")
     try:
-        write_json(run.path / "config.json", {**read_json(run.path / "config.json"), "name": name})
         run.path.rename(target)
     except OSError as error:
         raise RunError(f"{run.name} cannot be renamed: {error.strerror}.") from error
+    with suppress(OSError, FileProblem):  # a run is called as its folder is; the description only repeats it
+        write_json(target / "config.json", {**read_json(target / "config.json"), "name": name})
     return Run(target)
 
 

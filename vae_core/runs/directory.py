@@ -30,6 +30,7 @@ from vae_core.network.schema import network_from_dict
 from vae_core.runs.formats import STATES, ConfigFile, ControlFile, RequestFile, StatusFile
 from vae_core.runs.metrics_log import read_rows
 from vae_core.runs.process import alive, silence, stamp
+from vae_core.settings import PROGRAM
 from vae_core.storage.files import (
     FULL,
     TEMPORARY,
@@ -138,14 +139,14 @@ class Run:
         if kind_of(self.path) == MODEL:
             raise RunError(
                 f"{self.path} is a model, not a run. Train from it into a new run: "
-                f"python -m vae_core train --start-from {self.path} --run-dir runs/more"
+                f"{PROGRAM} train --start-from {self.path} --run-dir runs/more"
             )
 
     def check_model(self) -> None:
         """`RunError` for a run, where only a model will do."""
         if kind_of(self.path) == RUN:
             raise RunError(
-                f"{self.path} is a run, not a model. Make one of it: python -m vae_core keep {self.path} checkpoints/mine"
+                f"{self.path} is a run, not a model. Make one of it: {PROGRAM} keep {self.path} checkpoints/mine"
             )
 
     def create(self, config: Mapping[str, Any], network: Network) -> None:
@@ -172,7 +173,7 @@ class Run:
             config = unchanged(self.path / "config.json", read_config)
         except FileMissing as error:
             raise RunError(
-                f"{self.path} is no run directory: it has no config.json. `python -m vae_core runs` lists runs."
+                f"{self.path} is no run directory: it has no config.json. `{PROGRAM} runs` lists runs."
             ) from error
         if kind_of(self.path, config) == MODEL:
             self.check_kind()

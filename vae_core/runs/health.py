@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 
 from vae_core.runs.directory import ENDED, OVER, UNREADABLE, Run, RunError
+from vae_core.settings import PROGRAM
 from vae_core.storage.records import FileProblem, printable, read_tail, reason
 
 LOG = "trainer.log"  # what the trainer printed
@@ -86,7 +87,7 @@ def end(run: Run) -> str:
         words = []
     if process.pid == os.getpid() or not _is_trainer(words):
         raise RunError(
-            f"process {process.pid} is not a trainer that was started by `python -m vae_core`; it is left alone. End it yourself."
+            f"process {process.pid} is not a trainer that was started by `{PROGRAM}`; it is left alone. End it yourself."
         )
     status = run.status()
     forced = False

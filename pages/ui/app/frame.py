@@ -19,6 +19,7 @@ from vae_core.checkpoints.store import CheckpointError
 from vae_core.checkpoints.training_data import data_name
 from vae_core.datasets import dataset as datasets
 from vae_core.datasets.dataset import DataError
+from vae_core.settings import PROGRAM
 
 _LOG = logging.getLogger(__name__)
 PAGES = (
@@ -246,5 +247,5 @@ def _data_line(entry: Entry | None) -> None:
 def _no_model() -> None:
     """No model yet: what to do."""
     st.info("There is no model to show yet. Train one, then reload this page:", icon=":material/info:")
-    st.code("python -m vae_core train --epochs 2 --run-dir runs/demo", language="bash")
+    st.code(f"{PROGRAM} train --epochs 2 --run-dir runs/demo", language="bash")
     st.caption("It shows up here from its first snapshot on.")

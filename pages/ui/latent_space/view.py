@@ -97,6 +97,7 @@ def supported(model: Opened, shown: Subject) -> None:
     level = support(model)
     if level is None or model.latents is None:
         return
+    draws = latent.support_draws(*model.latents.z_mean.shape)
     density = float(latent.aggregate_density(model.latents.z_mean, model.latents.z_log_var, shown.z[None])[0])
     if density < level:
         st.warning(
@@ -107,7 +108,7 @@ def supported(model: Opened, shown: Subject) -> None:
     else:
         st.markdown(":material/check_circle: **Supported**: posteriors of test images lie here.")
     st.caption(
-        f"log q(z) = {_signed(density)} nats here; {_signed(level)} or more at 99 % of 2,000 draws from q, the mean of the "
+        f"log q(z) = {_signed(density)} nats here; {_signed(level)} or more at 99 % of {draws:,} draws from q, the mean of the "
         f"posteriors of the {_codes(model)}."
     )
 
@@ -120,10 +121,11 @@ def neighbours(model: Opened, found: Source | None, shown: Subject) -> None:
         return
     real, codes = codes_have_pictures(model, found), model.latents.z_mean
     itself = shown.index if real and shown.index is not None and shown.index < len(codes) else None
-    count = min(NEIGHBOURS + (itself is not None), len(codes))
+    most = NEIGHBOURS if real else affordable(model.engine, NEIGHBOURS)
+    count = min(most + (itself is not None), len(codes))
     rows, far = (one[0] for one in latent.nearest(codes, shown.z[None], count))
     kept = rows != itself
-    rows, far = rows[kept][:NEIGHBOURS], far[kept][:NEIGHBOURS]
+    rows, far = rows[kept][:most], far[kept][:most]
     images = found.pixels[rows] if real and found is not None else model.engine.decode(codes[rows])
     names = [model.classes[int(model.latents.labels[row])] for row in rows]
     kind = "" if real else ", reconstructed"

@@ -17,6 +17,7 @@ from pages.ui.shared.colour_bar import colour_bar
 from pages.ui.shared.picture import picture
 from vae_core.analysis import evaluation as metrics
 from vae_core.analysis import heatmaps
+from vae_core.settings import PROGRAM
 
 BLOCK = 8  # pictures in each half of a strip
 
@@ -76,9 +77,7 @@ def standing(models: Sequence[Opened], found: Source, rebuilt: Sequence[Rebuilt]
     """This picture's figure among those of the whole split."""
     st.subheader("Where this picture stands", anchor=False)
     if not all(quick_to_score(model, found) for model in models):
-        st.caption(
-            "Scoring all test images with so large a network would take minutes. `python -m vae_core evaluate` does it."
-        )
+        st.caption(f"Scoring all test images with so large a network would take minutes. `{PROGRAM} evaluate` does it.")
         return
     name = st.segmented_control(
         "Figure",

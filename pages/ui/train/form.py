@@ -18,6 +18,7 @@ from vae_core.jobs import launcher as trainer
 from vae_core.jobs.finished_runs import Pictures
 from vae_core.jobs.launcher import Request
 from vae_core.runs.directory import RunError
+from vae_core.settings import PROGRAM
 
 REAL, DRAWN, OWN = "Fashion-MNIST", "Drawn clothes", "My pictures (a zip)"
 RESIZE, GARMENT = "Resized, nothing else", "Cut to the garment"
@@ -54,7 +55,7 @@ def ask_run() -> None:
     )
     st.caption(
         "A run is a process of its own: it goes on when you close this page or stop the server. Stop it here, or with "
-        f"`python -m vae_core runs --stop NAME`. {SHARED}"
+        f"`{PROGRAM} runs --stop NAME`. {SHARED}"
     )
     if ready.state == "off":
         st.caption("No process is kept ready here (VAE_EXPLORER_STANDBY=0): a run begins some seconds after the click.")
