@@ -52,7 +52,7 @@ def compare(checkpoint: str, repeat: int) -> bool:
         import keras
         import tensorflow as tf
 
-    from vae_core.analysis import latent_points as latent
+    from vae_core.analysis import latent_points
     from vae_core.checkpoints import store as checkpoints
     from vae_core.training.keras_export import to_keras
 
@@ -63,7 +63,7 @@ def compare(checkpoint: str, repeat: int) -> bool:
     image = rng.random((1, *engine.image_shape), np.float32)
     many = rng.random((10_000, *engine.image_shape), np.float32)
     z = rng.standard_normal((1, engine.latent_dim)).astype(np.float32)
-    lattice = latent.grid(engine.latent_dim, 20)[0].astype(np.float32)
+    lattice = latent_points.grid(engine.latent_dim, 20)[0].astype(np.float32)
     names = [layer.name for layer in loaded.network.encoder.layers]
     layers = keras.Model(encoder.input, [encoder.get_layer(name).output for name in names] + encoder.outputs)
     decode, encode, every = (tf.function(model, reduce_retracing=True) for model in (decoder, encoder, layers))

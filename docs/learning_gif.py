@@ -18,8 +18,8 @@ from PIL import Image, ImageDraw, ImageFont
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from pages.ui.images import class_colour  # noqa: E402 - the package is not installed
-from vae_core.analysis import latent_points as latent  # noqa: E402
-from vae_core.analysis.heatmaps import mosaic  # noqa: E402
+from vae_core.analysis import latent_points  # noqa: E402
+from vae_core.analysis.mosaics import mosaic  # noqa: E402
 from vae_core.checkpoints.timeline import Frame, frame_steps, load_frame  # noqa: E402
 from vae_core.runs.directory import Run  # noqa: E402
 from vae_core.storage.files import read_json  # noqa: E402
@@ -33,7 +33,7 @@ GREYS = 24  # levels: more take more room than they are worth
 
 def plane(run: Run, frame: Frame, tiles: int) -> np.ndarray:
     """The decoded plane: float32 (side, side) in 0..255, z1 to the right and z2 upwards."""
-    z, _ = latent.grid(2, tiles, extent=EXTENT)
+    z, _ = latent_points.grid(2, tiles, extent=EXTENT)
     pictures = frame.engine(run.network()).decode(z)
     return mosaic(pictures, columns=tiles, gap=0)[..., 0].astype(np.float32)
 

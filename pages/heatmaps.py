@@ -35,7 +35,7 @@ from pages.ui.shared import png_sheet as heat_sheet
 from pages.ui.shared.colour_bar import colour_bar
 from pages.ui.shared.picture import picture
 from pages.ui.shared.picture_picker import choose_picture
-from vae_core.analysis import heatmaps
+from vae_core.analysis import mosaics
 
 MEANING = (
     "A bright spot means that the layer responds strongly at that place; it does not mean that the place matters for z or "
@@ -144,7 +144,7 @@ def all_layers(model: Opened, pictures: Sequence[Subject], answers: Sequence[Ans
         mosaic(images, entries, GLANCES[which], plain_text(f"Layers for {one.name}"), chosen="", size=112, least=96)
         sheet += [
             one.name,
-            heatmaps.mosaic(images, columns=len(images), gap=8, fill=255),
+            mosaics.mosaic(images, columns=len(images), gap=8, fill=255),
             "  ".join(f"{entry.name} {entry.note}" for entry in entries),
         ]
     st.caption(

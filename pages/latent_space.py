@@ -14,7 +14,7 @@ from pages.ui.latent_space import view as latent_view
 from pages.ui.latent_space.cache import landmarks
 from pages.ui.latent_space.landmarks import Landmarks
 from pages.ui.map.view import map_of, take_click
-from vae_core.analysis import latent_points as latent
+from vae_core.analysis import latent_geometry
 
 
 def main(model: Opened) -> None:
@@ -78,7 +78,7 @@ def files(model: Opened, shown: Subject, facts: Landmarks | None) -> None:
         if latents is not None:
             st.download_button(
                 "Codes (TSV)",
-                lambda: latent.codes_tsv(latents.z_mean, latents.labels, model.classes),
+                lambda: latent_geometry.codes_tsv(latents.z_mean, latents.labels, model.classes),
                 f"{file_text(model.checkpoint.name)}-codes.tsv",
                 "text/tab-separated-values",
                 key="latent_tsv",

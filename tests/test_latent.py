@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from vae_core.analysis import latent_points as latent
+from vae_core.analysis import latent_geometry, latent_points
 
 points = arrays(np.float32, 5, elements=st.floats(-100, 100, width=32))
 
@@ -19,25 +19,25 @@ def codes(n=200, d=3, seed=0):
 
 def test_posterior_samples_have_the_posteriors_moments():
     z_mean, z_log_var = np.full((20000, 2), 3.0), np.full((20000, 2), 2 * math.log(0.5))
-    z = latent.sample_posterior(z_mean, z_log_var, seed=1)
+    z = latent_points.sample_posterior(z_mean, z_log_var, seed=1)
     assert z.dtype == np.float32 and z.shape == (20000, 2)
     np.testing.assert_allclose(z.mean(axis=0), 3, atol=0.02)
     np.testing.assert_allclose(z.std(axis=0), 0.5, atol=0.02)
-    np.testing.assert_array_equal(z, latent.sample_posterior(z_mean, z_log_var, seed=1))
-    np.testing.assert_array_equal(latent.sample_posterior(z_mean, np.full_like(z_mean, -200)), z_mean)
+    np.testing.assert_array_equal(z, latent_points.sample_posterior(z_mean, z_log_var, seed=1))
+    np.testing.assert_array_equal(latent_points.sample_posterior(z_mean, np.full_like(z_mean, -200)), z_mean)
 
 
 def test_prior_samples_are_standard_normal_and_seeded():
-    z = latent.sample_prior(20000, 2, seed=4)
+    z = latent_points.sample_prior(20000, 2, seed=4)
     assert z.dtype == np.float32 and abs(z.mean()) < 0.02 and abs(z.std() - 1) < 0.02
-    np.testing.assert_array_equal(z, latent.sample_prior(20000, 2, seed=4))
-    assert (z != latent.sample_prior(20000, 2, seed=5)).any()
-    assert latent.sample_prior(0, 3).shape == (0, 3)
+    np.testing.assert_array_equal(z, latent_points.sample_prior(20000, 2, seed=4))
+    assert (z != latent_points.sample_prior(20000, 2, seed=5)).any()
+    assert latent_points.sample_prior(0, 3).shape == (0, 3)
 
 
 @pytest.mark.parametrize("spacing", ["linear", "normal-quantile"])
 def test_grid_is_read_like_a_picture(spacing):
-    z, (across, down) = latent.grid(4, 5, units=(1, 3), spacing=spacing, base=np.array([7, 0, 8, 0]))
+    z, (across, down) = latent_points.grid(4, 5, units=(1, 3), spacing=spacing, base=np.array([7, 0, 8, 0]))
     sheet = z.reshape(5, 5, 4)
     assert z.dtype == np.float32
     assert (np.diff(sheet[:, :, 1], axis=1) > 0).all()  # to the right the first unit grows
@@ -49,9 +49,9 @@ def test_grid_is_read_like_a_picture(spacing):
 
 
 def test_grid_spacings():
-    _, (across, _) = latent.grid(2, 7, extent=2.5)
+    _, (across, _) = latent_points.grid(2, 7, extent=2.5)
     np.testing.assert_allclose(across, np.linspace(-2.5, 2.5, 7), rtol=1e-6)
-    _, (across, _) = latent.grid(2, 9, spacing="normal-quantile")
+    _, (across, _) = latent_points.grid(2, 9, spacing="normal-quantile")
     share = [0.5 * (1 + math.erf(value / math.sqrt(2))) for value in across]
     np.testing.assert_allclose(share, (np.arange(9) + 0.5) / 9, atol=1e-6)
 
@@ -59,94 +59,94 @@ def test_grid_spacings():
 @settings(max_examples=50, deadline=None)
 @given(points, points, st.integers(2, 9), st.sampled_from(["linear", "slerp"]))
 def test_interpolation_ends_exactly_where_it_should(a, b, steps, path):
-    walk = latent.interpolate(a, b, steps, path)
+    walk = latent_points.interpolate(a, b, steps, path)
     assert walk.shape == (steps, 5) and walk.dtype == np.float32 and np.isfinite(walk).all()
     np.testing.assert_array_equal(walk[0], a)
     np.testing.assert_array_equal(walk[-1], b)
 
 
 def test_slerp_turns_evenly_and_interpolates_the_length():
-    walk = latent.interpolate(np.array([1.0, 0.0]), np.array([0.0, 3.0]), 7, "slerp")
+    walk = latent_points.interpolate(np.array([1.0, 0.0]), np.array([0.0, 3.0]), 7, "slerp")
     np.testing.assert_allclose(np.linalg.norm(walk, axis=1), np.linspace(1, 3, 7), rtol=1e-5)
     np.testing.assert_allclose(np.degrees(np.arctan2(walk[:, 1], walk[:, 0])), np.linspace(0, 90, 7), atol=1e-3)
-    opposite = latent.interpolate(np.array([1.0, 0.0]), np.array([-1.0, 0.0]), 3, "slerp")
+    opposite = latent_points.interpolate(np.array([1.0, 0.0]), np.array([-1.0, 0.0]), 3, "slerp")
     np.testing.assert_allclose(opposite[1], 0, atol=1e-6)
-    np.testing.assert_allclose(latent.interpolate(np.zeros(2), np.ones(2), 3)[1], 0.5)
+    np.testing.assert_allclose(latent_points.interpolate(np.zeros(2), np.ones(2), 3)[1], 0.5)
 
 
 def test_traversal_moves_one_unit_about_its_mean():
     z = np.array([1.0, 2.0, 3.0])
-    values = latent.traversal_values(5, extent=2, z_mean=2.0, z_log_var=2 * math.log(0.5))
+    values = latent_points.traversal_values(5, extent=2, z_mean=2.0, z_log_var=2 * math.log(0.5))
     np.testing.assert_allclose(values, [1, 1.5, 2, 2.5, 3], rtol=1e-6)
-    rows = latent.traverse(z, 1, values)
+    rows = latent_points.traverse(z, 1, values)
     np.testing.assert_array_equal(rows[:, 1], values)
     assert (rows[:, [0, 2]] == [1, 3]).all()
-    np.testing.assert_array_equal(latent.traverse(z, 0)[[0, -1], 0], [-3, 3])
+    np.testing.assert_array_equal(latent_points.traverse(z, 0)[[0, -1], 0], [-3, 3])
 
 
 def test_arithmetic():
-    np.testing.assert_array_equal(latent.arithmetic([3.0, 1.0], [1.0, 1.0], [0.0, 5.0]), [2, 5])
+    np.testing.assert_array_equal(latent_points.arithmetic([3.0, 1.0], [1.0, 1.0], [0.0, 5.0]), [2, 5])
 
 
 def test_pca_plane_finds_the_plane_and_goes_there_and_back():
     rng = np.random.default_rng(0)
     true = np.linalg.qr(rng.standard_normal((5, 2)))[0].T  # (2, 5) orthonormal
     flat = (rng.standard_normal((300, 2)) * [3, 1]) @ true + 2.0
-    plane = latent.pca_plane(flat)
+    plane = latent_geometry.pca_plane(flat)
     np.testing.assert_allclose(plane.axes @ plane.axes.T, np.eye(2), atol=1e-5)
     assert plane.share.sum() == pytest.approx(1) and plane.share[0] > plane.share[1]
     np.testing.assert_allclose(plane.lift(plane.project(flat)), flat, atol=1e-4)
     assert (plane.axes[[0, 1], np.abs(plane.axes).argmax(axis=1)] > 0).all()
-    assert latent.pca_plane(np.ones((4, 3))).share.sum() == 0
+    assert latent_geometry.pca_plane(np.ones((4, 3))).share.sum() == 0
 
 
 def test_nearest_agrees_with_brute_force(monkeypatch):
-    monkeypatch.setattr(latent, "PAIRS", 450)  # several slices
+    monkeypatch.setattr(latent_geometry, "PAIRS", 450)  # several slices
     held, z = codes(200), codes(7, seed=1)
-    indices, distances = latent.nearest(held, z, 4)
+    indices, distances = latent_geometry.nearest(held, z, 4)
     every = np.linalg.norm(held[None].astype(np.float64) - z[:, None], axis=2)
     np.testing.assert_array_equal(indices, np.argsort(every, axis=1)[:, :4])
     np.testing.assert_allclose(distances, np.sort(every, axis=1)[:, :4], rtol=1e-6)
-    again, zero = latent.nearest(held + 1000, held + 1000, 1)
+    again, zero = latent_geometry.nearest(held + 1000, held + 1000, 1)
     np.testing.assert_array_equal(again[:, 0], np.arange(200))
     assert (zero == 0).all()
-    assert latent.nearest(held, z, 200)[0].shape == (7, 200)
+    assert latent_geometry.nearest(held, z, 200)[0].shape == (7, 200)
 
 
 def test_aggregate_density_of_one_and_of_two_gaussians(monkeypatch):
     z = codes(11, 2, seed=3)
-    one = latent.aggregate_density(np.zeros((1, 2)), np.zeros((1, 2)), z)
+    one = latent_geometry.aggregate_density(np.zeros((1, 2)), np.zeros((1, 2)), z)
     np.testing.assert_allclose(one, -math.log(2 * math.pi) - 0.5 * (z.astype(np.float64) ** 2).sum(axis=1), rtol=1e-6)
     mean, log_var = np.array([[0.0], [4.0]]), np.array([[0.0], [2 * math.log(0.1)]])
     grid = np.linspace(-8, 8, 4001)[:, None]
-    whole = np.exp(latent.aggregate_density(mean, log_var, grid))
+    whole = np.exp(latent_geometry.aggregate_density(mean, log_var, grid))
     assert whole.sum() * (grid[1, 0] - grid[0, 0]) == pytest.approx(1, abs=1e-4)
-    monkeypatch.setattr(latent, "PAIRS", 30)
-    np.testing.assert_allclose(np.exp(latent.aggregate_density(mean, log_var, grid)), whole, rtol=1e-9)
-    far = latent.aggregate_density(mean, log_var, np.array([[1e4]]))
+    monkeypatch.setattr(latent_geometry, "PAIRS", 30)
+    np.testing.assert_allclose(np.exp(latent_geometry.aggregate_density(mean, log_var, grid)), whole, rtol=1e-9)
+    far = latent_geometry.aggregate_density(mean, log_var, np.array([[1e4]]))
     assert np.isfinite(far).all() and far[0] < -1e6
 
 
 def test_support_threshold_tells_home_from_nowhere():
     z_mean, z_log_var = codes(400, 2), np.full((400, 2), -3.0)
-    low = latent.support_threshold(z_mean, z_log_var, share=0.01)
-    home, away = latent.aggregate_density(z_mean, z_log_var, np.array([[0.0, 0.0], [8.0, 8.0]]))
+    low = latent_geometry.support_threshold(z_mean, z_log_var, share=0.01)
+    home, away = latent_geometry.aggregate_density(z_mean, z_log_var, np.array([[0.0, 0.0], [8.0, 8.0]]))
     assert home > low > away
-    draws = latent.sample_posterior(z_mean, z_log_var, seed=9)
-    assert (latent.aggregate_density(z_mean, z_log_var, draws) < low).mean() < 0.05
+    draws = latent_points.sample_posterior(z_mean, z_log_var, seed=9)
+    assert (latent_geometry.aggregate_density(z_mean, z_log_var, draws) < low).mean() < 0.05
 
 
 @pytest.mark.parametrize(("n", "d"), [(1, 2), (10_000, 2), (10_000, 16), (20_000, 50), (10_000, 256), (200_000, 256)])
 def test_the_work_for_a_support_threshold_is_bounded(n: int, d: int):
-    draws = latent.support_draws(n, d)
+    draws = latent_geometry.support_draws(n, d)
     pairs = draws * n
     assert draws == 2000 if n * d <= 160_000 else 100 <= draws < 2000
-    assert draws == 100 or pairs * (latent.PAIR_WORK + 2 * d) <= latent.SUPPORT_WORK
+    assert draws == 100 or pairs * (latent_geometry.PAIR_WORK + 2 * d) <= latent_geometry.SUPPORT_WORK
 
 
 def test_class_centroids():
     labels = np.array([5, 2, 5, 2])
-    classes, centroids = latent.class_centroids(np.array([[0, 0], [1, 1], [2, 4], [3, 3]]), labels)
+    classes, centroids = latent_geometry.class_centroids(np.array([[0, 0], [1, 1], [2, 4], [3, 3]]), labels)
     np.testing.assert_array_equal(classes, [2, 5])
     np.testing.assert_array_equal(centroids, [[2, 2], [1, 2]])
 
@@ -154,14 +154,14 @@ def test_class_centroids():
 def test_sampler_draws_where_the_codes_are():
     rng = np.random.default_rng(0)
     two = np.concatenate([rng.normal(-4, 0.3, (300, 2)), rng.normal(4, 0.3, (100, 2))])
-    sampler = latent.fit_sampler(two, components=2)
+    sampler = latent_points.fit_sampler(two, components=2)
     draws = sampler.sample(4000, seed=1)
     assert draws.dtype == np.float32 and draws.shape == (4000, 2)
     np.testing.assert_array_equal(draws, sampler.sample(4000, seed=1))
     low = draws[:, 0] < 0
     assert low.mean() == pytest.approx(0.75, abs=0.03)
     np.testing.assert_allclose(draws[low].std(axis=0), 0.3, atol=0.04)
-    assert latent.nearest(two, draws, 1)[1].max() < 1
+    assert latent_geometry.nearest(two, draws, 1)[1].max() < 1
 
 
 class Halves:
@@ -183,9 +183,9 @@ class Random:
 
 
 def test_encode_dataset_goes_in_slices(monkeypatch):
-    monkeypatch.setattr(latent, "VALUES", 3 * 16)
+    monkeypatch.setattr(latent_points, "VALUES", 3 * 16)
     seen = []
-    found = latent.encode_dataset(Halves(), Random(), "test", 7, lambda *pair: seen.append(pair))
+    found = latent_points.encode_dataset(Halves(), Random(), "test", 7, lambda *pair: seen.append(pair))
     expected = Random().pixels("test")[:7].reshape(7, 2, 8).mean(axis=2) / 255
     np.testing.assert_allclose(found.z_mean, expected, rtol=1e-5)
     np.testing.assert_array_equal(found.labels, np.arange(7))
@@ -193,35 +193,35 @@ def test_encode_dataset_goes_in_slices(monkeypatch):
     other = Halves()
     other.image_shape = (28, 28, 1)
     with pytest.raises(ValueError, match=r"have shape \(4, 4, 1\), the model takes \(28, 28, 1\)"):
-        latent.encode_dataset(other, Random(), "test")
+        latent_points.encode_dataset(other, Random(), "test")
 
 
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: latent.sample_prior(-1, 2), "n must be 0 or more"),
-        (lambda: latent.sample_posterior(np.zeros((2, 3)), np.zeros((2, 2))), "one shape"),
-        (lambda: latent.sample_posterior(np.zeros(3), np.zeros(3)), r"z\[None\]"),
-        (lambda: latent.grid(2, 1), "side must be 2 or more, got 1"),
-        (lambda: latent.grid(1, 3), r"must be 0\.\.0 for latent_dim 1, got 1"),
-        (lambda: latent.grid(3, 3, units=(1, 1)), "two different"),
-        (lambda: latent.grid(3, 3, spacing="log"), "spacing must be"),
-        (lambda: latent.grid(3, 3, extent=0), "extent must be"),
-        (lambda: latent.grid(3, 3, base=np.zeros(2)), r"base must have shape \(3,\)"),
-        (lambda: latent.interpolate(np.zeros(2), np.zeros(3), 4), r"z_b must have shape \(2,\), got \(3,\)"),
-        (lambda: latent.interpolate(np.zeros(2), np.zeros(2), 1), "steps must be 2 or more"),
-        (lambda: latent.interpolate(np.zeros(2), np.zeros(2), 3, "bezier"), "path must be"),
-        (lambda: latent.interpolate(np.array([np.nan]), np.zeros(1), 3), "NaN"),
-        (lambda: latent.traverse(np.zeros(2), 2), r"0\.\.1"),
-        (lambda: latent.traversal_values(5, extent=-1), "positive extent"),
-        (lambda: latent.arithmetic(np.zeros(2), np.zeros(2), np.zeros(3)), "one shape"),
-        (lambda: latent.pca_plane(np.zeros((5, 1))), "two units or more"),
-        (lambda: latent.nearest(codes(5), codes(1), 6), r"k must be 1\.\.5"),
-        (lambda: latent.nearest(codes(5), codes(1, 2), 1), r"shape \(n, 3\), got \(1, 2\)"),
-        (lambda: latent.nearest(codes(5) * np.nan, codes(1), 1), "NaN"),
-        (lambda: latent.aggregate_density(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros((1, 2))), "got none"),
-        (lambda: latent.class_centroids(codes(5), np.zeros(4)), "one per code"),
-        (lambda: latent.fit_sampler(codes(5), 6), r"components must be 1\.\.5"),
+        (lambda: latent_points.sample_prior(-1, 2), "n must be 0 or more"),
+        (lambda: latent_points.sample_posterior(np.zeros((2, 3)), np.zeros((2, 2))), "one shape"),
+        (lambda: latent_points.sample_posterior(np.zeros(3), np.zeros(3)), r"z\[None\]"),
+        (lambda: latent_points.grid(2, 1), "side must be 2 or more, got 1"),
+        (lambda: latent_points.grid(1, 3), r"must be 0\.\.0 for latent_dim 1, got 1"),
+        (lambda: latent_points.grid(3, 3, units=(1, 1)), "two different"),
+        (lambda: latent_points.grid(3, 3, spacing="log"), "spacing must be"),
+        (lambda: latent_points.grid(3, 3, extent=0), "extent must be"),
+        (lambda: latent_points.grid(3, 3, base=np.zeros(2)), r"base must have shape \(3,\)"),
+        (lambda: latent_points.interpolate(np.zeros(2), np.zeros(3), 4), r"z_b must have shape \(2,\), got \(3,\)"),
+        (lambda: latent_points.interpolate(np.zeros(2), np.zeros(2), 1), "steps must be 2 or more"),
+        (lambda: latent_points.interpolate(np.zeros(2), np.zeros(2), 3, "bezier"), "path must be"),
+        (lambda: latent_points.interpolate(np.array([np.nan]), np.zeros(1), 3), "NaN"),
+        (lambda: latent_points.traverse(np.zeros(2), 2), r"0\.\.1"),
+        (lambda: latent_points.traversal_values(5, extent=-1), "positive extent"),
+        (lambda: latent_points.arithmetic(np.zeros(2), np.zeros(2), np.zeros(3)), "one shape"),
+        (lambda: latent_geometry.pca_plane(np.zeros((5, 1))), "two units or more"),
+        (lambda: latent_geometry.nearest(codes(5), codes(1), 6), r"k must be 1\.\.5"),
+        (lambda: latent_geometry.nearest(codes(5), codes(1, 2), 1), r"shape \(n, 3\), got \(1, 2\)"),
+        (lambda: latent_geometry.nearest(codes(5) * np.nan, codes(1), 1), "NaN"),
+        (lambda: latent_geometry.aggregate_density(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros((1, 2))), "got none"),
+        (lambda: latent_geometry.class_centroids(codes(5), np.zeros(4)), "one per code"),
+        (lambda: latent_points.fit_sampler(codes(5), 6), r"components must be 1\.\.5"),
     ],
 )
 def test_bad_input_is_named(call, words):
@@ -232,11 +232,11 @@ def test_bad_input_is_named(call, words):
 def test_codes_as_a_table() -> None:
     """The Embedding Projector takes the first cell as a label if it is no number."""
     z = np.array([[0.5, -1.25], [1e-7, 3]], np.float32)
-    text = latent.codes_tsv(z, np.array([1, 0], np.uint8), ["T-shirt/top", "Ankle\tboot"])
+    text = latent_geometry.codes_tsv(z, np.array([1, 0], np.uint8), ["T-shirt/top", "Ankle\tboot"])
     assert text == "Ankle\\tboot\t0.5\t-1.25\nT-shirt/top\t1e-07\t3\n"
     for name, label in (("7", "class 7"), ("nan", "class nan"), ("", "class"), ("-1e5", "class -1e5")):
-        assert latent.codes_tsv(z[:1], np.array([0]), [name]).split("\t")[0] == label
-    assert latent.codes_tsv(np.zeros((0, 2)), np.zeros(0, int), []) == ""
+        assert latent_geometry.codes_tsv(z[:1], np.array([0]), [name]).split("\t")[0] == label
+    assert latent_geometry.codes_tsv(np.zeros((0, 2)), np.zeros(0, int), []) == ""
     for labels in (np.array([0, 2]), np.array([-1, 0]), np.array([0])):
         with pytest.raises(ValueError, match="labels must have shape"):
-            latent.codes_tsv(z, labels, ["a", "b"])
+            latent_geometry.codes_tsv(z, labels, ["a", "b"])

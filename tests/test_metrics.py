@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vae_core.analysis import evaluation as metrics
+from vae_core.analysis import evaluation, image_quality, likelihood
 
 SIGMA, SHAPE = 0.05, (4, 4, 1)
 
@@ -84,20 +84,20 @@ def pictures():
 
 
 def test_equal_images_have_no_error(pictures):
-    assert (metrics.mse(pictures, pictures) == 0).all()
-    assert np.isposinf(metrics.psnr(pictures, pictures)).all()
-    np.testing.assert_allclose(metrics.ssim(pictures, pictures), 1, atol=1e-12)
-    assert metrics.ssim_map(pictures, pictures).shape == (5, 12, 16)
-    np.testing.assert_allclose(metrics.ssim_map(pictures, pictures), 1, atol=1e-6)
+    assert (image_quality.mse(pictures, pictures) == 0).all()
+    assert np.isposinf(image_quality.psnr(pictures, pictures)).all()
+    np.testing.assert_allclose(image_quality.ssim(pictures, pictures), 1, atol=1e-12)
+    assert image_quality.ssim_map(pictures, pictures).shape == (5, 12, 16)
+    np.testing.assert_allclose(image_quality.ssim_map(pictures, pictures), 1, atol=1e-6)
 
 
 def test_error_of_a_constant_offset_is_known():
     dark = np.full((3, 12, 12, 1), 0.25, np.float32)
-    np.testing.assert_allclose(metrics.mse(dark, dark + 0.5), 0.25, rtol=1e-6)
-    np.testing.assert_allclose(metrics.psnr(dark, dark + 0.5), -10 * math.log10(0.25), rtol=1e-6)
+    np.testing.assert_allclose(image_quality.mse(dark, dark + 0.5), 0.25, rtol=1e-6)
+    np.testing.assert_allclose(image_quality.psnr(dark, dark + 0.5), -10 * math.log10(0.25), rtol=1e-6)
     # Flat pictures have no structure: SSIM is its luminance term, (2ab + C1) / (a^2 + b^2 + C1) with C1 = 0.01^2.
     a, b, c1 = 0.25, 0.75, 1e-4
-    np.testing.assert_allclose(metrics.ssim(dark, dark + 0.5), (2 * a * b + c1) / (a * a + b * b + c1), rtol=1e-5)
+    np.testing.assert_allclose(image_quality.ssim(dark, dark + 0.5), (2 * a * b + c1) / (a * a + b * b + c1), rtol=1e-5)
 
 
 @settings(max_examples=15, deadline=None)
@@ -105,10 +105,10 @@ def test_error_of_a_constant_offset_is_known():
 def test_ssim_is_symmetric_and_bounded(seed, shape):
     rng = np.random.default_rng(seed)
     a, b = rng.random((2, 2, *shape), np.float32)
-    there, back = metrics.ssim(a, b), metrics.ssim(b, a)
+    there, back = image_quality.ssim(a, b), image_quality.ssim(b, a)
     np.testing.assert_allclose(there, back, atol=1e-9)
     assert (np.abs(there) <= 1).all() and (there < 0.9).all()
-    assert (np.abs(metrics.ssim_map(a, b)) <= 1 + 1e-6).all()
+    assert (np.abs(image_quality.ssim_map(a, b)) <= 1 + 1e-6).all()
 
 
 def test_ssim_is_the_published_formula():
@@ -123,7 +123,7 @@ def test_ssim_is_the_published_formula():
     c1, c2 = 0.01**2, 0.03**2
     expected = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
     expected /= (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
-    found = metrics.ssim_map(x[None, ..., None], y[None, ..., None])
+    found = image_quality.ssim_map(x[None, ..., None], y[None, ..., None])
     assert found[0, 10, 10] == pytest.approx(expected, rel=1e-4)
 
 
@@ -147,15 +147,15 @@ def test_ssim_is_scikit_images(shape):
             data_range=1.0,
             channel_axis=2,
         )
-        np.testing.assert_allclose(metrics.ssim(x, y)[i], value, atol=1e-12)
-        np.testing.assert_allclose(metrics.ssim_map(x, y)[i], full.mean(axis=2), atol=1e-6)
+        np.testing.assert_allclose(image_quality.ssim(x, y)[i], value, atol=1e-12)
+        np.testing.assert_allclose(image_quality.ssim_map(x, y)[i], full.mean(axis=2), atol=1e-6)
 
 
 def test_ssim_falls_where_the_picture_is_spoiled():
     image = np.tile(np.linspace(0, 1, 28, dtype=np.float32), (28, 1))[None, ..., None]
     spoiled = image.copy()
     spoiled[0, :8, :8] = 1 - spoiled[0, :8, :8]
-    found = metrics.ssim_map(image, spoiled)[0]
+    found = image_quality.ssim_map(image, spoiled)[0]
     assert found[:8, :8].mean() < 0.5 and found[16:, 16:].min() > 0.999
 
 
@@ -163,24 +163,24 @@ def test_bernoulli_loss_is_the_cross_entropy():
     rng = np.random.default_rng(0)
     images, p = rng.random((2, 6, 5, 4, 1)).astype(np.float32).clip(0.01, 0.99)
     expected = -(images * np.log(p) + (1 - images) * np.log(1 - p)).sum(axis=(1, 2, 3))
-    np.testing.assert_allclose(metrics.bernoulli_loss(images, np.log(p / (1 - p))), expected, rtol=1e-5)
+    np.testing.assert_allclose(likelihood.bernoulli_loss(images, np.log(p / (1 - p))), expected, rtol=1e-5)
 
 
 def test_bernoulli_loss_survives_extreme_logits():
     images = np.array([0.0, 1.0], np.float32).reshape(2, 1, 1, 1)
-    np.testing.assert_allclose(metrics.bernoulli_loss(images, np.full_like(images, 500)), [500, 0])
-    np.testing.assert_allclose(metrics.bernoulli_loss(images, np.full_like(images, -500)), [0, 500])
+    np.testing.assert_allclose(likelihood.bernoulli_loss(images, np.full_like(images, 500)), [500, 0])
+    np.testing.assert_allclose(likelihood.bernoulli_loss(images, np.full_like(images, -500)), [0, 500])
 
 
 def test_floor_is_reached_by_the_images_themselves_only():
     images = np.random.default_rng(0).random((4, 6, 6, 1), np.float32).clip(0.01, 0.99)
-    floor = metrics.pixel_entropy_floor(images)
+    floor = likelihood.pixel_entropy_floor(images)
     logits = np.log(images / (1 - images))
-    assert metrics.bernoulli_loss(images, logits).mean() == pytest.approx(floor, rel=1e-5)
-    assert metrics.bernoulli_loss(images, logits + 0.3).mean() > floor + 0.1
-    assert metrics.pixel_entropy_floor(np.round(images)) == 0
+    assert likelihood.bernoulli_loss(images, logits).mean() == pytest.approx(floor, rel=1e-5)
+    assert likelihood.bernoulli_loss(images, logits + 0.3).mean() > floor + 0.1
+    assert likelihood.pixel_entropy_floor(np.round(images)) == 0
     half = np.full((2, 3, 3, 1), 0.5, np.float32)
-    assert metrics.pixel_entropy_floor(half) == pytest.approx(9 * math.log(2))
+    assert likelihood.pixel_entropy_floor(half) == pytest.approx(9 * math.log(2))
 
 
 @pytest.mark.real_data
@@ -188,73 +188,73 @@ def test_floor_of_the_real_test_split(fashion_dir):
     found = next(Path(fashion_dir).glob("t10k-images*"))
     raw = gzip.decompress(found.read_bytes()) if found.suffix == ".gz" else found.read_bytes()
     images = np.frombuffer(raw, np.uint8, offset=16).reshape(-1, 28, 28, 1) / np.float32(255)
-    assert metrics.pixel_entropy_floor(images) == pytest.approx(189.86, abs=0.01)
+    assert likelihood.pixel_entropy_floor(images) == pytest.approx(189.86, abs=0.01)
 
 
 def test_gaussian_loss_is_minus_the_log_density():
     images = np.full((1, 2, 2, 1), 0.5, np.float32)
-    at_the_mean = metrics.gaussian_loss(images, np.zeros_like(images), math.log(SIGMA))
+    at_the_mean = likelihood.gaussian_loss(images, np.zeros_like(images), math.log(SIGMA))
     np.testing.assert_allclose(at_the_mean, 4 * math.log(SIGMA * math.sqrt(2 * math.pi)), rtol=1e-6)
     mean = 0.5 + SIGMA  # one sigma away in each of 4 pixels
     off = np.log(mean / (1 - mean)) * np.ones_like(images)
-    np.testing.assert_allclose(metrics.gaussian_loss(images, off, math.log(SIGMA)) - at_the_mean, 2, rtol=1e-5)
-    assert np.isfinite(metrics.gaussian_loss(images, np.full_like(images, 1e4), -1.0)).all()
+    np.testing.assert_allclose(likelihood.gaussian_loss(images, off, math.log(SIGMA)) - at_the_mean, 2, rtol=1e-5)
+    assert np.isfinite(likelihood.gaussian_loss(images, np.full_like(images, 1e4), -1.0)).all()
 
 
 def test_kl_of_equal_gaussians_is_zero_and_known_elsewhere():
-    assert (metrics.kl_per_unit(np.zeros((3, 2)), np.zeros((3, 2))) == 0).all()
-    np.testing.assert_allclose(metrics.kl_per_unit(np.full((1, 1), 2.0), np.zeros((1, 1))), 2)
+    assert (likelihood.kl_per_unit(np.zeros((3, 2)), np.zeros((3, 2))) == 0).all()
+    np.testing.assert_allclose(likelihood.kl_per_unit(np.full((1, 1), 2.0), np.zeros((1, 1))), 2)
     s = 0.3
     np.testing.assert_allclose(
-        metrics.kl_per_unit(np.zeros((1, 1)), np.full((1, 1), 2 * math.log(s))), (s * s - 1) / 2 - math.log(s)
+        likelihood.kl_per_unit(np.zeros((1, 1)), np.full((1, 1), 2 * math.log(s))), (s * s - 1) / 2 - math.log(s)
     )
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.floats(-50, 50, width=32), st.floats(-30, 30, width=32))
 def test_kl_is_never_negative(mean, log_var):
-    assert metrics.kl_per_unit(np.array([[mean]]), np.array([[log_var]]))[0, 0] >= 0
+    assert likelihood.kl_per_unit(np.array([[mean]]), np.array([[log_var]]))[0, 0] >= 0
 
 
 def test_iwae_is_exact_with_the_exact_posterior():
     engine = LinearGaussian()
     images = engine.images(6)
     for k in (1, 7):
-        np.testing.assert_allclose(metrics.iwae(engine, images, k), engine.log_p(images), atol=1e-3)
+        np.testing.assert_allclose(likelihood.iwae(engine, images, k), engine.log_p(images), atol=1e-3)
 
 
 def test_iwae_is_a_bound_that_tightens_with_k():
     engine = LinearGaussian(widen=2.0, shift=0.4)
     images = engine.images(200)
     truth = engine.log_p(images).mean()
-    bounds = [metrics.iwae(engine, images, k, seed=3).mean() for k in (1, 5, 50)]
+    bounds = [likelihood.iwae(engine, images, k, seed=3).mean() for k in (1, 5, 50)]
     assert bounds == sorted(bounds)
     assert bounds[0] < truth - 0.2
-    assert metrics.iwae(engine, images, 500, seed=3).mean() == pytest.approx(truth, abs=0.01)
+    assert likelihood.iwae(engine, images, 500, seed=3).mean() == pytest.approx(truth, abs=0.01)
 
 
 def test_iwae_does_not_depend_on_slices_or_neighbours():
     engine = LinearGaussian(widen=2.0)
     images = engine.images(7)
-    whole, seen = metrics.iwae(engine, images, 12, seed=5), []
-    pieces = metrics.iwae(engine, images, 12, seed=5, at_once=5, progress=lambda *pair: seen.append(pair))
+    whole, seen = likelihood.iwae(engine, images, 12, seed=5), []
+    pieces = likelihood.iwae(engine, images, 12, seed=5, at_once=5, progress=lambda *pair: seen.append(pair))
     np.testing.assert_allclose(pieces, whole, rtol=1e-6)
-    np.testing.assert_allclose(metrics.iwae(engine, images[:3], 12, seed=5), whole[:3], rtol=1e-6)
+    np.testing.assert_allclose(likelihood.iwae(engine, images[:3], 12, seed=5), whole[:3], rtol=1e-6)
     assert seen[-1] == (7, 7)
-    assert not np.allclose(metrics.iwae(engine, images, 12, seed=6), whole)
+    assert not np.allclose(likelihood.iwae(engine, images, 12, seed=6), whole)
 
 
 def test_iwae_of_one_sample_is_the_elbo_in_expectation():
     engine = LinearGaussian(widen=2.0)
     images = np.repeat(engine.images(1), 4000, axis=0)
-    loss, units = metrics.elbo_terms(engine, images, seed=1)
+    loss, units = likelihood.elbo_terms(engine, images, seed=1)
     assert units.shape == (4000, 2)
-    assert metrics.iwae(engine, images, 1).mean() == pytest.approx(-(loss + units.sum(axis=1)).mean(), abs=0.1)
+    assert likelihood.iwae(engine, images, 1).mean() == pytest.approx(-(loss + units.sum(axis=1)).mean(), abs=0.1)
 
 
 def test_active_units_counts_those_that_vary():
     codes = np.random.default_rng(0).standard_normal((1000, 3)) * [1, 0.5, 0.01] + [0, 5, 5]
-    count, variances = metrics.active_units(codes)
+    count, variances = evaluation.active_units(codes)
     assert count == 2
     np.testing.assert_allclose(variances, [1, 0.25, 1e-4], rtol=0.2)
 
@@ -263,32 +263,34 @@ def test_knn_accuracy_on_groups_far_apart_and_on_noise():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 4, 400)
     codes = rng.standard_normal((400, 2)) * 0.1 + labels[:, None]
-    assert metrics.knn_accuracy(codes[:300], labels[:300], codes[300:], labels[300:]) == 1
+    assert evaluation.knn_accuracy(codes[:300], labels[:300], codes[300:], labels[300:]) == 1
     noise = rng.standard_normal((400, 2))
-    assert metrics.knn_accuracy(noise[:300], labels[:300], noise[300:], labels[300:]) < 0.45
+    assert evaluation.knn_accuracy(noise[:300], labels[:300], noise[300:], labels[300:]) < 0.45
     with pytest.raises(ValueError, match=r"k must be 1\.\.3"):
-        metrics.knn_accuracy(codes[:3], labels[:3], codes, labels, k=15)
+        evaluation.knn_accuracy(codes[:3], labels[:3], codes, labels, k=15)
 
 
 def test_roc_auc_of_separate_equal_and_swapped_scores():
-    assert metrics.roc_auc(np.arange(5), np.arange(5) + 10) == 1
-    assert metrics.roc_auc(np.arange(5), np.arange(5)) == 0.5
-    assert metrics.roc_auc(np.arange(5) + 10, np.arange(3)) == 0
+    assert evaluation.roc_auc(np.arange(5), np.arange(5) + 10) == 1
+    assert evaluation.roc_auc(np.arange(5), np.arange(5)) == 0.5
+    assert evaluation.roc_auc(np.arange(5) + 10, np.arange(3)) == 0
     with pytest.raises(ValueError, match="0 unusual"):
-        metrics.roc_auc(np.arange(5), np.zeros(0))
+        evaluation.roc_auc(np.arange(5), np.zeros(0))
 
 
-def test_place_in_a_distribution():
-    np.testing.assert_allclose(metrics.place([-1, 0, 1.5, 3, 9], np.array([3, 0, 1, 2])), [0, 0.125, 0.5, 0.875, 1])
-    assert metrics.place(1.0, np.ones(10)) == 0.5
+def test_percentile_rank_counts_ties_half():
+    np.testing.assert_allclose(
+        evaluation.percentile_rank([-1, 0, 1.5, 3, 9], np.array([3, 0, 1, 2])), [0, 0.125, 0.5, 0.875, 1]
+    )
+    assert evaluation.percentile_rank(1.0, np.ones(10)) == 0.5
     with pytest.raises(ValueError, match="one value or more"):
-        metrics.place(1.0, np.zeros(0))
+        evaluation.percentile_rank(1.0, np.zeros(0))
 
 
 @pytest.mark.parametrize("engine", [LinearGaussian(1.5), Bernoulli(1.5)])
 def test_evaluate_says_everything_about_every_figure(engine):
     seen = []
-    figures = metrics.evaluate(engine, Blobs(), iwae_k=20, n_iwae=8, progress=lambda *pair: seen.append(pair))
+    figures = evaluation.evaluate(engine, Blobs(), iwae_k=20, n_iwae=8, progress=lambda *pair: seen.append(pair))
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
     for name, figure in figures.items():
         assert set(figure) == {"value", "split", "n", "method"}, name
@@ -308,22 +310,22 @@ def test_evaluate_says_everything_about_every_figure(engine):
 
 
 def test_negative_elbo_is_above_the_iwae_figure():
-    figures = metrics.evaluate(LinearGaussian(2.0, 0.4), Blobs(), iwae_k=200, knn=False)
+    figures = evaluation.evaluate(LinearGaussian(2.0, 0.4), Blobs(), iwae_k=200, knn=False)
     assert figures["negative_elbo"]["value"] > figures["iwae_nll"]["value"]
     assert "knn_accuracy" not in figures
 
 
 def test_evaluate_is_repeatable_and_obeys_n_and_split():
     engine = Bernoulli()
-    assert metrics.evaluate(engine, Blobs(), n=7) == metrics.evaluate(engine, Blobs(), n=7)
-    figures = metrics.evaluate(engine, Blobs(), split="train", n=7)
+    assert evaluation.evaluate(engine, Blobs(), n=7) == evaluation.evaluate(engine, Blobs(), n=7)
+    figures = evaluation.evaluate(engine, Blobs(), split="train", n=7)
     assert figures["mse"]["n"] == 7 and figures["mse"]["split"] == "train" and "knn_accuracy" not in figures
     with pytest.raises(ValueError, match="n must be 1 or more"):
-        metrics.evaluate(engine, Blobs(), n=0)
+        evaluation.evaluate(engine, Blobs(), n=0)
     empty = Blobs()
     empty.held["test"] = tuple(array[:0] for array in empty.held["test"])
     with pytest.raises(ValueError, match="test split of three shades is empty"):
-        metrics.evaluate(engine, empty)
+        evaluation.evaluate(engine, empty)
 
 
 def test_a_perfect_reconstruction_leaves_the_infinite_psnr_out():
@@ -331,7 +333,7 @@ def test_a_perfect_reconstruction_leaves_the_infinite_psnr_out():
         def decode(self, z):
             return np.repeat(Blobs().pixels("test")[:1] / np.float32(255), len(z), axis=0)
 
-    figures = metrics.evaluate(Perfect(), Blobs(), n=1)
+    figures = evaluation.evaluate(Perfect(), Blobs(), n=1)
     assert "psnr" not in figures and figures["mse"]["value"] == 0
 
 
@@ -340,21 +342,21 @@ def test_bad_input_is_named():
     nan = good.copy()
     nan[0, 0, 0] = np.nan
     with pytest.raises(ValueError, match=r"images must have shape \(n, h, w, c\), got \(12, 12, 1\)"):
-        metrics.mse(good[0], good)
+        image_quality.mse(good[0], good)
     with pytest.raises(ValueError, match=r"got \(2, 12, 12, 1\) and \(1, 12, 12, 1\)"):
-        metrics.mse(good, good[:1])
-    for measure in (metrics.mse, metrics.psnr, metrics.ssim, metrics.ssim_map):
+        image_quality.mse(good, good[:1])
+    for measure in (image_quality.mse, image_quality.psnr, image_quality.ssim, image_quality.ssim_map):
         with pytest.raises(ValueError, match="reconstructions must lie in"):
             measure(good, nan)
         with pytest.raises(ValueError, match="Divide uint8 pixels by 255"):
             measure(good + 255, good)
     with pytest.raises(ValueError, match="logits hold NaN"):
-        metrics.bernoulli_loss(good, nan)
+        likelihood.bernoulli_loss(good, nan)
     with pytest.raises(ValueError, match="one shape"):
-        metrics.kl_per_unit(np.zeros((2, 3)), np.zeros((2, 2)))
+        likelihood.kl_per_unit(np.zeros((2, 3)), np.zeros((2, 2)))
     with pytest.raises(ValueError, match="z_mean holds NaN"):
-        metrics.active_units(np.full((2, 2), np.nan))
+        evaluation.active_units(np.full((2, 2), np.nan))
     with pytest.raises(ValueError, match="k must be 1 or more"):
-        metrics.iwae(LinearGaussian(), np.zeros((1, *SHAPE)), 0)
+        likelihood.iwae(LinearGaussian(), np.zeros((1, *SHAPE)), 0)
     with pytest.raises(ValueError, match="needs one image"):
-        metrics.pixel_entropy_floor(good[:0])
+        likelihood.pixel_entropy_floor(good[:0])

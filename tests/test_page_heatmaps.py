@@ -19,7 +19,7 @@ from pages.ui.heatmaps import pictures as heat_pictures
 from pages.ui.heatmaps.files import npz
 from pages.ui.heatmaps.parts import layer_sheet
 from pages.ui.heatmaps.pictures import Answer, Look
-from vae_core.analysis import heatmaps
+from vae_core.analysis import heatmaps, normalisation
 from vae_core.checkpoints import store as checkpoints
 from vae_core.config import ModelConfig
 
@@ -252,7 +252,7 @@ def look(layer: str = "small", scope: str = "channel", **more: object) -> Look:
     return Look(**{**values, **more})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("scope", heatmaps.SCOPES)
+@pytest.mark.parametrize("scope", normalisation.SCOPES)
 @pytest.mark.parametrize("layer", ["small", "signed"])
 def test_the_same_colour_is_the_same_raw_value_in_both_pictures(layer: str, scope: str) -> None:
     drawn = heat_pictures.draw(answers(), look(layer, scope))

@@ -24,7 +24,7 @@ from pages.ui.latent_space import files as latent_files
 from pages.ui.latent_space import view as latent_view
 from pages.ui.latent_space.landmarks import STEPS, landmarks_of, small, traversal_extent, traversals
 from pages.ui.latent_space.view import CENTRES, NEAR, ROWS, TABLE
-from vae_core.analysis import latent_points as latent
+from vae_core.analysis import latent_geometry, latent_points
 from vae_core.checkpoints import store as checkpoints
 from vae_core.config import ModelConfig
 from vae_core.datasets import dataset as datasets
@@ -64,7 +64,7 @@ def drawn_codes(path: Path, model: ModelConfig) -> Path:
     config = json.loads((path / "config.json").read_bytes())
     config["dataset"] |= {"checksum": found.checksum, "classes": list(found.classes)}
     (path / "config.json").write_text(json.dumps(config))
-    codes = latent.encode_dataset(checkpoints.load(path).engine(), found, "test")
+    codes = latent_points.encode_dataset(checkpoints.load(path).engine(), found, "test")
     np.savez(path / "latents.npz", z_mean=codes.z_mean, z_log_var=codes.z_log_var, labels=codes.labels)
     return path
 
@@ -165,7 +165,7 @@ def test_clicks_jump(show: Callable[..., AppTest], tiny_checkpoint: Path) -> Non
     at, codes = show(tiny_checkpoint.parent), checkpoints.load_latents(tiny_checkpoint)
     click(at, NEAR, "17")  # its picture is not here: the code itself
     assert chosen(at).z == pytest.approx(codes.z_mean[17].tolist())
-    classes, centres = latent.class_centroids(codes.z_mean, codes.labels)
+    classes, centres = latent_geometry.class_centroids(codes.z_mean, codes.labels)
     click(at, CENTRES, str(classes[3]))
     assert chosen(at).z == pytest.approx(centres[3].tolist())
     assert sent(at, CENTRES)["chosen"] == str(classes[3])
@@ -197,8 +197,8 @@ def test_odd_news_from_the_browser_is_no_choice(
 def test_unsupported_is_said(show: Callable[..., AppTest], tiny_checkpoint: Path) -> None:
     latents = checkpoints.load_latents(tiny_checkpoint)
     far, near = np.array([[4.5, -4.5]], np.float32), latents.z_mean[:1]
-    level = latent.support_threshold(latents.z_mean, latents.z_log_var)
-    low, high = latent.aggregate_density(latents.z_mean, latents.z_log_var, np.concatenate([far, near]))
+    level = latent_geometry.support_threshold(latents.z_mean, latents.z_log_var)
+    low, high = latent_geometry.aggregate_density(latents.z_mean, latents.z_log_var, np.concatenate([far, near]))
     assert low < level < high
     said = words(show(tiny_checkpoint.parent, latent="4.5,-4.5"))
     assert "**Unsupported.**" in said and f"log q(z) = {low:,.2f}".replace("-", "−") in said

@@ -262,7 +262,7 @@ def test_the_floor_of_fashion_mnist() -> None:
 
 @pytest.mark.real_data
 def test_the_floor_is_that_of_the_train_pixels(fashion_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vae_core.analysis.evaluation import pixel_entropy_floor
+    from vae_core.analysis.likelihood import pixel_entropy_floor
 
     monkeypatch.setenv(fashion.VARIABLE, str(fashion_dir))
     data = datasets.here()  # validation was held out of the original train images

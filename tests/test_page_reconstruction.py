@@ -22,8 +22,7 @@ from pages.ui.components.wipe import wipe
 from pages.ui.reconstruction import comparison as compare
 from pages.ui.reconstruction.comparison import COLUMNS, FIGURES, Rebuilt
 from pages.ui.shared import png_sheet as heat_sheet
-from vae_core.analysis import evaluation as metrics
-from vae_core.analysis import image_scores as scores
+from vae_core.analysis import image_quality, image_scores
 from vae_core.analysis.image_scores import NAMES, Scores
 from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.registry import list_models
@@ -93,7 +92,7 @@ def drawn() -> tuple[np.ndarray, np.ndarray]:
 def order(folder: Path, name: str) -> list[int]:
     """Numbers of the drawn test clothes, the best first."""
     engine = checkpoints.load(folder).engine()
-    return scores.best_first(scores.score(engine, drawn()[0]), name).tolist()
+    return image_scores.best_first(image_scores.score(engine, drawn()[0]), name).tolist()
 
 
 # --- one picture ----------------------------------------------------------------------------------------------------
@@ -109,8 +108,8 @@ def test_cold(show: Callable[..., AppTest], models: Path) -> None:
     rebuilt = engine.reconstruct(images[:1])
     found = table(at)
     assert list(found) == ["MSE", "PSNR", "SSIM", "BCE", "KL", "−ELBO"]
-    assert found["MSE"][0] == f"{metrics.mse(images[:1], rebuilt)[0]:.4f}"
-    assert found["SSIM"][0] == f"{metrics.ssim(images[:1], rebuilt)[0]:.3f}"
+    assert found["MSE"][0] == f"{image_quality.mse(images[:1], rebuilt)[0]:.4f}"
+    assert found["SSIM"][0] == f"{image_quality.ssim(images[:1], rebuilt)[0]:.3f}"
     assert found["BCE"][1] == "binary cross-entropy summed over pixels, of one sample of z (seed 0)"
     rank = order(models / "fashion-2d", "mse").index(0)  # so many are better
     assert f"**MSE {found['MSE'][0]}: better than {100 * (59.5 - rank) / 60:.0f} % of" in shown
@@ -233,7 +232,7 @@ def test_scores_beside_the_model_are_taken(show: Callable[..., AppTest], tmp_pat
     folder = save_checkpoint(tmp_path / "fashion-2d", ModelConfig("classic", 2))
     kept = np.ones(DRAWN["test"], np.float32)
     kept[[33, 44]] = 0, 2
-    scores.save(folder, Scores(*[kept] * len(NAMES)), datasets.here().checksum)
+    image_scores.save(folder, Scores(*[kept] * len(NAMES)), datasets.here().checksum)
     at = show(tmp_path)
     at.button(key="rank_Best").click().run()
     assert chosen(at).index == 33
@@ -290,7 +289,7 @@ def test_two_models_on_the_same_picture(show: Callable[..., AppTest], models: Pa
     assert len(at.image) == 8 and len(at.get("plotly_chart")) == 2
     x = drawn()[0][3:4]
     assert table(at)["MSE"][:2] == [
-        f"{metrics.mse(x, checkpoints.load(models / name).engine().reconstruct(x))[0]:.4f}"
+        f"{image_quality.mse(x, checkpoints.load(models / name).engine().reconstruct(x))[0]:.4f}"
         for name in ("fashion-2d", "other")
     ]
     assert "different likelihoods" not in words(at)
@@ -381,7 +380,7 @@ def test_a_sample_is_another_picture_of_the_same_posterior(models: Path) -> None
     assert np.abs(first.reconstructions - mean.reconstructions).max() > 1e-4
     assert np.abs(first.reconstructions - second.reconstructions).max() > 1e-4
     for one in (mean, first, second):
-        np.testing.assert_allclose(one.scores.mse, metrics.mse(images, one.reconstructions))
+        np.testing.assert_allclose(one.scores.mse, image_quality.mse(images, one.reconstructions))
         np.testing.assert_array_equal(one.scores.kl_loss, mean.scores.kl_loss)
     np.testing.assert_array_equal(first.scores.negative_elbo, mean.scores.negative_elbo)  # of the same sample
     assert (first.scores.negative_elbo != second.scores.negative_elbo).all()

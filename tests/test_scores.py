@@ -10,8 +10,7 @@ import pytest
 from skimage.metrics import structural_similarity
 from tiny_runs import MODEL, Squares
 
-from vae_core.analysis import evaluation as metrics
-from vae_core.analysis import image_scores as scores
+from vae_core.analysis import image_scores, likelihood
 from vae_core.analysis.image_scores import NAMES, Scores
 from vae_core.checkpoints import publish as cards
 from vae_core.checkpoints import store as checkpoints
@@ -46,7 +45,7 @@ def random_scores(n: int = 5) -> Scores:
 
 
 def test_each_figure_is_that_of_its_image(engine: Engine, pixels: np.ndarray) -> None:
-    found, images = scores.score(engine, pixels), pixels.astype(np.float32) / 255
+    found, images = image_scores.score(engine, pixels), pixels.astype(np.float32) / 255
     rebuilt = engine.reconstruct(images)
     for i in (0, 17):
         x, y = images[i, ..., 0].astype(np.float64), rebuilt[i, ..., 0].astype(np.float64)
@@ -57,23 +56,23 @@ def test_each_figure_is_that_of_its_image(engine: Engine, pixels: np.ndarray) ->
         )
         assert found.ssim[i] == pytest.approx(similarity, abs=1e-6)
     z_mean, z_log_var = engine.encode(images)
-    np.testing.assert_allclose(found.kl_loss, metrics.kl_per_unit(z_mean, z_log_var).sum(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(found.kl_loss, likelihood.kl_per_unit(z_mean, z_log_var).sum(axis=1), rtol=1e-5)
     np.testing.assert_allclose(found.negative_elbo, found.reconstruction_loss + found.kl_loss, rtol=1e-5)
     # the least binary cross-entropy is the pixels' own entropy, whatever z is drawn
-    floors = [metrics.pixel_entropy_floor(images[i : i + 1]) for i in range(30)]
+    floors = [likelihood.pixel_entropy_floor(images[i : i + 1]) for i in range(30)]
     assert (found.reconstruction_loss >= floors).all()
 
 
 def test_uint8_and_float_images_score_alike(engine: Engine, pixels: np.ndarray) -> None:
     for name in NAMES:
         np.testing.assert_array_equal(
-            getattr(scores.score(engine, pixels), name),
-            getattr(scores.score(engine, pixels.astype(np.float32) / 255), name),
+            getattr(image_scores.score(engine, pixels), name),
+            getattr(image_scores.score(engine, pixels.astype(np.float32) / 255), name),
         )
 
 
 def test_only_the_seed_changes_the_sample(engine: Engine, pixels: np.ndarray) -> None:
-    one, again, other = (scores.score(engine, pixels, seed) for seed in (0, 0, 1))
+    one, again, other = (image_scores.score(engine, pixels, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one.negative_elbo, again.negative_elbo)
     assert (one.negative_elbo != other.negative_elbo).any()
     np.testing.assert_array_equal(one.mse, other.mse)  # from z_mean
@@ -81,23 +80,23 @@ def test_only_the_seed_changes_the_sample(engine: Engine, pixels: np.ndarray) ->
 
 def test_progress_counts_images(engine: Engine, pixels: np.ndarray) -> None:
     seen: list[tuple[int, int]] = []
-    scores.score(engine, np.tile(pixels, (20, 1, 1, 1)), progress=lambda *at: seen.append(at))
+    image_scores.score(engine, np.tile(pixels, (20, 1, 1, 1)), progress=lambda *at: seen.append(at))
     assert seen[-1] == (600, 600) and len(seen) > 1 and seen == sorted(seen)
-    assert len(scores.score(engine, pixels[:0])) == 0
+    assert len(image_scores.score(engine, pixels[:0])) == 0
 
 
 def test_the_best_come_first() -> None:
     found = Scores(*np.tile(np.float32([3, 1, 2, 1]), (len(NAMES), 1)))
-    assert scores.best_first(found, "mse").tolist() == [1, 3, 2, 0]  # low is good, equal ones by number
-    assert scores.best_first(found, "ssim").tolist() == [0, 2, 1, 3]
+    assert image_scores.best_first(found, "mse").tolist() == [1, 3, 2, 0]  # low is good, equal ones by number
+    assert image_scores.best_first(found, "ssim").tolist() == [0, 2, 1, 3]
     with pytest.raises(ValueError, match=r"must be one of mse, .*, got 'beauty'"):
-        scores.best_first(found, "beauty")
+        image_scores.best_first(found, "beauty")
 
 
 def test_round_trip(kept: Path) -> None:
     written = random_scores()
-    scores.save(kept, written, CHECKSUM)
-    found = scores.load(kept, CHECKSUM, 5)
+    image_scores.save(kept, written, CHECKSUM)
+    found = image_scores.load(kept, CHECKSUM, 5)
     assert found is not None
     for name in NAMES:
         np.testing.assert_array_equal(getattr(found, name), getattr(written, name))
@@ -105,22 +104,22 @@ def test_round_trip(kept: Path) -> None:
 
 
 def test_scores_of_something_else_are_not_taken(kept: Path) -> None:
-    assert scores.load(kept, CHECKSUM, 5) is None  # none there yet
-    scores.save(kept, random_scores(), CHECKSUM)
-    assert scores.load(kept, "d" * 64, 5) is None  # of other data
-    assert scores.load(kept, CHECKSUM, 6) is None  # of another number of images
+    assert image_scores.load(kept, CHECKSUM, 5) is None  # none there yet
+    image_scores.save(kept, random_scores(), CHECKSUM)
+    assert image_scores.load(kept, "d" * 64, 5) is None  # of other data
+    assert image_scores.load(kept, CHECKSUM, 6) is None  # of another number of images
     (kept / "model.safetensors").write_bytes(b"others")
-    assert scores.load(kept, CHECKSUM, 5) is None  # of other weights
+    assert image_scores.load(kept, CHECKSUM, 5) is None  # of other weights
     (kept / "model.safetensors").unlink()
-    assert scores.load(kept, CHECKSUM, 5) is None
+    assert image_scores.load(kept, CHECKSUM, 5) is None
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 torn", b"words"])
 def test_a_damaged_file_is_no_file(kept: Path, damage: bytes) -> None:
-    scores.save(kept, random_scores(), CHECKSUM)
-    whole = (kept / scores.FILE).read_bytes()
-    (kept / scores.FILE).write_bytes(damage or whole[: len(whole) // 2])
-    assert scores.load(kept, CHECKSUM, 5) is None
+    image_scores.save(kept, random_scores(), CHECKSUM)
+    whole = (kept / image_scores.FILE).read_bytes()
+    (kept / image_scores.FILE).write_bytes(damage or whole[: len(whole) // 2])
+    assert image_scores.load(kept, CHECKSUM, 5) is None
 
 
 def test_a_kept_run_has_its_scores(tmp_path: Path) -> None:
@@ -136,9 +135,9 @@ def test_a_kept_run_has_its_scores(tmp_path: Path) -> None:
     (run.path / "history.csv").write_text("step,loss\n1,1.0\n")
     run.write_status("finished", seconds=1.0, step=1)
     folder, figures = cards.keep(run, tmp_path / "kept", data)
-    found = scores.load(folder, data.checksum, len(labels))
+    found = image_scores.load(folder, data.checksum, len(labels))
     assert found is not None
     for name in ("mse", "psnr", "ssim"):  # the card's means, image by image
         assert getattr(found, name).mean() == pytest.approx(figures[name]["value"], rel=1e-5)
     engine = checkpoints.load(folder).engine()  # the weights as they were stored
-    np.testing.assert_allclose(found.mse, scores.score(engine, data.pixels("test")).mse, rtol=1e-5)
+    np.testing.assert_allclose(found.mse, image_scores.score(engine, data.pixels("test")).mse, rtol=1e-5)

@@ -1,6 +1,11 @@
-"""How well each single image of a split is rebuilt: one array per figure, kept beside a checkpoint as scores.npz.
+"""How well each single image of a split is reconstructed: one array per figure, kept beside a checkpoint as scores.npz.
 
-For sorting (best and worst), and for an image's place among the others. `metrics.evaluate` gives the means.
+For sorting (best and worst), and for an image's rank among the others. `evaluation.evaluate` gives the means.
+
+>>> import numpy as np
+>>> scores = Scores(*np.array([[0.1, 0.3, 0.2]] * len(NAMES), np.float32))
+>>> best_first(scores, "mse").tolist(), best_first(scores, "ssim").tolist()
+([0, 2, 1], [1, 2, 0])
 """
 
 from __future__ import annotations
@@ -13,8 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from vae_core.analysis import evaluation as metrics
+from vae_core.analysis.checks import ProgressCallback, unit_range
+from vae_core.analysis.image_quality import mse, psnr, ssim
 from vae_core.analysis.latent_points import sample_posterior, slice_length
+from vae_core.analysis.likelihood import kl_per_unit, reconstruction_loss
 from vae_core.network.latents import EncoderDecoder
 from vae_core.storage.files import FileProblem, read_npz, write_bytes
 
@@ -25,10 +32,15 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Scores:
-    """One number per image, float32 (n,).
+    """Figures of n single images, each (n,) float32.
 
-    mse, psnr (dB), ssim: of the reconstruction from z_mean. reconstruction_loss (nats, summed over pixels) and
-    negative_elbo: of one sample of z per image, beta = 1. kl_loss: nats, closed form.
+    Attributes:
+        mse: Mean squared error of the reconstruction from z_mean.
+        psnr: Peak signal-to-noise ratio of the reconstruction from z_mean, decibels.
+        ssim: Structural similarity of the reconstruction from z_mean.
+        reconstruction_loss: Nats, summed over pixels, of one sample of z per image.
+        kl_loss: Nats, summed over units, closed form.
+        negative_elbo: Nats, of the same sample of z, beta = 1.
     """
 
     mse: np.ndarray
@@ -39,6 +51,7 @@ class Scores:
     negative_elbo: np.ndarray
 
     def __len__(self) -> int:
+        """Number of images."""
         return len(self.mse)
 
 
@@ -47,30 +60,51 @@ HIGH_IS_GOOD = ("psnr", "ssim")
 
 
 def score(
-    engine: EncoderDecoder, images: np.ndarray, seed: int = SEED, progress: metrics.Progress | None = None
+    engine: EncoderDecoder, images: np.ndarray, seed: int = SEED, progress: ProgressCallback | None = None
 ) -> Scores:
-    """Every figure of every image: images (n, h, w, c) float32 in [0, 1], or uint8, which is divided by 255 slice by slice.
+    """Every figure of every image.
 
-    seed: of the samples of z. `progress(done, total)` counts images.
+    Args:
+        engine: The model.
+        images: (n, h, w, c), float32 in [0, 1], or uint8, which is divided by 255 slice by slice.
+        seed: Of the samples of z.
+        progress: Called with the images done and their total.
+
+    Returns:
+        The figures, in the order of the images.
+
+    Raises:
+        ValueError: Images of another shape or range, or a network that computes NaN.
     """
     rng, step = np.random.default_rng(seed), min(slice_length(engine), 500)
     parts = []
     for start in range(0, len(images), step):
         x = images[start : start + step]
-        x = x.astype(np.float32) / 255 if x.dtype == np.uint8 else x
+        x = unit_range(x) if x.dtype == np.uint8 else x
         z_mean, z_log_var = engine.encode(x)
         z = sample_posterior(z_mean, z_log_var, rng)
-        rebuilt, kl = engine.decode(z_mean), metrics.kl_per_unit(z_mean, z_log_var).sum(axis=1)
-        loss = metrics.reconstruction_loss(engine, x, z)
-        error = [measure(x, rebuilt) for measure in (metrics.mse, metrics.psnr, metrics.ssim)]
-        parts.append(np.stack([*error, loss, kl, loss + kl]).astype(np.float32))
+        reconstructions, kl = engine.decode(z_mean), kl_per_unit(z_mean, z_log_var).sum(axis=1)
+        loss = reconstruction_loss(engine, x, z)
+        quality = [measure(x, reconstructions) for measure in (mse, psnr, ssim)]
+        parts.append(np.stack([*quality, loss, kl, loss + kl]).astype(np.float32))  # (6, slice)
         if progress:
             progress(start + len(x), len(images))
     return Scores(*np.concatenate(parts, axis=1)) if parts else Scores(*np.zeros((len(NAMES), 0), np.float32))
 
 
 def best_first(scores: Scores, name: str) -> np.ndarray:
-    """Indices of the images from the best to the worst by one figure; `ValueError` for a name that is none."""
+    """Indices of the images from the best to the worst by one figure.
+
+    Args:
+        scores: Figures of n images.
+        name: One of `NAMES`.
+
+    Returns:
+        (n,) int64.
+
+    Raises:
+        ValueError: Another name.
+    """
     if name not in NAMES:
         raise ValueError(f"a figure must be one of {', '.join(NAMES)}, got {name!r}.")
     values = getattr(scores, name)
@@ -78,9 +112,17 @@ def best_first(scores: Scores, name: str) -> np.ndarray:
 
 
 def save(folder: Path, scores: Scores, checksum: str) -> None:
-    """Write scores.npz into a checkpoint's folder; checksum: of the data set that was scored.
+    """Write scores.npz into a checkpoint's folder.
 
     The file names the data and the weights it is of, so that `load` can tell when either has changed.
+
+    Args:
+        folder: Holds the weights that were scored, model.safetensors.
+        scores: The figures.
+        checksum: Of the data set that was scored.
+
+    Raises:
+        OSError: The weights cannot be read, or the file not written.
     """
     buffer = BytesIO()
     arrays: dict[str, Any] = {name: getattr(scores, name) for name in NAMES}
@@ -89,18 +131,28 @@ def save(folder: Path, scores: Scores, checksum: str) -> None:
 
 
 def load(folder: Path, checksum: str, n: int) -> Scores | None:
-    """What `save` wrote, if it is whole, of this data set, of n images and of the weights beside it; else None: score anew."""
+    """What `save` wrote, if it is still valid.
+
+    Args:
+        folder: Of the checkpoint.
+        checksum: Of the data set whose figures are wanted.
+        n: Number of its images.
+
+    Returns:
+        The figures; None where the file is missing, damaged, of other data, of another number of images or of other
+        weights: score anew.
+    """
     try:
         arrays = read_npz(folder / FILE, (*NAMES, "checksum", "weights"))
         weights = _digest(folder / WEIGHTS)
     except (FileProblem, OSError):
         return None
-    found = [arrays[name] for name in NAMES]
+    columns = [arrays[name] for name in NAMES]
     if (str(arrays["checksum"]), str(arrays["weights"])) != (checksum, weights):
         return None
-    if any(array.shape != (n,) or array.dtype.kind != "f" for array in found):
+    if any(array.shape != (n,) or array.dtype.kind != "f" for array in columns):
         return None
-    return Scores(*(array.astype(np.float32) for array in found))
+    return Scores(*(array.astype(np.float32) for array in columns))
 
 
 def _digest(path: Path) -> str:

@@ -15,7 +15,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from vae_core.analysis import image_scores as scores
+from vae_core.analysis import image_scores
 from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.probe import probe
 from vae_core.checkpoints.store import Checkpoint
@@ -36,7 +36,7 @@ FILES = {
     "MODEL_CARD.md": MIB,
     "model.safetensors": 96 * MIB,
     "latents.npz": 64 * MIB,
-    scores.FILE: 16 * MIB,
+    image_scores.FILE: 16 * MIB,
 }
 FRAME_FILES = {"decoder.safetensors": 96 * MIB, "latents.npz": 16 * MIB}
 MOST_FRAMES = 200

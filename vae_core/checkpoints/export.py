@@ -67,7 +67,7 @@ def projector(checkpoint: Checkpoint, dataset: Dataset, folder: Path) -> list[Pa
     """codes.tsv (z_mean of the test split), metadata.tsv, sprite.png, and the config the Embedding Projector reads."""
     from PIL import Image
 
-    from vae_core.analysis.heatmaps import mosaic
+    from vae_core.analysis.mosaics import mosaic
 
     images, labels = dataset.images("test", SPRITE_IMAGES), dataset.labels("test")[:SPRITE_IMAGES]
     z_mean, _ = checkpoint.engine().encode(images)

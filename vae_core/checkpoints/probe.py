@@ -14,9 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_core.analysis import activations, heatmaps
-from vae_core.analysis import evaluation as metrics
-from vae_core.analysis import latent_points as latent
+from vae_core.analysis import activations, heatmaps, image_quality, latent_geometry, likelihood, normalisation
 from vae_core.analysis.image_scores import FILE as SCORES
 from vae_core.analysis.image_scores import NAMES as SCORE_NAMES
 from vae_core.checkpoints import store, timeline
@@ -144,9 +142,9 @@ def _pictures(engine: Engine) -> np.ndarray:
         _bounded(rebuilt, 1.0, "pictures")
     sharp = np.clip(image, 0, 1)
     again = engine.reconstruct(sharp)
-    for measure in (metrics.mse, metrics.psnr, metrics.ssim):
+    for measure in (image_quality.mse, image_quality.psnr, image_quality.ssim):
         measure(sharp, again)
-    metrics.reconstruction_loss(engine, sharp, engine.encode(sharp)[0])
+    likelihood.reconstruction_loss(engine, sharp, engine.encode(sharp)[0])
     return engine.encode(sharp)[0]
 
 
@@ -162,19 +160,19 @@ def _feature_maps(engine: Engine, z: np.ndarray) -> None:
         )
     for layers in maps.values():
         widest = max(layers.values(), key=lambda array: array.size)
-        scaled = heatmaps.normalise_together([activations.with_summaries(widest)], "channel")[0]
+        scaled = normalisation.normalise_together([activations.with_summaries(widest)], "channel")[0]
         heatmaps.colour(np.moveaxis(scaled.values, 2, 0)[:64])
         heatmaps.heatmap(activations.over_channels(widest))
 
 
 def _codes(engine: Engine, latents: Latents, z: np.ndarray) -> None:
-    _bounded(metrics.kl_per_unit(latents.z_mean, latents.z_log_var), 1e12, "codes")
-    labels, centres = latent.class_centroids(latents.z_mean, latents.labels)
+    _bounded(likelihood.kl_per_unit(latents.z_mean, latents.z_log_var), 1e12, "codes")
+    labels, centres = latent_geometry.class_centroids(latents.z_mean, latents.labels)
     engine.decode(centres[: affordable(engine, min(len(labels), CENTRES))])
-    latent.nearest(latents.z_mean, z, min(13, len(latents.labels)))
+    latent_geometry.nearest(latents.z_mean, z, min(13, len(latents.labels)))
     if latents.z_mean.shape[1] > 1 and len(latents.labels) > 1:
-        latent.pca_plane(latents.z_mean)
-    if not np.isfinite(latent.support_threshold(latents.z_mean, latents.z_log_var)):
+        latent_geometry.pca_plane(latents.z_mean)
+    if not np.isfinite(latent_geometry.support_threshold(latents.z_mean, latents.z_log_var)):
         raise ProbeProblem("the density of its codes cannot be computed. The run diverged, or the file is damaged.")
 
 

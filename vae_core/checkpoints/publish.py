@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_core.analysis import image_scores as scores
+from vae_core.analysis import image_scores
 from vae_core.analysis.evaluation import evaluate
 from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.figures import read_figures
@@ -196,7 +196,7 @@ def keep(
         note(f"measuring {run.name} on {dataset.title('test')}")
     figures = evaluate(engine, dataset, "test")
     z_mean, z_log_var = engine.encode(dataset.images("test"))
-    each = scores.score(engine, dataset.pixels("test"))
+    each = image_scores.score(engine, dataset.pixels("test"))
     status = run.status()
     config = {
         **run.config(),
@@ -211,7 +211,7 @@ def keep(
         texts[FILE] = json.dumps(note_for(place, path), indent=1) + "\n"
 
     def complete(unfinished: Path) -> None:
-        scores.save(unfinished, each, dataset.checksum)
+        image_scores.save(unfinished, each, dataset.checksum)
         for step in spaced(run.snapshots(), snapshots):
             save_frame(unfinished, step, run.snapshot_weights(step), run.snapshot_latents(step))
 

@@ -114,15 +114,15 @@ def check_model(model: str, bounded: bool) -> None:
 
 def sample(model: str, n: int, seed: int, output: str, replace: bool) -> None:
     """Decode draws from the prior into one PNG."""
-    from vae_core.analysis import latent_points as latent
-    from vae_core.analysis.heatmaps import mosaic
+    from vae_core.analysis import latent_points
+    from vae_core.analysis.mosaics import mosaic
 
     if not 1 <= n <= 10_000:
         raise ValueError(f"-n must be in 1..10,000, got {n}.")
     path = check_output(output, replace=replace)
     checkpoint = _load(model)
     scale = _scale(n, checkpoint.model.image_shape, 2)
-    z = latent.sample_prior(n, checkpoint.network.latent_dim, seed)
+    z = latent_points.sample_prior(n, checkpoint.network.latent_dim, seed)
     images = checkpoint.engine().decode(z)
     save_png(path, mosaic(images, columns=int(np.ceil(np.sqrt(n))), scale=scale), replace)
     print(f"{output}: {n} samples of z ~ N(0, 1) decoded by {checkpoint.name}, seed {seed}")
@@ -132,8 +132,9 @@ def reconstruct(
     model: str, picture: list[str] | None, index: list[int] | None, data: str | None, output: str, replace: bool
 ) -> None:
     """One row a picture: original, reconstruction, signed error, SSIM map."""
-    from vae_core.analysis import evaluation as metrics
-    from vae_core.analysis.heatmaps import mosaic, signed_error, ssim_colours
+    from vae_core.analysis import image_quality
+    from vae_core.analysis.heatmaps import signed_error, ssim_colours
+    from vae_core.analysis.mosaics import mosaic
 
     path = check_output(output, picture or [], replace)
     checkpoint = _load(model)
@@ -141,7 +142,11 @@ def reconstruct(
     scale = _scale(4 * len(images), checkpoint.model.image_shape, 4)
     engine = checkpoint.engine()
     rebuilt = engine.reconstruct(images)
-    mse, psnr, ssim = (metrics.mse(images, rebuilt), metrics.psnr(images, rebuilt), metrics.ssim(images, rebuilt))
+    mse, psnr, ssim = (
+        image_quality.mse(images, rebuilt),
+        image_quality.psnr(images, rebuilt),
+        image_quality.ssim(images, rebuilt),
+    )
     rows = []
     for image, again in zip(images, rebuilt, strict=True):
         rows += [_rgb(image), _rgb(again), signed_error(image, again), ssim_colours(image, again)]
@@ -168,7 +173,7 @@ def heatmap(
     replace: bool,
 ) -> None:
     """A layer's channels, coloured and laid over the picture."""
-    from vae_core.analysis import activations, heatmaps
+    from vae_core.analysis import activations, heatmaps, mosaics
 
     if max(len(picture or ()), len(index or ())) > 1:
         raise ValueError("heatmap shows one picture at a time; name one after --picture or --index.")
@@ -187,7 +192,7 @@ def heatmap(
     low, high = float(found.min()), float(found.max())
     scale = _scale(found.shape[-1], checkpoint.model.image_shape, 3)
     tiles = heatmaps.overlay_channels(images[0], found, alpha=alpha, colormap=colormap)
-    save_png(path, heatmaps.mosaic(tiles, scale=scale), replace)
+    save_png(path, mosaics.mosaic(tiles, scale=scale), replace)
     height, width, channels = found.shape
     print(
         f"{output}: {names[0]}, {part}/{layer}, {channels} channel(s) of {height}×{width}, raw {low:.3f} to {high:.3f}, each channel normalised by itself"

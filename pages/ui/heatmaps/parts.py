@@ -12,7 +12,7 @@ from pages.ui.formatting import file_text, number
 from pages.ui.heatmaps.files import npz
 from pages.ui.heatmaps.pictures import SUMMARIES, Answer, Drawn, Look, channel_ids, enlarged, position, tiles
 from pages.ui.shared import png_sheet as heat_sheet
-from vae_core.analysis import heatmaps
+from vae_core.analysis import mosaics
 
 
 def channel_tile(drawn: Drawn, which: int, channel: str) -> Tile:
@@ -39,7 +39,7 @@ def layer_sheet(title: str, answers: Sequence[Answer], drawn: Drawn, look: Look,
                 heat_sheet.bar(drawn.colormap, large.shape[1]),
                 f"{words}: colours {number(drawn.low[k])} to {number(drawn.high[k])}",
                 f"all channels by {order}, colours span {span} values",
-                heatmaps.mosaic(sheet, columns=min(8, len(sheet)), scale=times, fill=255),
+                mosaics.mosaic(sheet, columns=min(8, len(sheet)), scale=times, fill=255),
             ]
         )
     return heat_sheet.png(title, columns)

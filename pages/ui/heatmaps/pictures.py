@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pages.ui.images import LARGE, enlarge
-from vae_core.analysis import activations, heatmaps
+from vae_core.analysis import activations, heatmaps, mosaics, normalisation
 from vae_core.network.engine import Engine
 
 MEAN, MAXIMUM = "mean", "max"
@@ -81,9 +81,9 @@ def draw(answers: Sequence[Answer], look: Look) -> Drawn:
     limits = None
     if look.scope == "all":
         layers = [maps for one in answers for maps in one.maps[look.part].values()]
-        _, top = heatmaps.limits_of(layers, signed=True)
+        _, top = normalisation.limits_of(layers, signed=True)
         limits = (-top if signed else 0.0, top)  # one unit of response is as bright in every layer
-    scaled = heatmaps.normalise_together(raw, look.scope, limits, signed)
+    scaled = normalisation.normalise_together(raw, look.scope, limits, signed)
     low, high = (np.broadcast_to(end, raw[0].shape[2]) for end in (scaled[0].low, scaled[0].high))
     colormap = look.diverging if signed else look.colormap
     return Drawn([one.values for one in scaled], raw, low, high, signed, colormap)
@@ -106,7 +106,7 @@ def tiles(drawn: Drawn, which: int, ids: Sequence[str], smooth: bool) -> np.ndar
     values = drawn.values[which][..., [position(channel) for channel in ids]]
     longest = max(values.shape[:2])
     if smooth and longest < TILE:
-        values = heatmaps.resize(values, _times(values.shape, TILE // longest), "bilinear")
+        values = mosaics.resize(values, _times(values.shape, TILE // longest), "bilinear")
     elif longest > TILE:
         step = -(-longest // TILE)
         values = values[::step, ::step]
@@ -119,7 +119,7 @@ def enlarged(drawn: Drawn, which: int, below: np.ndarray, look: Look, alpha: flo
     picture = enlarge(below, LARGE)
     values = drawn.values[which][..., position(look.channel)]
     coloured = _coloured(values, picture.shape[:2], drawn.colormap, look.smooth)
-    return heatmaps.overlay(picture, coloured, look.alpha if alpha is None else alpha)
+    return mosaics.overlay(picture, coloured, look.alpha if alpha is None else alpha)
 
 
 def glance(answers: Sequence[Answer], which: int, look: Look) -> dict[tuple[str, str], tuple[np.ndarray, float, float]]:
@@ -131,7 +131,7 @@ def glance(answers: Sequence[Answer], which: int, look: Look) -> dict[tuple[str,
             drawn = draw(answers, _mean_of(look, part, layer))
             coloured = _coloured(drawn.values[which][..., 0], below.shape[:2], drawn.colormap, look.smooth)
             low, high = float(drawn.low[0]), float(drawn.high[0])
-            found[part, layer] = heatmaps.overlay(below, coloured, look.alpha), low, high
+            found[part, layer] = mosaics.overlay(below, coloured, look.alpha), low, high
     return found
 
 
@@ -153,8 +153,8 @@ def _mean_of(look: Look, part: str, layer: str) -> Look:
 
 def _coloured(values: np.ndarray, size: tuple[int, int], colormap: str, smooth: bool) -> np.ndarray:
     if not smooth:  # the native pixels are few: colour them first
-        return heatmaps.resize(heatmaps.colour(values, colormap), size)
-    return heatmaps.colour(np.clip(heatmaps.resize(values, size, "bilinear"), 0, 1), colormap)
+        return mosaics.resize(heatmaps.colour(values, colormap), size)
+    return heatmaps.colour(np.clip(mosaics.resize(values, size, "bilinear"), 0, 1), colormap)
 
 
 def _times(shape: tuple[int, ...], times: int) -> tuple[int, int]:

@@ -14,9 +14,7 @@ from pages.ui.formatting import SENTENCE, markdown_text, plain_text
 from pages.ui.map.view import map_of, take_click
 from pages.ui.shared.picture import picture
 from pages.ui.shared.picture_picker import ask_upload
-from vae_core.analysis import activations, heatmaps
-from vae_core.analysis import evaluation as metrics
-from vae_core.analysis import latent_points as latent
+from vae_core.analysis import activations, heatmaps, image_quality, latent_geometry, mosaics
 
 NEIGHBOURS = 15
 INTRODUCTION = (
@@ -47,7 +45,7 @@ def nearest_codes(model: Opened, found: Source | None, shown: Subject) -> None:
     if model.latents is None or len(model.latents.labels) <= NEIGHBOURS:
         return  # too few to say anything
     itself = shown.index if codes_have_pictures(model, found) else None
-    nearest, distances = latent.nearest(model.latents.z_mean, shown.z[None], NEIGHBOURS + 1)
+    nearest, distances = latent_geometry.nearest(model.latents.z_mean, shown.z[None], NEIGHBOURS + 1)
     others = nearest[0] != itself  # a test image is its own nearest
     nearest, distances = nearest[0][others][:NEIGHBOURS], distances[0][others][:NEIGHBOURS]
     counts = np.bincount(model.latents.labels[nearest])
@@ -63,8 +61,8 @@ def inside(model: Opened, shown: Subject) -> None:
     rebuilt = model.engine.reconstruct(image[None])[0]
     layer, maps = list(activations.feature_maps(model.engine, image).items())[-1]
     found = heatmaps.heatmap(activations.over_channels(maps))
-    coloured = heatmaps.overlay(image, heatmaps.resize(found.rgb, image.shape[:2]), 0.6)
-    mse, ssim = metrics.mse(image[None], rebuilt[None])[0], metrics.ssim(image[None], rebuilt[None])[0]
+    coloured = mosaics.overlay(image, mosaics.resize(found.rgb, image.shape[:2]), 0.6)
+    mse, ssim = image_quality.mse(image[None], rebuilt[None])[0], image_quality.ssim(image[None], rebuilt[None])[0]
     height, width, channels = maps.shape
     slots = st.columns(3)
     with slots[0]:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.ui.app.cache import Opened
 from pages.ui.latent_space.landmarks import Landmarks, landmarks_of, traversals
-from vae_core.analysis.latent_points import support_threshold
+from vae_core.analysis.latent_geometry import support_threshold
 
 
 @st.cache_resource(max_entries=6, show_spinner=False, hash_funcs={Opened: lambda model: model.key})

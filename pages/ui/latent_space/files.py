@@ -15,8 +15,8 @@ from pages.ui.app.subject import Subject, in_words
 from pages.ui.formatting import file_text
 from pages.ui.images import SIDE, enlarge
 from pages.ui.latent_space.landmarks import Landmarks, small, unit_name
-from vae_core.analysis import latent_points as latent
-from vae_core.analysis.heatmaps import mosaic
+from vae_core.analysis import latent_points
+from vae_core.analysis.mosaics import mosaic
 
 PICTURE = 448  # pixels a side, about: 28 × 28 sixteenfold
 SHEET = 1120  # pixels a side of the grid
@@ -54,7 +54,7 @@ def grid_png(model: Opened, shown: Subject, facts: Landmarks | None) -> bytes:
     """The plane of two units decoded on SIDE × SIDE places, with title and axes; the other units stay as in the shown z."""
     across, up = grid_units(model, facts)
     extent = 3.0 if facts is None else facts.extent
-    z, (steps, _) = latent.grid(model.engine.latent_dim, SIDE, (across, up), extent=extent, base=shown.z)
+    z, (steps, _) = latent_points.grid(model.engine.latent_dim, SIDE, (across, up), extent=extent, base=shown.z)
     tiles = small(model.engine.decode(z))
     times = max(1, SHEET // (SIDE * tiles.shape[2]))
     sheet = mosaic(tiles, columns=SIDE, gap=0, scale=times)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pages.ui.images import extent_of
-from vae_core.analysis import evaluation as metrics
-from vae_core.analysis import latent_points as latent
-from vae_core.analysis.heatmaps import mosaic
+from vae_core.analysis import latent_geometry, latent_points, likelihood
+from vae_core.analysis.mosaics import mosaic
 from vae_core.checkpoints.probe import affordable
 from vae_core.network.engine import Engine
 from vae_core.network.latents import Latents
@@ -40,9 +39,9 @@ class Landmarks:
 
 def landmarks_of(engine: Engine, latents: Latents) -> Landmarks:
     """From a model's codes, one or more."""
-    kl = metrics.kl_per_unit(latents.z_mean, latents.z_log_var).mean(axis=0)
+    kl = likelihood.kl_per_unit(latents.z_mean, latents.z_log_var).mean(axis=0)
     order = np.argsort(-kl, kind="stable")
-    classes, centres = latent.class_centroids(latents.z_mean, latents.labels)
+    classes, centres = latent_geometry.class_centroids(latents.z_mean, latents.labels)
     counts = np.bincount(latents.labels.astype(np.int64), minlength=1)[classes.astype(np.int64)]
     most = np.sort(np.argsort(-counts, kind="stable")[: affordable(engine, MOST_CENTRES)])
     classes, counts, centres = classes[most], counts[most], centres[most]
@@ -65,8 +64,8 @@ def traversal_extent(z: np.ndarray) -> float:
 
 def traversals(engine: Engine, z: np.ndarray, units: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """A row of pictures per unit: z (d,) -> pictures (units, STEPS, h, w, 3) uint8 and the units' values (STEPS,)."""
-    values = latent.traversal_values(STEPS, traversal_extent(z))
-    points = np.concatenate([latent.traverse(z, unit, values) for unit in units])
+    values = latent_points.traversal_values(STEPS, traversal_extent(z))
+    points = np.concatenate([latent_points.traverse(z, unit, values) for unit in units])
     pictures = small(engine.decode(points))
     return pictures.reshape(len(units), STEPS, *pictures.shape[1:]), values
 

@@ -16,8 +16,7 @@ from pages.ui.images import enlarge
 from pages.ui.latent_space.cache import support, traversed
 from pages.ui.latent_space.landmarks import QUIET, STEPS, Landmarks, small, traversal_extent, unit_name
 from pages.ui.shared.picture import picture
-from vae_core.analysis import evaluation as metrics
-from vae_core.analysis import latent_points as latent
+from vae_core.analysis import latent_geometry, likelihood
 from vae_core.checkpoints.probe import affordable
 
 NEAR, CENTRES, ROWS, TABLE = ("latent_near", "latent_centres", "latent_rows", "latent_table")  # the widgets' keys
@@ -71,7 +70,7 @@ def coordinates(model: Opened, shown: Subject) -> None:
     }
     words = "A chosen point: it has no posterior of its own."
     if shown.z_log_var is not None:
-        kl = metrics.kl_per_unit(shown.z[None], shown.z_log_var[None])[0]
+        kl = likelihood.kl_per_unit(shown.z[None], shown.z_log_var[None])[0]
         columns["sigma"] = [float(np.exp(shown.z_log_var[unit] / 2)) for unit in units]
         columns["KL, nats"] = [float(kl[unit]) for unit in units]
         words = f"Posterior of {markdown_text(shown.name)}: mean and sigma per unit, and its KL from the prior, {kl.sum():.2f} nats in all."
@@ -97,8 +96,8 @@ def supported(model: Opened, shown: Subject) -> None:
     level = support(model)
     if level is None or model.latents is None:
         return
-    draws = latent.support_draws(*model.latents.z_mean.shape)
-    density = float(latent.aggregate_density(model.latents.z_mean, model.latents.z_log_var, shown.z[None])[0])
+    draws = latent_geometry.support_draws(*model.latents.z_mean.shape)
+    density = float(latent_geometry.aggregate_density(model.latents.z_mean, model.latents.z_log_var, shown.z[None])[0])
     if density < level:
         st.warning(
             "**Unsupported.** Next to none of the test images' posteriors reach here: what the decoder draws here was never "
@@ -123,7 +122,7 @@ def neighbours(model: Opened, found: Source | None, shown: Subject) -> None:
     itself = shown.index if real and shown.index is not None and shown.index < len(codes) else None
     most = NEIGHBOURS if real else affordable(model.engine, NEIGHBOURS)
     count = min(most + (itself is not None), len(codes))
-    rows, far = (one[0] for one in latent.nearest(codes, shown.z[None], count))
+    rows, far = (one[0] for one in latent_geometry.nearest(codes, shown.z[None], count))
     kept = rows != itself
     rows, far = rows[kept][:most], far[kept][:most]
     images = found.pixels[rows] if real and found is not None else model.engine.decode(codes[rows])

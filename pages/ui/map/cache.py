@@ -18,8 +18,8 @@ from pages.ui.app.cache import Opened, Source, codes_have_pictures
 from pages.ui.components.live_map import MapData, map_data
 from pages.ui.formatting import plain_text
 from pages.ui.images import SIDE, class_colour, extent_of
-from vae_core.analysis.heatmaps import mosaic
 from vae_core.analysis.latent_points import grid
+from vae_core.analysis.mosaics import mosaic
 from vae_core.checkpoints.training_data import data_name, is_drawn
 
 THUMB = 64  # pixels a side of a garment on the map: larger models are thinned to this

@@ -11,8 +11,7 @@ import plotly.graph_objects as go
 from pages.ui.formatting import markdown_text
 from pages.ui.images import enlarge
 from pages.ui.shared import png_sheet as heat_sheet
-from vae_core.analysis import evaluation as metrics
-from vae_core.analysis import heatmaps
+from vae_core.analysis import evaluation, heatmaps, image_quality, likelihood, mosaics
 from vae_core.analysis.image_scores import HIGH_IS_GOOD, Scores
 from vae_core.analysis.latent_points import sample_posterior
 from vae_core.network.engine import Engine
@@ -60,10 +59,12 @@ def rebuild(name: str, engine: Engine, images: np.ndarray, sampled: bool, seed: 
     """images (n, h, w, c) float32 through the model, from z_mean or from one sample of z per picture."""
     z_mean, z_log_var = engine.encode(images)
     z = sample_posterior(z_mean, z_log_var, seed)
-    kl = metrics.kl_per_unit(z_mean, z_log_var).sum(axis=1)
-    loss = metrics.reconstruction_loss(engine, images, z)
+    kl = likelihood.kl_per_unit(z_mean, z_log_var).sum(axis=1)
+    loss = likelihood.reconstruction_loss(engine, images, z)
     rebuilt = engine.decode(z if sampled else z_mean)
-    mse, psnr, ssim = (measure(images, rebuilt) for measure in (metrics.mse, metrics.psnr, metrics.ssim))
+    mse, psnr, ssim = (
+        measure(images, rebuilt) for measure in (image_quality.mse, image_quality.psnr, image_quality.ssim)
+    )
     return Rebuilt(
         name, engine.likelihood, images, rebuilt, Scores(mse, psnr, ssim, loss, kl, loss + kl), sampled, seed
     )
@@ -109,7 +110,7 @@ def strip(rebuilt: Rebuilt, what: str, first: int, count: int, pixels: int = 84)
         _rgb(enlarge(part(rebuilt, what, i), pixels)) for i in range(first, min(first + count, len(rebuilt.images)))
     ]
     found += [np.full_like(found[0], 128)] * (count - len(found))
-    return heatmaps.mosaic(np.stack(found), columns=count, gap=4, fill=128)
+    return mosaics.mosaic(np.stack(found), columns=count, gap=4, fill=128)
 
 
 def table(found: Sequence[Rebuilt], i: int = 0) -> list[dict[str, str]]:
@@ -149,7 +150,7 @@ def standing(value: float, name: str, scores: Scores) -> float:
     """
     values, value = np.nan_to_num(getattr(scores, name).astype(np.float64), posinf=1e9), min(value, 1e9)
     near = 1e-5 * abs(value)
-    below = float(metrics.place(np.array([value - near, value + near]), values).mean())
+    below = float(evaluation.percentile_rank(np.array([value - near, value + near]), values).mean())
     return below if name in HIGH_IS_GOOD else 1 - below
 
 
@@ -215,7 +216,7 @@ def sheet(found: Sequence[Rebuilt], names: Sequence[str]) -> bytes:
                 for key in ("mse", "ssim", "negative_elbo")
             )
             pictures = np.stack([_rgb(enlarge(picture, pixels)) for picture in parts(one, i).values()])
-            rows += [f"{name}, {one.model}", figures, heatmaps.mosaic(pictures, columns=4, gap=8, fill=255)]
+            rows += [f"{name}, {one.model}", figures, mosaics.mosaic(pictures, columns=4, gap=8, fill=255)]
     bar = heat_sheet.bar(heatmaps.DIVERGING, pixels), heat_sheet.bar(SIMILARITY, pixels)
     legend: list[heat_sheet.Item] = [
         "signed error, −1 (too dark) to 1 (too bright)",

@@ -15,8 +15,7 @@ from pages.ui.reconstruction.cache import quick_to_score, scores_of
 from pages.ui.reconstruction.comparison import COLUMNS, FIGURES, Rebuilt
 from pages.ui.shared.colour_bar import colour_bar
 from pages.ui.shared.picture import picture
-from vae_core.analysis import evaluation as metrics
-from vae_core.analysis import heatmaps
+from vae_core.analysis import heatmaps, image_quality
 from vae_core.settings import PROGRAM
 
 BLOCK = 8  # pictures in each half of a strip
@@ -136,7 +135,7 @@ def sixteen(rebuilt: Sequence[Rebuilt], names: Sequence[str], found: Source) -> 
         st.caption("Signed error: reconstruction − original, red is too bright, blue too dark")
     with right:
         colour_bar(compare.SIMILARITY, 0, 1)
-        st.caption(f"SSIM map: 1 is alike, 0 unlike. {metrics.SSIM_METHOD.replace(' x ', ' × ')}")
+        st.caption(f"SSIM map: 1 is alike, 0 unlike. {image_quality.SSIM_METHOD.replace(' x ', ' × ')}")
     columns = {
         f"{compare.called(key, one.likelihood)}{f', {one.model}' if len(rebuilt) > 1 else ''}": (one, key)
         for key in FIGURES

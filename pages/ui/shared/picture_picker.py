@@ -12,7 +12,7 @@ from pages.ui.app.uploads import PICTURE_MB, say_refusal
 from pages.ui.app.widget_sync import tell
 from pages.ui.components.mosaic import Tile, clicked, mosaic
 from pages.ui.formatting import plain_text
-from vae_core.analysis import heatmaps
+from vae_core.analysis import mosaics
 from vae_core.datasets.image_files import READABLE
 
 ANY = "Any class"
@@ -96,7 +96,7 @@ def _from_codes(model: Opened) -> None:
         Tile(f"{i:d}", f"{i:d}", model.classes[label], f"test code {i:d}, {model.classes[label]}, decoded")
         for i, label in enumerate(labels)
     ]
-    pictures = np.stack([heatmaps.mosaic(picture[None]) for picture in model.engine.decode(codes)])
+    pictures = np.stack([mosaics.mosaic(picture[None]) for picture in model.engine.decode(codes)])
     mosaic(pictures, tiles, DECODED, "Decoded test codes", "" if chosen is None else str(chosen), size=64, least=72)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pages.ui.images import enlarge
-from vae_core.analysis import heatmaps
-from vae_core.analysis import latent_points as latent
+from vae_core.analysis import latent_points, mosaics
 from vae_core.network.engine import Engine
 
 SHOWN = 10
@@ -22,7 +21,7 @@ def sheet(engine: Engine, codes: np.ndarray, fixed: np.ndarray | None) -> tuple[
     images. The samples are always of the same z.
     """
     count = min(SHOWN, len(codes))
-    z = latent.sample_prior(SHOWN, engine.latent_dim, seed=0)
+    z = latent_points.sample_prior(SHOWN, engine.latent_dim, seed=0)
     rows = [engine.decode(codes[:count]), engine.decode(z)[:SHOWN]]
     words = [
         f"reconstructions of {count} fixed test images (from z_mean)",
@@ -37,4 +36,4 @@ def sheet(engine: Engine, codes: np.ndarray, fixed: np.ndarray | None) -> tuple[
         padded = np.concatenate([row, blank[len(row) :]])
         tiles += [enlarge(picture, PIXELS) for picture in padded]
     whole = np.stack([tile if tile.ndim == 3 else np.repeat(tile[..., None], 3, axis=2) for tile in tiles])
-    return heatmaps.mosaic(whole, columns=SHOWN, gap=4, fill=128), tuple(words)
+    return mosaics.mosaic(whole, columns=SHOWN, gap=4, fill=128), tuple(words)

@@ -13,7 +13,7 @@ import streamlit as st
 from pages.ui.app.state import FAR
 from pages.ui.components._assets import script, style
 from pages.ui.images import data_uri
-from vae_core.analysis import heatmaps
+from vae_core.analysis import mosaics
 
 FOLDER = Path(__file__).parent
 
@@ -44,7 +44,7 @@ def latent_rows(
         raise ValueError(
             f"{count} rows of {steps} pictures need as many names and values, got {len(rows)} and {len(values)}."
         )
-    sprite = heatmaps.mosaic(pictures.reshape(-1, height, width, 3), columns=steps, gap=0)
+    sprite = mosaics.mosaic(pictures.reshape(-1, height, width, 3), columns=steps, gap=0)
     _rows(
         key=key,
         data={  # no lists: Streamlit imports pandas to see whether one is a table

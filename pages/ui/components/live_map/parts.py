@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from vae_core.analysis import latent_points as latent
-from vae_core.analysis.heatmaps import mosaic
+from vae_core.analysis import latent_geometry, latent_points
+from vae_core.analysis.mosaics import mosaic
 from vae_core.checkpoints.export import packed_decoder
 from vae_core.checkpoints.store import Checkpoint
 from vae_core.checkpoints.timeline import Frame
@@ -121,7 +121,7 @@ def codes_part(latents: Latents, classes: Sequence[str], colours: Sequence[str],
         "kl": kl_per_unit(latents).tolist(),
     }
     if z_mean.shape[1] > 2 and len(z_mean) > 1:
-        header["components"] = latent.pca_plane(z_mean).axes.tolist()
+        header["components"] = latent_geometry.pca_plane(z_mean).axes.tolist()
     return _part(header, z_mean.tobytes() + z_log_var.tobytes() + labels.astype(np.uint8).tobytes())
 
 
@@ -130,7 +130,7 @@ def grid_part(engine: Engine, side: int, extent: float) -> Part:
 
     From the lower left, row by row. Here that takes hundredths of a second; in a browser tenths, on the cores of a training.
     """
-    z, _ = latent.grid(2, side, extent=extent * (side - 1) / side)
+    z, _ = latent_points.grid(2, side, extent=extent * (side - 1) / side)
     images = np.round(255 * engine.decode(z)).astype(np.uint8)
     upwards = np.ascontiguousarray(images.reshape(side, side, -1)[::-1])
     return _part({"side": side, "extent": extent}, upwards.tobytes())

@@ -11,7 +11,7 @@ import streamlit as st
 
 from pages.ui.components._assets import script, style
 from pages.ui.images import data_uri
-from vae_core.analysis import heatmaps
+from vae_core.analysis import mosaics
 
 FOLDER = Path(__file__).parent
 
@@ -41,7 +41,7 @@ def mosaic(
     if len(pictures) != len(tiles):
         raise ValueError(f"a mosaic needs a tile for each picture, got {len(tiles)} for {len(pictures)}.")
     columns = 16
-    sprite = heatmaps.mosaic(pictures, columns=columns, gap=0)
+    sprite = mosaics.mosaic(pictures, columns=columns, gap=0)
     _mosaic(
         key=key,
         data={  # no lists: Streamlit imports pandas to see whether one is a table
