@@ -259,6 +259,18 @@ def _told(answer: Any) -> Any:
     return answer
 
 
+def stamps(folder: Path, *names: str) -> tuple[Stamp | None, ...]:
+    """What tells each file from all others that bore its name, for keys of caches: number, size and times; None for a missing one."""
+    return tuple(map(_stamp_or_none, (folder / name for name in names)))
+
+
+def _stamp_or_none(path: Path) -> Stamp | None:
+    try:
+        return _stamp(path)
+    except FileMissing:
+        return None
+
+
 def _stamp(path: Path) -> Stamp | None:
     try:
         status = os.stat(path)

@@ -2,7 +2,8 @@
 
     network_of(path), frame_at(path, step), map_at(path, step, extent=3.5, side=12), sheet_at(path, step)
 
-Viewers of one run share them. A snapshot is never written twice; a key of its path and step is enough.
+Viewers of one run share them. A path is no key: runs are deleted, renamed and trained again under the same name. So each key
+holds the stamps of the files that were read (see `vae_core.storage.records.stamps`).
 """
 
 from __future__ import annotations
@@ -26,45 +27,54 @@ from vae_core.checkpoints.timeline import Frame, load_frame
 from vae_core.network.engine import Engine
 from vae_core.network.layers import Network
 from vae_core.runs.directory import Run
-from vae_core.storage.records import FileProblem
+from vae_core.storage.records import FileProblem, Stamp, stamps
+
+Stamps = tuple[Stamp | None, ...]
 
 
 def network_of(path: str) -> Network:
     """The layers of a run or of a kept model; read once, not with each snapshot. Raises `FileProblem` or `NetworkError`."""
-    return _network(path, _written(path, "network.json"))
+    return _network(path, stamps(Path(path), "network.json"))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _network(path: str, written: int) -> Network:
+def _network(path: str, files: Stamps) -> Network:
     return Run(path).network()
 
 
 def trained_on(path: str) -> dict[str, Any]:
     """The data set as a run's config.json describes it; read once. Raises `FileProblem` or `RunError`."""
-    return _trained_on(path, _written(path, "config.json"))
+    return _trained_on(path, stamps(Path(path), "config.json"))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _trained_on(path: str, written: int) -> dict[str, Any]:
+def _trained_on(path: str, files: Stamps) -> dict[str, Any]:
     return dict(Run(path).config()["dataset"])
 
 
-def _written(path: str, name: str) -> int:
-    """When a file was last written, in nanoseconds; 0 if it is not there."""
-    try:
-        return (Path(path) / name).stat().st_mtime_ns
-    except OSError:
-        return 0
+def _snapshot(path: str, step: int, *others: str) -> Stamps:
+    """The stamps of what a snapshot shows: its own files, the network, and `others` of the run's folder."""
+    folder = f"snapshots/{step:08d}"
+    names = ("", "latents.npz", "weights.safetensors", "decoder.safetensors")
+    return stamps(Path(path), "network.json", *others, *(f"{folder}/{name}" for name in names))
+
+
+def frame_at(path: str, step: int) -> Frame:
+    """One snapshot of a run or of a kept model's timeline. `FileProblem`, `NetworkError` or `RunError` if it is damaged."""
+    return _frame(path, step, _snapshot(path, step))
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def frame_at(path: str, step: int) -> Frame:
-    """One snapshot of a run or of a kept model's timeline. `FileProblem`, `NetworkError` or `RunError` if it is damaged."""
+def _frame(path: str, step: int, files: Stamps) -> Frame:
     return load_frame(path, network_of(path), step)
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
 def _engine_at(path: str, step: int) -> Engine:
+    return _engine(path, step, _snapshot(path, step))
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _engine(path: str, step: int, files: Stamps) -> Engine:
     frame = frame_at(path, step)
     engine = frame.engine(network_of(path))
     with np.errstate(all="ignore"):
@@ -76,12 +86,16 @@ def _engine_at(path: str, step: int) -> Engine:
     return engine
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
 def map_at(path: str, step: int, extent: float, side: int) -> MapData:
     """The living map at one snapshot: the decoder and the fixed test images' codes as they were then.
 
     extent: half the side of the view, for all snapshots. side: pictures along it, decoded here if there are two units.
     """
+    return _map(path, step, extent, side, _snapshot(path, step, "config.json"))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _map(path: str, step: int, extent: float, side: int, files: Stamps) -> MapData:
     network, frame, dataset = network_of(path), frame_at(path, step), trained_on(path)
     known = [plain_text(name) for name in dataset.get("classes", ())]
     count = max(len(known), int(frame.latents.labels.astype(np.int64).max(initial=-1)) + 1)
@@ -92,19 +106,34 @@ def map_at(path: str, step: int, extent: float, side: int) -> MapData:
     return snapshot_map(network, frame, names, colours, codes_of(dataset, fixed=True), grid, extent)
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
 def sheet_at(path: str, step: int) -> tuple[str, tuple[str, ...]]:
     """Fixed test images, their reconstructions and fixed samples at one snapshot: a data URI, and the rows in words."""
-    fixed = Run(path).fixed()
-    if fixed is None:
+    own = None
+    if _fixed(path, stamps(Path(path), "fixed.npz")) is None:  # they may be taken away or put back at any time
         own = own_pictures(Path(path), trained_on(path), network_of(path).image_shape)
-        fixed = own.pixels[: train_pictures.SHOWN] if isinstance(own, Source) else None
+    return _sheet(
+        path, step, _snapshot(path, step, "config.json", "fixed.npz"), own if isinstance(own, Source) else None
+    )
+
+
+@st.cache_data(max_entries=16, show_spinner=False, hash_funcs={Source: lambda own: own.dataset.checksum})
+def _sheet(path: str, step: int, files: Stamps, own: Source | None) -> tuple[str, tuple[str, ...]]:
+    fixed = Run(path).fixed() if own is None else own.pixels[: train_pictures.SHOWN]
     codes = frame_at(path, step).latents.z_mean
     whole, rows = train_pictures.sheet(_engine_at(path, step), codes, fixed)
     return data_uri(whole), rows
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _fixed(path: str, files: Stamps) -> np.ndarray | None:
+    return Run(path).fixed()
+
+
 def kept_curves(path: str) -> Curves:
-    """A kept model's losses over epochs: they do not change any more."""
+    """A kept model's losses over epochs."""
+    return _kept_curves(path, stamps(Path(path), "history.csv", "metrics.jsonl"))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _kept_curves(path: str, files: Stamps) -> Curves:
     return curves(Path(path))

@@ -21,6 +21,7 @@ from vae_core.network.layers import NetworkError
 from vae_core.runs.directory import ENDED, Run, RunError
 from vae_core.runs.live_reader import View, live
 from vae_core.storage.files import FileProblem
+from vae_core.storage.records import stamps
 
 FLOOR = 188.28  # nats: the entropy of Fashion-MNIST's train pixels, the least cross-entropy there can be
 TICK, HURRY = 1.0, 0.4  # seconds between two looks; until the first point is there
@@ -202,11 +203,12 @@ def the_map(run: Run, step: int, latent_dim: int) -> None:
 
 def _extent(run: Run, step: int) -> float:
     """Half the side of the map, the same for all steps of a run that a visitor sees: what moves are the codes, not the view."""
-    known: dict[str, float] = st.session_state.setdefault("training_extents", {})
-    if run.name not in known:
+    known: dict[Any, float] = st.session_state.setdefault("training_extents", {})
+    this = (run.name, stamps(run.path, "network.json"))  # written once a run; another run may have borne the name
+    if this not in known:
         codes = frame_at(str(run.path), step).latents.z_mean
-        known[run.name] = max(extent_of(codes[:, :2]), LEAST_EXTENT)
-    return known[run.name]
+        known[this] = max(extent_of(codes[:, :2]), LEAST_EXTENT)
+    return known[this]
 
 
 def the_sheet(run: Run, step: int) -> None:
@@ -232,7 +234,10 @@ def _which(run: Run, steps: list[int], active: bool, follow: bool) -> int:
     if follow:
         st.session_state.pop(frozen, None)
         return steps[-1]
-    known = st.session_state.setdefault(frozen, steps) if active else steps  # a slider whose ends move cannot be held
+    known = steps
+    if active:  # a slider whose ends move cannot be held
+        before = st.session_state.get(frozen, steps)
+        known = st.session_state[frozen] = before if set(before) <= set(steps) else steps  # it was trained anew
     return int(
         st.select_slider(
             "Timeline: snapshot at step",
