@@ -27,9 +27,9 @@ class Few:
     """A data set with little to validate on, so that the loop is what is timed."""
 
     def __init__(self) -> None:
-        from vae_core.datasets import dataset as datasets
+        from vae_core.datasets import loading
 
-        self.data = datasets.load()
+        self.data = loading.load()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.data, name)

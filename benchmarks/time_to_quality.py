@@ -31,14 +31,14 @@ def train_one(which: str, seed: int, epochs: int, images: int, split: str) -> di
 
     from vae_core.analysis.evaluation import evaluate
     from vae_core.config import ModelConfig, TrainingConfig
-    from vae_core.datasets import dataset as datasets
+    from vae_core.datasets import loading
     from vae_core.network import presets
     from vae_core.network.engine import Engine
     from vae_core.runs.directory import Run
     from vae_core.training.train import train
     from vae_core.training.vae import VAE, get_weights
 
-    data = datasets.load()
+    data = loading.load()
     model = ModelConfig(which)
     if which == "classic":
         pictures = data.images("train", images or None)

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from vae_core.config import ModelConfig, TrainingConfig
-from vae_core.datasets import dataset as datasets
+from vae_core.datasets import loading
 from vae_core.datasets.dataset import Dataset
 from vae_core.network.engine import Engine
 from vae_core.network.presets import build
@@ -58,4 +58,4 @@ def save_run(path: Path, dataset: Dataset, data: str, state: str = "finished") -
 
 def own_run(path: Path, zip_path: Path, shape: tuple[int, int, int] = (28, 28, 1)) -> Run:
     """A finished run on the pictures of a zip."""
-    return save_run(path, datasets.load(zip_path, image_shape=shape), str(zip_path.resolve()))
+    return save_run(path, loading.load(zip_path, image_shape=shape), str(zip_path.resolve()))

@@ -29,8 +29,7 @@ from pages.ui.map.cache import codes_of, living
 from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.registry import Entry
 from vae_core.config import ModelConfig
-from vae_core.datasets import dataset as datasets
-from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets import fashion_mnist, loading
 from vae_core.datasets.preprocessing import PictureError, prepare
 from vae_core.runs.directory import Run
 
@@ -40,9 +39,9 @@ TORN = png(np.random.default_rng(0).integers(0, 256, (40, 40), np.uint8))[:800] 
 @pytest.fixture(autouse=True)
 def nothing_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No real data on this machine, few drawn clothes, and no cache of an earlier test."""
-    monkeypatch.delenv(fashion.VARIABLE, raising=False)
+    monkeypatch.delenv(fashion_mnist.VARIABLE, raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(datasets, "DRAWN", DRAWN)
+    monkeypatch.setattr(loading, "DRAWN", DRAWN)
     yield
     st.cache_data.clear()
     st.cache_resource.clear()

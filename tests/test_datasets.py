@@ -22,8 +22,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vae_core.datasets import dataset as datasets
-from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets import fashion_mnist, loading
+from vae_core.datasets.dataset import SPLITS
 from vae_core.datasets.idx import DataError, idx_digest, read_idx, read_pair
 from vae_core.storage import limits
 
@@ -44,7 +44,7 @@ def png(value: int = 200, size: tuple[int, int] = (28, 28), mode: str = "L") -> 
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No real data: an empty Keras home, and no folder named."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.delenv(fashion.VARIABLE, raising=False)
+    monkeypatch.delenv(fashion_mnist.VARIABLE, raising=False)
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
@@ -60,7 +60,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
     from vae_core.datasets import drawn
 
-    module = types.SimpleNamespace(draw=draw, CLASSES=fashion.CLASSES)
+    module = types.SimpleNamespace(draw=draw, CLASSES=fashion_mnist.CLASSES)
     monkeypatch.setitem(sys.modules, "vae_core.datasets.drawn.wardrobe", module)
     monkeypatch.setattr(drawn, "wardrobe", module, raising=False)
 
@@ -69,16 +69,16 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 def tiny(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     """A published set of four small files; their gzipped bytes by file name."""
     rng, files, contents = np.random.default_rng(0), {}, {}
-    for what, file in fashion.FILES.items():
+    for what, file in fashion_mnist.FILES.items():
         n = 12 if what.startswith("train") else 4
         shape = (n, 28, 28) if what.endswith("images") else (n,)
         plain = idx(rng.integers(0, 10, shape, np.uint8))
         packed = gzip.compress(plain, mtime=0)
         contents[f"{file.name}.gz"] = packed
-        files[what] = fashion.Published(
+        files[what] = fashion_mnist.Published(
             file.name, len(packed), hashlib.sha256(packed).hexdigest(), len(plain), hashlib.sha256(plain).hexdigest()
         )
-    monkeypatch.setattr(fashion, "FILES", files)
+    monkeypatch.setattr(fashion_mnist, "FILES", files)
     return contents
 
 
@@ -162,20 +162,20 @@ def test_the_named_folder_comes_first(
     nowhere: Path, tiny: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, gzipped: bool
 ) -> None:
     files = tiny if gzipped else {name[:-3]: gzip.decompress(packed) for name, packed in tiny.items()}
-    put(fashion.keras_cache(), tiny)
-    assert datasets.find_fashion() == nowhere / "keras" / "datasets" / "fashion-mnist"
+    put(fashion_mnist.keras_cache(), tiny)
+    assert fashion_mnist.find_fashion() == nowhere / "keras" / "datasets" / "fashion-mnist"
     folder = put(nowhere / "named", files)
-    monkeypatch.setenv(fashion.VARIABLE, str(folder))
-    assert datasets.find_fashion() == folder
+    monkeypatch.setenv(fashion_mnist.VARIABLE, str(folder))
+    assert fashion_mnist.find_fashion() == folder
     said: list[str] = []
-    dataset = datasets.load("fashion", notify=said.append)
-    assert fashion.VARIABLE in dataset.source and not said
+    dataset = loading.load("fashion", notify=said.append)
+    assert fashion_mnist.VARIABLE in dataset.source and not said
     expected = np.frombuffer(gzip.decompress(tiny["t10k-images-idx3-ubyte.gz"])[16:], np.uint8)
     assert np.array_equal(dataset.pixels("test").ravel(), expected)
 
 
 def test_nothing_found(nowhere: Path) -> None:
-    assert datasets.find_fashion() is None
+    assert fashion_mnist.find_fashion() is None
 
 
 def damaged(contents: dict[str, bytes], how: str) -> dict[str, bytes]:
@@ -199,21 +199,21 @@ def damaged(contents: dict[str, bytes], how: str) -> dict[str, bytes]:
 def test_a_named_folder_of_no_use(
     nowhere: Path, tiny: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, drawn: None, how: str, message: str
 ) -> None:
-    monkeypatch.setenv(fashion.VARIABLE, str(put(nowhere / "named", damaged(tiny, how))))
-    with pytest.raises(DataError, match=f"{fashion.VARIABLE} is set to .*{message}"):
-        datasets.load("fashion")
-    assert datasets.find_fashion() is None
-    put(fashion.keras_cache(), tiny)
+    monkeypatch.setenv(fashion_mnist.VARIABLE, str(put(nowhere / "named", damaged(tiny, how))))
+    with pytest.raises(DataError, match=f"{fashion_mnist.VARIABLE} is set to .*{message}"):
+        loading.load("fashion")
+    assert fashion_mnist.find_fashion() is None
+    put(fashion_mnist.keras_cache(), tiny)
     said: list[str] = []
-    assert "Keras' cache" in datasets.load("auto", notify=said.append).source
-    assert len(said) == 1 and "WARNING" in said[0] and fashion.VARIABLE in said[0]
+    assert "Keras' cache" in loading.load("auto", notify=said.append).source
+    assert len(said) == 1 and "WARNING" in said[0] and fashion_mnist.VARIABLE in said[0]
 
 
 def test_damage_of_the_same_size_is_found_when_read(nowhere: Path, tiny: dict[str, bytes]) -> None:
     plain = {name[:-3]: gzip.decompress(packed) for name, packed in tiny.items()}
     name = "t10k-images-idx3-ubyte"
     plain[name] = plain[name][:-1] + bytes([plain[name][-1] ^ 1])
-    dataset = datasets.load(put(nowhere / "folder", plain))
+    dataset = loading.load(put(nowhere / "folder", plain))
     assert dataset.name == "Fashion-MNIST"
     with pytest.raises(DataError, match=r"wrong checksum.*delete it"):
         dataset.pixels("test")
@@ -224,15 +224,15 @@ def test_damage_of_the_same_size_is_found_when_read(nowhere: Path, tiny: dict[st
 
 def test_download(nowhere: Path, tiny: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     ticks: list[tuple[int, int]] = []
-    put(fashion.keras_cache(), {"t10k-images-idx3-ubyte.gz": b"half of it"})  # what a broken download left
+    put(fashion_mnist.keras_cache(), {"t10k-images-idx3-ubyte.gz": b"half of it"})  # what a broken download left
     with server(tiny) as url:
-        monkeypatch.setattr(fashion, "BASE_URL", url)
-        dataset = datasets.load("fashion", notify=lambda line: None, progress=lambda *tick: ticks.append(tick))
+        monkeypatch.setattr(fashion_mnist, "BASE_URL", url)
+        dataset = loading.load("fashion", notify=lambda line: None, progress=lambda *tick: ticks.append(tick))
     total = sum(map(len, tiny.values()))
     assert ticks == sorted(ticks) and ticks[-1] == (total, total) and ticks[0][0] > 0
-    assert {path.name for path in fashion.keras_cache().iterdir()} == set(tiny)
+    assert {path.name for path in fashion_mnist.keras_cache().iterdir()} == set(tiny)
     assert dataset.pixels("test").shape == (4, 28, 28, 1)
-    assert datasets.load("fashion", notify=pytest.fail).source.startswith("photographs")  # no second download
+    assert loading.load("fashion", notify=pytest.fail).source.startswith("photographs")  # no second download
 
 
 @pytest.mark.parametrize("damage", ["cut", "altered", "longer", "404"])
@@ -245,13 +245,13 @@ def test_a_bad_download_leaves_nothing(
     contents = {key: value for key, value in tiny.items() if key != name}
     contents.update({name: served} if served else {})
     with server(contents) as url:
-        monkeypatch.setattr(fashion, "BASE_URL", url)
+        monkeypatch.setattr(fashion_mnist, "BASE_URL", url)
         with pytest.raises(DataError, match="could not be downloaded.*404" if damage == "404" else "SHA-256.*expected"):
-            datasets.fetch_fashion()
+            fashion_mnist.fetch_fashion()
         said: list[str] = []
-        assert datasets.load("auto", notify=said.append).name == "drawn clothes"
+        assert loading.load("auto", notify=said.append).name == "drawn clothes"
     assert "DRAWN CLOTHES" in said[-1] and "\n" not in said[-1]
-    assert not [path for path in fashion.keras_cache().iterdir() if path.name not in contents]
+    assert not [path for path in fashion_mnist.keras_cache().iterdir() if path.name not in contents]
 
 
 def test_a_hanging_resolver_is_offline_within_three_seconds(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,7 +264,7 @@ def test_a_hanging_resolver_is_offline_within_three_seconds(nowhere: Path, monke
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     began = time.monotonic()
     with pytest.raises(DataError, match=r"offline\?.*FASHION_MNIST_DIR.*drawn"):
-        datasets.load("fashion", notify=lambda line: None)
+        loading.load("fashion", notify=lambda line: None)
     assert time.monotonic() - began < 3.0
     over.set()
 
@@ -272,22 +272,22 @@ def test_a_hanging_resolver_is_offline_within_three_seconds(nowhere: Path, monke
 def test_a_black_hole_is_offline_within_three_seconds(
     nowhere: Path, monkeypatch: pytest.MonkeyPatch, drawn: None
 ) -> None:
-    assert fashion.PATIENCE <= 2.5  # the resolver's test above waits all of it
-    monkeypatch.setattr(fashion, "PATIENCE", 0.5)
+    assert fashion_mnist.PATIENCE <= 2.5  # the resolver's test above waits all of it
+    monkeypatch.setattr(fashion_mnist, "PATIENCE", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as hole:  # takes connections and never says a word
-        monkeypatch.setattr(fashion, "BASE_URL", f"http://127.0.0.1:{hole.getsockname()[1]}/")
+        monkeypatch.setattr(fashion_mnist, "BASE_URL", f"http://127.0.0.1:{hole.getsockname()[1]}/")
         said: list[str] = []
         began = time.monotonic()
-        dataset = datasets.load("auto", notify=said.append)
+        dataset = loading.load("auto", notify=said.append)
         assert time.monotonic() - began < 1.0
     assert dataset.name == "drawn clothes" and "not Fashion-MNIST" in dataset.source
     assert any("DRAWN CLOTHES" in line for line in said)
 
 
 def test_a_download_that_stalls(nowhere: Path, tiny: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fashion, "STALL", 0.2)
+    monkeypatch.setattr(fashion_mnist, "STALL", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        monkeypatch.setattr(fashion, "BASE_URL", f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        monkeypatch.setattr(fashion_mnist, "BASE_URL", f"http://127.0.0.1:{listener.getsockname()[1]}/")
 
         def half() -> None:
             connection, _ = listener.accept()
@@ -299,34 +299,34 @@ def test_a_download_that_stalls(nowhere: Path, tiny: dict[str, bytes], monkeypat
         thread = threading.Thread(target=half)
         thread.start()
         with pytest.raises(DataError, match=r"could not be downloaded.*timed out"):
-            datasets.fetch_fashion()
+            fashion_mnist.fetch_fashion()
         thread.join(5)
-    assert not list(fashion.keras_cache().iterdir())
+    assert not list(fashion_mnist.keras_cache().iterdir())
 
 
 def test_a_cache_that_cannot_be_written(nowhere: Path) -> None:
     (nowhere / "keras").write_text("a file where the folder should be")
     with pytest.raises(DataError, match="could not be downloaded"):
-        datasets.fetch_fashion()
+        fashion_mnist.fetch_fashion()
 
 
 # ---- a data set
 
 
 def test_drawn_clothes(drawn: None) -> None:
-    dataset, again = datasets.load("drawn"), datasets.load("drawn")
+    dataset, again = loading.load("drawn"), loading.load("drawn")
     assert dataset.name == "drawn clothes" and dataset.checksum == again.checksum
-    assert {split: len(dataset.labels(split)) for split in datasets.SPLITS} == dict(dataset.sizes)
+    assert {split: len(dataset.labels(split)) for split in SPLITS} == dict(dataset.sizes)
     assert not np.array_equal(dataset.pixels("test"), dataset.pixels("validation"))
 
 
 def test_the_real_drawn_clothes_have_the_same_classes() -> None:
-    dataset = datasets.load("drawn")
-    assert dataset.classes == fashion.CLASSES and dataset.image_shape == (28, 28, 1)
+    dataset = loading.load("drawn")
+    assert dataset.classes == fashion_mnist.CLASSES and dataset.image_shape == (28, 28, 1)
 
 
 def test_what_a_data_set_says(drawn: None) -> None:
-    dataset = datasets.load("drawn")
+    dataset = loading.load("drawn")
     assert dataset.title("test") == "drawn clothes test, 2,000 images"
     assert dataset.describe()["fit"] == "garment"
     assert json.loads(json.dumps(dataset.describe()))["sizes"] == {"train": 20_000, "validation": 2_000, "test": 2_000}
@@ -344,16 +344,16 @@ def test_what_a_data_set_says(drawn: None) -> None:
 
 def test_a_name_that_is_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"auto, fashion, drawn.*'nope' does not exist"):
-        datasets.load("nope")
+        loading.load("nope")
     (tmp_path / "x.txt").write_text("x")
     with pytest.raises(DataError, match="neither a folder nor"):
-        datasets.load(tmp_path / "x.txt")
+        loading.load(tmp_path / "x.txt")
 
 
 @pytest.mark.real_data
 def test_the_real_set(fashion_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(fashion.VARIABLE, str(fashion_dir))
-    dataset = datasets.load("fashion")
+    monkeypatch.setenv(fashion_mnist.VARIABLE, str(fashion_dir))
+    dataset = loading.load("fashion")
     assert dataset.images("test").mean() == pytest.approx(0.28685, abs=1e-5)
     assert list(dataset._kept) == ["test"]  # the train files were not read for it
     assert np.array_equal(np.bincount(dataset.labels("test")), [1000] * 10)
@@ -390,11 +390,11 @@ def test_folder_and_zip_agree(tmp_path: Path) -> None:
         {f"mine/{name}": (folder / name).read_bytes() for name in names} | {"__MACOSX/x.png": b"?"},
     )
     ticks: list[tuple[int, int]] = []
-    one, two = datasets.load(str(folder), progress=lambda *tick: ticks.append(tick)), datasets.load(packed)
+    one, two = loading.load(str(folder), progress=lambda *tick: ticks.append(tick)), loading.load(packed)
     assert one.checksum == two.checksum and one.name == two.name == "mine"
     assert one.classes == ("boots", "hats") and ticks[-1] == (20, 20)
     assert dict(one.sizes) == {"train": 16, "validation": 2, "test": 2}
-    counts = sum(np.bincount(one.labels(split), minlength=2) for split in datasets.SPLITS)
+    counts = sum(np.bincount(one.labels(split), minlength=2) for split in SPLITS)
     assert counts.tolist() == [10, 10]
     assert one.image_shape == (28, 28, 1) and one.pixels("train").dtype == np.uint8
     assert str(tmp_path) not in json.dumps(one.describe())
@@ -403,23 +403,23 @@ def test_folder_and_zip_agree(tmp_path: Path) -> None:
 @pytest.mark.parametrize("n", [3, 4, 9, 25])
 def test_every_split_has_something(tmp_path: Path, n: int) -> None:
     np.savez(tmp_path / "a.npz", images=np.arange(n * 64, dtype=np.uint8).reshape(n, 8, 8) // 2)
-    dataset = datasets.from_npz(tmp_path / "a.npz")
+    dataset = loading.from_npz(tmp_path / "a.npz")
     assert sum(dataset.sizes.values()) == n and min(dataset.sizes.values()) >= 1
     assert dataset.classes == ("unlabelled",) and dataset.image_shape == (8, 8, 1)
 
 
 def test_too_few(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="2 pictures, at least 3"):
-        datasets.from_folder(folder_of(tmp_path, ["1.png", "2.png"]))
+        loading.from_folder(folder_of(tmp_path, ["1.png", "2.png"]))
 
 
 def test_colour_at_another_size(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "x", ["1.png", "2.png", "3.png"])
-    dataset = datasets.load(folder, image_shape=(64, 32, 3))
+    dataset = loading.load(folder, image_shape=(64, 32, 3))
     assert dataset.pixels("train").shape == (1, 64, 32, 3)
     assert "1 class" in dataset.source
     with pytest.raises(ValueError, match="multiple of 4"):
-        datasets.from_folder(folder, (30, 30, 1))
+        loading.from_folder(folder, (30, 30, 1))
 
 
 @pytest.mark.parametrize("content", [b"I am text", png()[:60], b"", b"<svg xmlns='x'/>"])
@@ -428,10 +428,10 @@ def test_a_picture_that_is_none(tmp_path: Path, content: bytes) -> None:
     (folder / "bad.png").write_bytes(content)
     message = r": 1 of 4 pictures cannot be read, and at most a tenth may be left out\. bad\.png"
     with pytest.raises(DataError, match=f"x{message}"):
-        datasets.from_folder(folder)
+        loading.from_folder(folder)
     packed = zip_of(tmp_path / "x.zip", {path.name: path.read_bytes() for path in folder.iterdir()})
     with pytest.raises(DataError, match=f"x.zip{message}"):
-        datasets.from_zip(packed)
+        loading.from_zip(packed)
 
 
 def test_own_pictures_are_what_they_are(tmp_path: Path) -> None:
@@ -450,10 +450,10 @@ def test_own_pictures_are_what_they_are(tmp_path: Path) -> None:
     for name, content in files.items():
         (tmp_path / "folder" / name).write_bytes(content)
     np.savez(tmp_path / "squares.npz", images=squares)
-    made = [datasets.load(tmp_path / "folder"), datasets.load(zip_of(tmp_path / "x.zip", files))]
-    made.append(datasets.load(tmp_path / "squares.npz"))
+    made = [loading.load(tmp_path / "folder"), loading.load(zip_of(tmp_path / "x.zip", files))]
+    made.append(loading.load(tmp_path / "squares.npz"))
     assert len({dataset.checksum for dataset in made}) == 1
-    pixels = np.concatenate([made[0].pixels(split) for split in datasets.SPLITS])[..., 0]
+    pixels = np.concatenate([made[0].pixels(split) for split in SPLITS])[..., 0]
     assert sorted(map(bytes, pixels)) == sorted(map(bytes, squares))
     assert all(dataset.describe()["fit"] == "resize" for dataset in made)
 
@@ -462,16 +462,16 @@ def test_empty_sources(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     for source in (tmp_path / "x", zip_of(tmp_path / "x.zip", {"readme.txt": b"hi"})):
         with pytest.raises(DataError, match=r"holds no pictures.* Expected files such as PNG"):
-            datasets.load(source)
+            loading.load(source)
     with pytest.raises(DataError, match="is no folder"):
-        datasets.from_folder(tmp_path / "missing")
+        loading.from_folder(tmp_path / "missing")
 
 
 @pytest.mark.parametrize("name", ["../up.png", "a/../../up.png", "/root.png", "..\\up.png", "C:/x.png"])
 def test_names_that_lead_out_of_a_zip(tmp_path: Path, name: str) -> None:
     packed = zip_of(tmp_path / "x.zip", {"1.png": png(), "2.png": png(), "3.png": png(), name: png()})
     with pytest.raises(DataError, match="leads out of the archive"):
-        datasets.from_zip(packed)
+        loading.from_zip(packed)
     assert [path.name for path in tmp_path.iterdir()] == ["x.zip"]
 
 
@@ -481,7 +481,7 @@ def test_a_zip_that_declares_ten_gigabytes(tmp_path: Path) -> None:
         archive.writestr("1.bin", b"")
         archive.infolist()[0].file_size = 10_000_000_000  # written into the directory when the archive is closed
     with pytest.raises(DataError, match=r"expands to 10\.0 GB"):
-        datasets.from_zip(packed)
+        loading.from_zip(packed)
 
 
 def test_a_real_zip_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -489,11 +489,11 @@ def test_a_real_zip_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     packed = zip_of(tmp_path / "x.zip", {f"{i}.png": b"\0" * 400_000 for i in range(3)})
     assert packed.stat().st_size < 5_000
     with pytest.raises(DataError, match=r"expands to .* Refused"):
-        datasets.from_zip(packed)
+        loading.from_zip(packed)
     monkeypatch.setattr(limits, "DATA", 1 << 24)
     monkeypatch.setattr(limits, "PICTURE_FILE", 1 << 18)
     with pytest.raises(DataError, match=r"holds no pictures \(but 0\.png, 1\.png, 2\.png\)"):
-        datasets.from_zip(packed)
+        loading.from_zip(packed)
 
 
 @pytest.mark.parametrize("what", ["truncated", "text", "other method", "password", "link", "crc"])
@@ -519,7 +519,7 @@ def test_zips_that_cannot_be_read(tmp_path: Path, what: str) -> None:
         message = "packed by method 12"
     path.write_bytes(raw)
     with pytest.raises(DataError, match=message):
-        datasets.from_zip(path)
+        loading.from_zip(path)
 
 
 def test_npz_labels_and_ranges(tmp_path: Path) -> None:
@@ -527,18 +527,18 @@ def test_npz_labels_and_ranges(tmp_path: Path) -> None:
     floats = rng.random((20, 12, 16, 3), np.float32)
     labels = np.array(["b", "a"] * 10)
     np.savez_compressed(tmp_path / "f.npz", images=np.asfortranarray(floats), labels=labels)
-    dataset = datasets.load(tmp_path / "f.npz")
+    dataset = loading.load(tmp_path / "f.npz")
     assert dataset.classes == ("a", "b") and dataset.image_shape == (12, 16, 3)
-    pixels = np.concatenate([dataset.pixels(split) for split in datasets.SPLITS])
+    pixels = np.concatenate([dataset.pixels(split) for split in SPLITS])
     order = np.random.default_rng(0).permutation(20)
     assert np.array_equal(
         pixels, np.rint(floats * 255).astype(np.uint8)[np.roll(order, -4)[[*range(16), 18, 19, 16, 17]]]
     )
     np.savez(tmp_path / "i.npz", images=rng.integers(0, 256, (5, 28, 28)), labels=[3, 3, 9, 9, 3])
-    whole = datasets.load(tmp_path / "i.npz")
+    whole = loading.load(tmp_path / "i.npz")
     assert whole.classes == ("3", "9")
-    assert datasets.load(tmp_path / "i.npz", image_shape=(32, 32, 3)).image_shape == (32, 32, 3)
-    assert datasets.load(tmp_path / "i.npz", image_shape=(28, 28, 1)).checksum == whole.checksum
+    assert loading.load(tmp_path / "i.npz", image_shape=(32, 32, 3)).image_shape == (32, 32, 3)
+    assert loading.load(tmp_path / "i.npz", image_shape=(28, 28, 1)).checksum == whole.checksum
 
 
 GOOD = np.zeros((4, 28, 28), np.uint8)
@@ -567,7 +567,7 @@ GOOD = np.zeros((4, 28, 28), np.uint8)
 def test_npz_of_no_use(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(DataError, match=message):
-        datasets.from_npz(tmp_path / "a.npz")
+        loading.from_npz(tmp_path / "a.npz")
 
 
 def test_npz_that_is_damaged(tmp_path: Path) -> None:
@@ -575,10 +575,10 @@ def test_npz_that_is_damaged(tmp_path: Path) -> None:
     np.savez(path, images=GOOD)
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(DataError, match=r"no whole .npz file"):
-        datasets.from_npz(path)
+        loading.from_npz(path)
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (10**7, 28, 28)})
     for content, message in ((header.getvalue() + b"\0" * 99, "it has 99"), (b"junk", "damaged or no array")):
         zip_of(path, {"images.npy": content})
         with pytest.raises(DataError, match=message):
-            datasets.from_npz(path)
+            loading.from_npz(path)

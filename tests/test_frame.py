@@ -24,9 +24,8 @@ from pages.ui.formatting import markdown_text
 from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.registry import PARTS
 from vae_core.config import ModelConfig
-from vae_core.datasets import dataset as datasets
-from vae_core.datasets import fashion_mnist as fashion
-from vae_core.datasets.dataset import DataError
+from vae_core.datasets import fashion_mnist, loading
+from vae_core.datasets.dataset import DataError, Dataset
 from vae_core.runs.directory import Run
 
 OTHERS = [page for page in PAGES if page != MAIN]
@@ -36,9 +35,9 @@ ABOUT_MODELS = [page for page in PAGES if page != "pages/train.py"]  # which sho
 @pytest.fixture(autouse=True)
 def nothing_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No real data on this machine, few drawn clothes, and no cache of an earlier test."""
-    monkeypatch.delenv(fashion.VARIABLE, raising=False)
+    monkeypatch.delenv(fashion_mnist.VARIABLE, raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(datasets, "DRAWN", DRAWN)
+    monkeypatch.setattr(loading, "DRAWN", DRAWN)
     yield
     st.cache_data.clear()
     st.cache_resource.clear()
@@ -255,7 +254,7 @@ def test_fetching_offline_fails_plainly(two: Path, page: str, monkeypatch: pytes
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr(fashion, "BASE_URL", "http://127.0.0.1:9/")  # nobody answers
+    monkeypatch.setattr(fashion_mnist, "BASE_URL", "http://127.0.0.1:9/")  # nobody answers
     at = visit(page, image="7")
     at.button(key="fetch").click().run()
     assert not at.exception
@@ -268,11 +267,11 @@ def test_fetching_offline_fails_plainly(two: Path, page: str, monkeypatch: pytes
 
 def test_fetching_brings_the_real_pictures(two: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The button's own work: progress while it lasts, and afterwards the page shows what has come."""
-    real = datasets.Dataset(
+    real = Dataset(
         "Fashion-MNIST",
         "made by a test",
-        fashion.CHECKSUM,
-        fashion.CLASSES,
+        fashion_mnist.CHECKSUM,
+        fashion_mnist.CLASSES,
         (28, 28, 1),
         {"train": 0, "validation": 0, "test": 30},
         lambda split: {"test": (np.full((30, 28, 28, 1), 9, np.uint8), np.full(30, 8, np.uint8))},
@@ -283,11 +282,11 @@ def test_fetching_brings_the_real_pictures(two: Path, tmp_path: Path, monkeypatc
         for done in (0, 15_000_000, 31_000_000):
             progress(done, 31_000_000)
             told.append((done, 31_000_000))
-        monkeypatch.setattr(datasets, "find_fashion", lambda: tmp_path)
-        monkeypatch.setattr(datasets, "here", lambda: real)
+        monkeypatch.setattr(fashion_mnist, "find_fashion", lambda: tmp_path)
+        monkeypatch.setattr(loading, "load_local", lambda: real)
         return tmp_path
 
-    monkeypatch.setattr(datasets, "fetch_fashion", fetch)
+    monkeypatch.setattr(fashion_mnist, "fetch_fashion", fetch)
     at = visit(image="7")
     at.button(key="fetch").click().run()
     assert len(told) == 3 and problems(at) == []
@@ -301,7 +300,7 @@ def test_a_download_that_breaks_off_says_so(two: Path, monkeypatch: pytest.Monke
         progress(10, 100)
         raise DataError("It broke off. Try again.")
 
-    monkeypatch.setattr(datasets, "fetch_fashion", fetch)
+    monkeypatch.setattr(fashion_mnist, "fetch_fashion", fetch)
     at = visit()
     at.button(key="fetch").click().run()
     assert [element.value for element in at.error] == ["It broke off. Try again."]
@@ -309,7 +308,7 @@ def test_a_download_that_breaks_off_says_so(two: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.real_data
 def test_the_real_data_are_named(two: Path, fashion_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(fashion.VARIABLE, str(fashion_dir))
+    monkeypatch.setenv(fashion_mnist.VARIABLE, str(fashion_dir))
     at = visit(image="9999")
     assert problems(at) == []
     assert ":material/database: Fashion-MNIST test, 10,000 images" in words(at)

@@ -20,8 +20,7 @@ from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.bundle import take_in
 from vae_core.checkpoints.packing import packed
 from vae_core.cli.main import main
-from vae_core.datasets import dataset as datasets
-from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets import fashion_mnist, loading
 from vae_core.datasets.preprocessing import prepare
 from vae_core.jobs.model_check import ModelProblem, check_in_child
 from vae_core.jobs.worker_pool import Ready
@@ -96,7 +95,7 @@ def test_data(cases: Callable[[], Iterator[hostile.Case]], suffix: str, tmp_path
     for number, case in enumerate(cases()):
         path = tmp_path / f"{number}.{suffix}"
         path.write_bytes(case.content)
-        answer = read(case.name, lambda path=path: datasets.load(str(path), image_shape=(16, 16, 1)))
+        answer = read(case.name, lambda path=path: loading.load(str(path), image_shape=(16, 16, 1)))
         assert case.name != "whole" or answer == "taken"
 
 
@@ -132,9 +131,9 @@ def test_a_process_that_takes_too_much_is_ended(base: bytes, tmp_path: Path, mon
 
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    monkeypatch.delenv(fashion.VARIABLE, raising=False)
+    monkeypatch.delenv(fashion_mnist.VARIABLE, raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(datasets, "DRAWN", DRAWN)
+    monkeypatch.setattr(loading, "DRAWN", DRAWN)
     monkeypatch.setattr("vae_core.jobs.worker_pool.Trainers.prepare", lambda *_, **__: Ready("warm"))
     monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(tmp_path / "models"))
     yield tmp_path / "models"

@@ -13,8 +13,7 @@ from hypothesis import strategies as some
 from tiny_models import save_checkpoint
 
 from vae_core.config import ModelConfig
-from vae_core.datasets import dataset as datasets
-from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets import fashion_mnist, loading
 
 NAMES = (
     "model",
@@ -56,12 +55,12 @@ LINKS = some.dictionaries(
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Two small models, few drawn clothes, no runs."""
-    monkeypatch.delenv(fashion.VARIABLE, raising=False)
+    monkeypatch.delenv(fashion_mnist.VARIABLE, raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(tmp_path / "models"))
     monkeypatch.setenv("VAE_EXPLORER_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("VAE_EXPLORER_STANDBY", "0")
-    monkeypatch.setattr(datasets, "DRAWN", DRAWN)
+    monkeypatch.setattr(loading, "DRAWN", DRAWN)
     save_checkpoint(tmp_path / "models" / "fashion-2d", ModelConfig("classic", 2))
     save_checkpoint(tmp_path / "models" / "three", ModelConfig("classic", 3))
     yield

@@ -21,8 +21,7 @@ from pages.ui.map.cache import living
 from pages.ui.reconstruction.cache import scores_of
 from vae_core.checkpoints.registry import Entry, list_models
 from vae_core.cli.main import main
-from vae_core.datasets import dataset as datasets
-from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets import fashion_mnist, loading
 from vae_core.datasets.preprocessing import prepare
 from vae_core.jobs import finished_runs
 from vae_core.runs.directory import Run
@@ -36,9 +35,9 @@ def nothing_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[No
     """No models or runs but those of the test, no real data on this machine, few drawn clothes, and empty caches."""
     monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(tmp_path / "checkpoints"))
     monkeypatch.setenv("VAE_EXPLORER_RUNS", str(tmp_path / "runs"))
-    monkeypatch.delenv(fashion.VARIABLE, raising=False)
+    monkeypatch.delenv(fashion_mnist.VARIABLE, raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(datasets, "DRAWN", DRAWN)
+    monkeypatch.setattr(loading, "DRAWN", DRAWN)
     yield
     st.cache_data.clear()
     st.cache_resource.clear()
@@ -58,7 +57,7 @@ def opened(name: str = "runs/mine") -> Opened:
 
 def own_pixels(run: Run) -> np.ndarray:
     """The test split as the trainer saw it: uint8 (n, h, w, c)."""
-    return datasets.load(run.request()["data"], image_shape=tuple(run.config()["model"]["image_shape"])).pixels("test")
+    return loading.load(run.request()["data"], image_shape=tuple(run.config()["model"]["image_shape"])).pixels("test")
 
 
 def on_page(at: AppTest) -> list[np.ndarray]:
@@ -100,9 +99,9 @@ def test_a_kept_a_renamed_and_a_downloaded_model_show_them_too(run: Run, tmp_pat
 def test_a_model_of_drawn_clothes_shows_drawn_clothes_beside_the_real_ones(
     fashion_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn = datasets.load("drawn")
+    drawn = loading.load("drawn")
     save_run(tmp_path / "runs" / "drawn", drawn, "drawn")
-    save_run(tmp_path / "runs" / "real", datasets.load(fashion_dir), "fashion")
+    save_run(tmp_path / "runs" / "real", loading.load(fashion_dir), "fashion")
     monkeypatch.setenv("FASHION_MNIST_DIR", str(fashion_dir))
     at = visit("pages/reconstruction.py", model="runs/drawn", image="3")
     shown = words(at)
@@ -111,7 +110,7 @@ def test_a_model_of_drawn_clothes_shows_drawn_clothes_beside_the_real_ones(
     at.query_params = {"model": "runs/real", "image": "3"}
     shown = words(at.run())
     assert ":material/database: Fashion-MNIST test, 10,000 images" in shown
-    assert holds(on_page(at), datasets.load("fashion").pixels("test")[3])
+    assert holds(on_page(at), loading.load("fashion").pixels("test")[3])
 
 
 # --- where they are not there -------------------------------------------------------------------------------------

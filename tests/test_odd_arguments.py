@@ -13,7 +13,8 @@ from tiny_runs import MODEL, save_npz
 from vae_core.cli.arguments import name, number, png, whole
 from vae_core.cli.main import build_parser, main
 from vae_core.config import ModelConfig
-from vae_core.datasets import dataset as datasets
+from vae_core.datasets import loading
+from vae_core.datasets.idx import DataError
 
 NAMES = {"model": "m", "run": "r", "folder": "f"}
 
@@ -108,8 +109,8 @@ def test_refused_before_anything_is_looked_for(
 
 
 def test_an_empty_data_set_is_not_the_current_folder() -> None:
-    with pytest.raises(datasets.DataError, match="name is empty"):
-        datasets.load("")
+    with pytest.raises(DataError, match="name is empty"):
+        loading.load("")
 
 
 def test_a_folder_that_is_missing_is_told(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

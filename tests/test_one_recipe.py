@@ -15,8 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from vae_core.cli.main import build_parser, main
 from vae_core.config import PRESETS, ModelConfig, TrainingConfig, recommended
-from vae_core.datasets import dataset as datasets
-from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets import fashion_mnist, loading
 from vae_core.jobs import launcher
 from vae_core.jobs.launcher import Request
 from vae_core.jobs.worker_pool import Ready
@@ -40,9 +39,9 @@ def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
         raise Made
 
     monkeypatch.setattr(Run, "create", made)
-    monkeypatch.delenv(fashion.VARIABLE, raising=False)
+    monkeypatch.delenv(fashion_mnist.VARIABLE, raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(datasets, "DRAWN", {"train": 6, "validation": 3, "test": 3})
+    monkeypatch.setattr(loading, "DRAWN", {"train": 6, "validation": 3, "test": 3})
     monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(tmp_path / "models"))
     monkeypatch.setenv("VAE_EXPLORER_RUNS", str(tmp_path / "runs"))
     monkeypatch.setattr(launcher, "prepare", lambda: Ready("ready"))

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vae_core.datasets import dataset as datasets
-from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets import fashion_mnist, loading
 from vae_core.datasets.class_names import distinct, in_order
-from vae_core.datasets.dataset import Dataset
+from vae_core.datasets.dataset import SPLITS, Dataset
 from vae_core.datasets.folder_layout import layout
 from vae_core.datasets.idx import DataError
-from vae_core.datasets.image_files import PictureError, TooLarge, open_picture
-from vae_core.datasets.image_folders import look_at_zip
+from vae_core.datasets.image_files import open_picture
+from vae_core.datasets.image_folders import summarize_zip
+from vae_core.datasets.image_headers import PictureError, TooLarge
 from vae_core.datasets.preprocessing import prepare, treatment
 from vae_core.storage import limits
 from vae_core.storage.names import LONGEST, clean
@@ -60,11 +60,11 @@ def zipped(path: Path, files: Mapping[str, bytes]) -> Path:
 def read(path: Path, **options: Any) -> tuple[Dataset, str]:
     """The data set, and what was said about it."""
     said: list[str] = []
-    return datasets.load(path, notify=said.append, **options), "\n".join(said)
+    return loading.load(path, notify=said.append, **options), "\n".join(said)
 
 
 def pixels_of(dataset: Dataset) -> np.ndarray:
-    return np.concatenate([dataset.pixels(split) for split in datasets.SPLITS])
+    return np.concatenate([dataset.pixels(split) for split in SPLITS])
 
 
 def many(n: int = 12) -> list[bytes]:
@@ -123,7 +123,7 @@ def test_what_is_left_out_is_counted_by_reason_and_named(tmp_path: Path) -> None
         assert "left out, no pictures: 2 (a/list.csv, readme.txt)" in said
         assert "left out, hidden: 2" in said and "@eaDir" in said
         assert "left out, cannot be read: 1 (a/cut.png: the PNG picture is damaged" in said
-    look = look_at_zip(tmp_path / "x.zip")
+    look = summarize_zip(tmp_path / "x.zip")
     assert look.n == 21 and any("no pictures: 2" in line for line in look.lines)  # the damage shows when it is decoded
 
 
@@ -167,10 +167,10 @@ def test_the_same_pictures_from_a_folder_a_zip_and_arrays(tmp_path: Path) -> Non
     np.savez(tmp_path / "x.npz", images=images[order], labels=np.array(order) % 12)
     sources = [write(tmp_path / "x", files), zipped(tmp_path / "x.zip", files), tmp_path / "x.npz"]
     for options in ({}, {"image_shape": (28, 28, 1)}, {"fit": "garment", "image_shape": (28, 28, 1)}):
-        made = [datasets.load(source, notify=lambda _: None, **options) for source in sources]
+        made = [loading.load(source, notify=lambda _: None, **options) for source in sources]
         assert len({dataset.checksum for dataset in made}) == 1
         assert made[0].classes == made[2].classes == tuple(map(str, range(12)))
-    assert datasets.load(sources[0], notify=lambda _: None).image_shape == (32, 40, 3)
+    assert loading.load(sources[0], notify=lambda _: None).image_shape == (32, 40, 3)
 
 
 # ---- pictures that lie or are damaged
@@ -297,7 +297,7 @@ def test_a_split_that_is_one_is_used(tmp_path: Path) -> None:
     arrays, _ = read(tmp_path / "x.npz")
     assert dict(arrays.sizes) == {"train": 14, "validation": 2, "test": 4} and arrays.classes == ("0", "1")
     assert np.array_equal(arrays.pixels("test")[..., 0], images[16:])
-    assert look_at_zip(tmp_path / "x.zip").sizes == dict(dataset.sizes)
+    assert summarize_zip(tmp_path / "x.zip").sizes == dict(dataset.sizes)
 
 
 # ---- names of classes
@@ -376,7 +376,7 @@ def test_masks_and_deep_pictures_as_files(tmp_path: Path) -> None:
     masks = {f"a/{i}.png": encoded((picture(i) > 0).astype(np.uint8)) for i in range(6)}
     dataset, said = read(write(tmp_path / "masks", masks))
     assert set(np.unique(pixels_of(dataset))) == {0, 255} and "1 as white" in said
-    smaller = datasets.load(tmp_path / "masks", image_shape=(16, 16, 1), notify=lambda _: None)
+    smaller = loading.load(tmp_path / "masks", image_shape=(16, 16, 1), notify=lambda _: None)
     assert len(np.unique(pixels_of(smaller))) > 4  # resized at full depth, then stretched
     deep = {f"a/{i}.png": encoded(picture(i).astype(np.uint16) * 16) for i in range(6)}  # 12 bits in 16
     dataset, said = read(write(tmp_path / "deep", deep))
@@ -444,7 +444,7 @@ def test_negative_shapes(tmp_path: Path, shape: tuple[int, ...]) -> None:
     np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
     zipped(tmp_path / "x.npz", {"images.npy": header.getvalue() + bytes(4 * 28 * 28)})
     with pytest.raises(DataError, match="images is damaged or no array"):
-        datasets.from_npz(tmp_path / "x.npz")
+        loading.from_npz(tmp_path / "x.npz")
 
 
 # ---- IDX files
@@ -482,18 +482,18 @@ def test_mnist_and_its_relatives(tmp_path: Path, prefix: Any, classes: int, dot:
     for folder in (write(tmp_path / "x", files), write(tmp_path / "y/raw", files).parent):
         dataset, said = read(folder)
         assert dict(dataset.sizes) == sizes and dataset.classes == tuple(map(str, range(classes)))
-        assert dataset.image_shape == (28, 28, 1) and dataset.checksum != fashion.CHECKSUM
+        assert dataset.image_shape == (28, 28, 1) and dataset.checksum != fashion_mnist.CHECKSUM
         assert f"in {classes} classes: 0 " in said
-    assert datasets.load(tmp_path / "x", image_shape=(32, 32, 1), notify=lambda _: None).image_shape == (32, 32, 1)
+    assert loading.load(tmp_path / "x", image_shape=(32, 32, 1), notify=lambda _: None).image_shape == (32, 32, 1)
 
 
 def test_idx_files_that_are_no_set(tmp_path: Path) -> None:
     write(tmp_path / "x", idx_files({"emnist-letters-train-": 5, "emnist-digits-train-": 5}))
     with pytest.raises(DataError, match=r"several sets of IDX files.*Move the four files of one"):
-        datasets.load(tmp_path / "x")
+        loading.load(tmp_path / "x")
     write(tmp_path / "y", {"train-images-idx3-ubyte": b""})
     with pytest.raises(DataError, match=r"but not train-labels-idx1-ubyte"):
-        datasets.load(tmp_path / "y")
+        loading.load(tmp_path / "y")
 
 
 def test_more_classes_than_a_model_can_keep(tmp_path: Path) -> None:
@@ -504,4 +504,4 @@ def test_more_classes_than_a_model_can_keep(tmp_path: Path) -> None:
     ):
         np.savez(tmp_path / "x.npz", images=images, labels=np.array(labels))
         with pytest.raises(DataError, match=message):
-            datasets.load(tmp_path / "x.npz", notify=lambda _: None)
+            loading.load(tmp_path / "x.npz", notify=lambda _: None)

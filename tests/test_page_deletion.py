@@ -14,8 +14,7 @@ from tiny_models import save_checkpoint
 
 from vae_core import settings
 from vae_core.config import ModelConfig
-from vae_core.datasets import dataset as datasets
-from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets import fashion_mnist, loading
 from vae_core.jobs.worker_pool import Ready
 from vae_core.storage.trash import FOLDER
 
@@ -25,9 +24,9 @@ MODELS, TRAIN = "pages/models.py", "pages/train.py"
 @pytest.fixture(autouse=True)
 def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """Folders of models and of runs, with two models and a run; no real data, and no process kept ready."""
-    monkeypatch.delenv(fashion.VARIABLE, raising=False)
+    monkeypatch.delenv(fashion_mnist.VARIABLE, raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(datasets, "DRAWN", DRAWN)
+    monkeypatch.setattr(loading, "DRAWN", DRAWN)
     monkeypatch.setattr("vae_core.jobs.worker_pool.Trainers.prepare", lambda *_, **__: Ready("warm"))
     monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(tmp_path / "models"))
     monkeypatch.setenv("VAE_EXPLORER_RUNS", str(tmp_path / "runs"))

@@ -27,8 +27,7 @@ from pages.ui.latent_space.view import CENTRES, NEAR, ROWS, TABLE
 from vae_core.analysis import latent_geometry, latent_points
 from vae_core.checkpoints import store as checkpoints
 from vae_core.config import ModelConfig
-from vae_core.datasets import dataset as datasets
-from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets import fashion_mnist, loading
 from vae_core.network.latents import Latents
 
 PAGE = "pages/latent_space.py"
@@ -38,9 +37,9 @@ SHIPPED = Path(__file__).parents[1] / "checkpoints"
 @pytest.fixture(autouse=True)
 def nothing_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No real data on this machine, few drawn clothes, and no cache of an earlier test."""
-    monkeypatch.delenv(fashion.VARIABLE, raising=False)
+    monkeypatch.delenv(fashion_mnist.VARIABLE, raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(datasets, "DRAWN", DRAWN)
+    monkeypatch.setattr(loading, "DRAWN", DRAWN)
     yield
     st.cache_data.clear()
     st.cache_resource.clear()
@@ -60,7 +59,7 @@ def show(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
 def drawn_codes(path: Path, model: ModelConfig) -> Path:
     """A checkpoint whose codes are those of the drawn clothes on this machine, so that each code has its picture."""
     save_checkpoint(path, model)
-    found = datasets.here()
+    found = loading.load_local()
     config = json.loads((path / "config.json").read_bytes())
     config["dataset"] |= {"checksum": found.checksum, "classes": list(found.classes)}
     (path / "config.json").write_text(json.dumps(config))
@@ -347,7 +346,7 @@ def test_rows_are_checked() -> None:
 def test_real_pictures_on_the_shipped_models(
     show: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch, fashion_dir: Path
 ) -> None:
-    monkeypatch.setenv(fashion.VARIABLE, str(fashion_dir))
+    monkeypatch.setenv(fashion_mnist.VARIABLE, str(fashion_dir))
     at = show(SHIPPED, model="fashion-16d", image="7")
     assert "among the 9,999 other test codes" in words(at) and problems(at) == []
     first = sent(at, NEAR)["tiles"][0]

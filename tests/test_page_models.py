@@ -27,8 +27,7 @@ from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.history import curves, thin
 from vae_core.checkpoints.packing import packed
 from vae_core.config import ModelConfig
-from vae_core.datasets import dataset as datasets
-from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets import fashion_mnist, loading
 from vae_core.network.presets import build
 from vae_core.runs.directory import Run
 
@@ -42,9 +41,9 @@ HISTORY = "epoch,kl_loss,loss,reconstruction_loss,val_kl_loss,val_loss,val_recon
 @pytest.fixture(autouse=True)
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """The folder of models that the app shows, empty at first; no real data."""
-    monkeypatch.delenv(fashion.VARIABLE, raising=False)
+    monkeypatch.delenv(fashion_mnist.VARIABLE, raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(datasets, "DRAWN", DRAWN)
+    monkeypatch.setattr(loading, "DRAWN", DRAWN)
     path = tmp_path / "models"
     path.mkdir()
     monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(path))
@@ -264,8 +263,8 @@ def test_the_floor_of_fashion_mnist() -> None:
 def test_the_floor_is_that_of_the_train_pixels(fashion_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from vae_core.analysis.likelihood import pixel_entropy_floor
 
-    monkeypatch.setenv(fashion.VARIABLE, str(fashion_dir))
-    data = datasets.here()  # validation was held out of the original train images
+    monkeypatch.setenv(fashion_mnist.VARIABLE, str(fashion_dir))
+    data = loading.load_local()  # validation was held out of the original train images
     assert data.name == "Fashion-MNIST"
     splits = [data.images(split) for split in ("train", "validation")]
     floors = [pixel_entropy_floor(images) for images in splits]

@@ -27,8 +27,7 @@ from vae_core.analysis.image_scores import NAMES, Scores
 from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.registry import list_models
 from vae_core.config import ModelConfig
-from vae_core.datasets import dataset as datasets
-from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets import fashion_mnist, loading
 
 PAGE = "pages/reconstruction.py"
 
@@ -36,9 +35,9 @@ PAGE = "pages/reconstruction.py"
 @pytest.fixture(autouse=True)
 def nothing_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No real data on this machine, few drawn clothes, and no cache of an earlier test."""
-    monkeypatch.delenv(fashion.VARIABLE, raising=False)
+    monkeypatch.delenv(fashion_mnist.VARIABLE, raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(datasets, "DRAWN", DRAWN)
+    monkeypatch.setattr(loading, "DRAWN", DRAWN)
     yield
     st.cache_data.clear()
     st.cache_resource.clear()
@@ -85,7 +84,7 @@ def table(at: AppTest) -> dict[str, list[str]]:
 
 def drawn() -> tuple[np.ndarray, np.ndarray]:
     """The drawn test clothes: float32 (n, 28, 28, 1), labels (n,)."""
-    found = datasets.here()
+    found = loading.load_local()
     return found.images("test"), found.labels("test")
 
 
@@ -183,7 +182,7 @@ def test_by_number(show: Callable[..., AppTest], models: Path) -> None:
 
 
 def test_by_class(show: Callable[..., AppTest], models: Path) -> None:
-    labels, classes = drawn()[1], datasets.here().classes
+    labels, classes = drawn()[1], loading.load_local().classes
     at = show(models)
     wanted = int(labels[-1])
     at.selectbox(key="choose_class").set_value(classes[wanted]).run()
@@ -218,7 +217,7 @@ def test_best_and_worst(show: Callable[..., AppTest], models: Path, name: str) -
 
 
 def test_best_of_a_class(show: Callable[..., AppTest], models: Path) -> None:
-    labels, classes = drawn()[1], datasets.here().classes
+    labels, classes = drawn()[1], loading.load_local().classes
     ranked = [i for i in order(models / "fashion-2d", "mse") if labels[i] == labels[5]]
     at = show(models)
     at.selectbox(key="choose_class").set_value(classes[int(labels[5])]).run()
@@ -232,7 +231,7 @@ def test_scores_beside_the_model_are_taken(show: Callable[..., AppTest], tmp_pat
     folder = save_checkpoint(tmp_path / "fashion-2d", ModelConfig("classic", 2))
     kept = np.ones(DRAWN["test"], np.float32)
     kept[[33, 44]] = 0, 2
-    image_scores.save(folder, Scores(*[kept] * len(NAMES)), datasets.here().checksum)
+    image_scores.save(folder, Scores(*[kept] * len(NAMES)), loading.load_local().checksum)
     at = show(tmp_path)
     at.button(key="rank_Best").click().run()
     assert chosen(at).index == 33
@@ -268,7 +267,7 @@ def test_a_strip(show: Callable[..., AppTest], models: Path) -> None:
 
 
 def test_a_strip_of_a_small_class(show: Callable[..., AppTest], models: Path) -> None:
-    labels, classes = drawn()[1], datasets.here().classes
+    labels, classes = drawn()[1], loading.load_local().classes
     rare = int(np.bincount(labels, minlength=10).argmin())
     members = np.flatnonzero(labels == rare).tolist()
     assert len(members) < 8

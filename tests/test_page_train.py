@@ -20,8 +20,7 @@ from streamlit.testing.v1 import AppTest
 from pages.ui.train import cache as timelines
 from pages.ui.train.charts import bars, curve
 from vae_core.config import ModelConfig, TrainingConfig, recommended
-from vae_core.datasets import dataset as datasets
-from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets import fashion_mnist, loading
 from vae_core.jobs import launcher as trainer
 from vae_core.jobs.launcher import Request
 from vae_core.jobs.worker_pool import Ready
@@ -81,9 +80,9 @@ def a_run(path: Path, state: str, model: ModelConfig = MODEL, snapshots: tuple[i
 @pytest.fixture(autouse=True)
 def stand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stand]:
     """No real data, no model, no run, and no process is started."""
-    monkeypatch.delenv(fashion.VARIABLE, raising=False)
+    monkeypatch.delenv(fashion_mnist.VARIABLE, raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(datasets, "DRAWN", DRAWN)
+    monkeypatch.setattr(loading, "DRAWN", DRAWN)
     monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(tmp_path / "models"))
     monkeypatch.setenv("VAE_EXPLORER_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("VAE_EXPLORER_RUNS_BESIDE", "4")
@@ -164,7 +163,7 @@ def test_every_dial_reaches_the_request(stand: Stand) -> None:
 def test_the_real_pictures_are_offered_where_they_are(
     stand: Stand, fashion_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(fashion.VARIABLE, str(fashion_dir))
+    monkeypatch.setenv(fashion_mnist.VARIABLE, str(fashion_dir))
     at = visit(PAGE)
     press(at, "start")
     assert stand.started[0][0].data == "fashion"

@@ -56,9 +56,9 @@ def test_a_fashion_picture_passes_unchanged(crop: bool) -> None:
 
 @pytest.mark.real_data
 def test_real_pictures_pass_unchanged(fashion_dir: Path) -> None:
-    from vae_core.datasets import fashion_mnist as fashion
+    from vae_core.datasets import fashion_mnist
 
-    pixels, _ = fashion.read_split(fashion_dir, "test")
+    pixels, _ = fashion_mnist.read_split(fashion_dir, "test")
     for picture in pixels[:500]:
         assert np.abs(prepare(picture, crop=False).image * 255 - picture).max() < 1e-3
         assert distance(prepare(picture).image, picture / 255) < 0.01

@@ -22,7 +22,7 @@ from tensorflow.python.framework.config import disable_op_determinism
 from tiny_runs import MODEL, Squares, events, recipe, save_npz, wait_for
 
 from vae_core.cli import main as command_line
-from vae_core.datasets import dataset as datasets
+from vae_core.datasets import loading
 from vae_core.network import presets
 from vae_core.runs.directory import Run, RunError
 from vae_core.training import recorder as callbacks
@@ -222,7 +222,7 @@ def test_resume_writes_nothing_before_it_has_the_lock(tmp_path: Path, capsys: py
     """A run that is trained and paused stays so; `--queue` does not touch its status."""
     data = save_npz(tmp_path / "squares.npz")
     run = Run(tmp_path / "demo")
-    dataset = datasets.load(str(data))
+    dataset = loading.load(str(data))
     config = {"model": MODEL.to_dict(), "training": CONFIG.to_dict(), "dataset": dataset.describe()}
     run.create(config, presets.build(MODEL))
     run.ask(command="pause")
@@ -280,7 +280,7 @@ def test_kill_9_at_any_moment(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         wait_for(lambda: run.load_state() or child.poll() is not None, "a checkpoint", 120)
         assert child.poll() is None, (tmp_path / "log").read_text()
 
-        dataset = datasets.load(str(data))
+        dataset = loading.load(str(data))
         with pytest.raises(RunError, match=rf"being trained by another process \(pid {child.pid}\)"):
             training.resume(run, dataset)
         at = run.status()["step"]

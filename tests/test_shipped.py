@@ -13,7 +13,7 @@ from vae_core.analysis.evaluation import evaluate, knn_accuracy
 from vae_core.checkpoints import publish as cards
 from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.timeline import frame_steps, load_frame
-from vae_core.datasets import dataset as datasets
+from vae_core.datasets import loading
 from vae_core.datasets.drawn import wardrobe
 
 ROOT = Path(__file__).parent.parent
@@ -111,7 +111,7 @@ def test_the_timeline_of_the_plane_decodes_at_every_frame() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_figures_come_out_again(name: str, fashion_dir: Path) -> None:
     """On the first 2,000 test images: codes equal the shipped ones, and the ELBO is near that of all."""
-    model, data = checkpoints.load(folder(name)), datasets.load("fashion")
+    model, data = checkpoints.load(folder(name)), loading.load("fashion")
     engine = model.engine()
     z_mean, _ = engine.encode(data.images("test", 2000))
     assert np.allclose(z_mean, checkpoints.load_latents(folder(name)).z_mean[:2000], atol=1e-4)
@@ -123,7 +123,7 @@ def test_the_figures_come_out_again(name: str, fashion_dir: Path) -> None:
 @pytest.mark.slow
 def test_drawn_garments_are_named_rightly_by_the_real_codes(fashion_dir: Path) -> None:
     """15-NN over the real training codes of the shipped 16-D model: 70 % of 2,000 drawn garments, each class 35 %."""
-    engine, data = checkpoints.load(folder("fashion-16d")).engine(), datasets.load("fashion")
+    engine, data = checkpoints.load(folder("fashion-16d")).engine(), loading.load("fashion")
     codes = engine.encode(data.images("train"))[0]
     pixels, labels = wardrobe.draw(2000, seed=1)
     drawn = engine.encode(pixels.astype(np.float32) / 255)[0]

@@ -24,7 +24,7 @@ from tiny_runs import MODEL, recipe, squares, wait_for
 from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.bundle import ImportProblem
 from vae_core.config import ModelConfig, TrainingConfig
-from vae_core.datasets import dataset as datasets
+from vae_core.datasets import loading
 from vae_core.datasets.idx import DataError
 from vae_core.jobs import duration as estimate
 from vae_core.jobs import finished_runs as trainer_models
@@ -361,7 +361,7 @@ def test_run_ids_are_unique(folder: Path) -> None:
 
 
 def test_auto_asks_no_network(folder: Path) -> None:
-    assert Request("x").settled() == "drawn" and Request("x").images() == datasets.DRAWN
+    assert Request("x").settled() == "drawn" and Request("x").images() == loading.DRAWN
     assert Request("x", data="fashion").images()["train"] == 55_000
 
 
@@ -461,7 +461,7 @@ def test_pictures_that_are_brought_along(folder: Path) -> None:
     assert found.sizes == {"train": 32, "validation": 4, "test": 4}
     path = Path(found.data)
     assert path.parts[-3] == "uploads" and path.name == "My-squares.zip"
-    assert datasets.load(found.data, image_shape=found.shape).sizes == found.sizes
+    assert loading.load(found.data, image_shape=found.shape).sizes == found.sizes
 
     colour = BytesIO()
     with zipfile.ZipFile(colour, "w") as archive:

@@ -21,8 +21,7 @@ from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.bundle import take_in
 from vae_core.checkpoints.training_data import DataMissing, data_name, is_clothes, own_dataset
 from vae_core.cli.main import main
-from vae_core.datasets import dataset as datasets
-from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets import fashion_mnist, loading
 from vae_core.runs.directory import Run
 
 SHAPES = {"grey": (28, 28, 1), "colour": (64, 64, 3)}
@@ -35,7 +34,7 @@ def a_place_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAE_EXPLORER_RUNS", str(tmp_path / "runs"))
     monkeypatch.delenv("FASHION_MNIST_DIR", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(datasets, "DRAWN", {"train": 30, "validation": 6, "test": 12})
+    monkeypatch.setattr(loading, "DRAWN", {"train": 30, "validation": 6, "test": 12})
 
 
 @pytest.fixture(params=SHAPES)
@@ -119,7 +118,7 @@ def test_the_projector_gets_the_models_own_pictures(
 def test_a_model_of_drawn_clothes_is_measured_on_drawn_clothes(
     fashion_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = save_run(tmp_path / "runs" / "drawn", datasets.load("drawn"), "drawn")
+    run = save_run(tmp_path / "runs" / "drawn", loading.load("drawn"), "drawn")
     monkeypatch.setenv("FASHION_MNIST_DIR", str(fashion_dir))
     code, out, _ = done(["evaluate", run.path, "-n", "5"], capsys)
     assert code == 0 and "| data set | drawn clothes | test, 5 |" in out
@@ -252,7 +251,7 @@ def test_a_card_claims_only_what_is_so() -> None:
     older = {**own, "name": "Fashion-MNIST"}  # of a program that took a zip's name as it was
     assert "clothes" not in cards.model_card("m", {**base, "dataset": older}, 9, {})
     assert data_name(older) == "Fashion-MNIST (own pictures)"
-    real = {**own, "name": "Fashion-MNIST", "checksum": fashion.CHECKSUM}
+    real = {**own, "name": "Fashion-MNIST", "checksum": fashion_mnist.CHECKSUM}
     assert "ten classes of\ncentred clothes on black" in cards.model_card("m", {**base, "dataset": real}, 9, {})
     drawn = {**own, "name": "drawn clothes", "source": "garments drawn by rule"}
     card = cards.model_card("m", {**base, "dataset": drawn}, 9, {})

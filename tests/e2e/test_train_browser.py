@@ -27,7 +27,7 @@ from tiny_models import save_checkpoint
 
 from vae_core.checkpoints import timeline
 from vae_core.config import ModelConfig
-from vae_core.datasets import dataset as datasets
+from vae_core.datasets import loading
 from vae_core.network.engine import Engine
 from vae_core.network.presets import build
 from vae_core.network.schema import random_weights
@@ -509,7 +509,7 @@ def test_pictures_of_ones_own_in_colour(visit: Any, tmp_path: Path) -> None:
 
 def its_own_pictures_are_shown(tab: Any, model: str, run: Run) -> None:
     """On every page about a picture the original is, pixel for pixel, that of the zip; the sidebar names the zip."""
-    pixels = datasets.load(run.request()["data"], image_shape=(64, 64, 3), notify=lambda line: None).pixels("test")
+    pixels = loading.load(run.request()["data"], image_shape=(64, 64, 3), notify=lambda line: None).pixels("test")
     for path in ("", "latent_space", "reconstruction", "heatmaps"):
         tab.page.goto(f"{tab.place.server.url}/{path}?model={model}&image=3")
         settle(tab.page)

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from vae_core.datasets import dataset as datasets
-from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets import fashion_mnist, loading
 from vae_core.datasets.dataset import DRAWN_NAME, FASHION_NAME, OWN_SOURCE, DataError, Dataset, own_name
 from vae_core.datasets.preprocessing import treatment
 from vae_core.runs.directory import Run
@@ -39,7 +38,7 @@ class DataMissing(DataError):
 
 def is_fashion(described: Mapping[str, Any]) -> bool:
     """Whether it is Fashion-MNIST: by the checksum, whatever the name."""
-    return described.get("checksum") == fashion.CHECKSUM
+    return described.get("checksum") == fashion_mnist.CHECKSUM
 
 
 def is_drawn(described: Mapping[str, Any]) -> bool:
@@ -154,7 +153,7 @@ def load(
     speak = notify if notify is not None and data in (*NAMED, "auto") else _nothing
     height, width, channels = image_shape  # a list, where it comes from a file
     shape = (height, width, channels)
-    dataset = datasets.load(data, image_shape=shape, fit=treatment(described)["fit"], notify=speak)
+    dataset = loading.load(data, image_shape=shape, fit=treatment(described)["fit"], notify=speak)
     if dataset.image_shape != shape:
         theirs, its = (" × ".join(map(str, sides)) for sides in (dataset.image_shape, shape))
         raise DataError(

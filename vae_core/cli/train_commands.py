@@ -14,8 +14,8 @@ from vae_core import settings
 from vae_core.cli.common import command_text, model_path, run_path
 from vae_core.cli.config_flags import given
 from vae_core.config import ModelConfig, TrainingConfig, recommended
-from vae_core.datasets import dataset as datasets
-from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets import fashion_mnist, loading
+from vae_core.datasets.dataset import Dataset
 from vae_core.datasets.preprocessing import treatment
 from vae_core.jobs import capacity
 from vae_core.jobs.deletion import delete_run, restore_by_name
@@ -120,9 +120,9 @@ def _new(
     return go
 
 
-def _again(data: str, dataset: datasets.Dataset) -> str:
+def _again(data: str, dataset: Dataset) -> str:
     """What --data has to name so that the same pictures are found again, wherever the command is given."""
-    named = {fashion.CHECKSUM: "fashion"}.get(dataset.checksum)
+    named = {fashion_mnist.CHECKSUM: "fashion"}.get(dataset.checksum)
     if data in ("auto", "fashion", "drawn"):
         return named or "drawn"
     return str(Path(data).expanduser().resolve())
@@ -285,9 +285,9 @@ def _follow(run: Run) -> None:
     print(f"{run.path}: {state} {note}".rstrip())
 
 
-def data_named(name: str, image_shape: Any = None, fit: str = "resize") -> datasets.Dataset:
+def data_named(name: str, image_shape: Any = None, fit: str = "resize") -> Dataset:
     """The data set that --data names; image_shape, fit: of the user's own pictures, where they are settled already."""
-    return datasets.load(name, notify=note, image_shape=tuple(image_shape) if image_shape else None, fit=fit)
+    return loading.load(name, notify=note, image_shape=tuple(image_shape) if image_shape else None, fit=fit)
 
 
 def note(text: str) -> None:

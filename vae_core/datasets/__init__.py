@@ -1,7 +1,9 @@
 """Which pictures: Fashion-MNIST, drawn clothes, or the user's own."""
 
-from vae_core.datasets.dataset import Dataset, fetch_fashion, find_fashion, from_folder, from_npz, from_zip, here, load
+from vae_core.datasets.dataset import Dataset
+from vae_core.datasets.fashion_mnist import fetch_fashion, find_fashion
 from vae_core.datasets.idx import DataError
+from vae_core.datasets.loading import from_folder, from_npz, from_zip, load, load_local
 
 __all__ = [
     "DataError",
@@ -11,6 +13,6 @@ __all__ = [
     "from_folder",
     "from_npz",
     "from_zip",
-    "here",
     "load",
+    "load_local",
 ]

@@ -1,68 +1,47 @@
-"""Which pictures: Fashion-MNIST, drawn clothes, or the user's own; what they are called, and how they are split.
+"""A data set: pictures with labels in three splits, its name and its checksum, and which picture is in which split.
 
-dataset = load("auto")
-dataset.images("test", 16)  # float32 (16, 28, 28, 1)
-dataset.title("test")       # "Fashion-MNIST test, 10,000 images"
+>>> pixels, labels = np.zeros((4, 8, 8, 1), np.uint8), np.array([0, 1, 0, 1], np.uint8)
+>>> dots = Dataset("dots", "an example", "", ("a", "b"), (8, 8, 1), {"train": 4}, lambda split: {split: (pixels, labels)})
+>>> dots.images("train", 2).shape
+(2, 8, 8, 1)
+>>> dots.title("train")
+'dots train, 4 images'
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from vae_core.datasets import fashion_mnist as fashion
-from vae_core.datasets import image_folders as owndata
-from vae_core.datasets import npz_arrays as ownarrays
-from vae_core.datasets.fashion_mnist import fetch_fashion, find_fashion
 from vae_core.datasets.idx import DataError
-from vae_core.datasets.idx_folders import pairs_in, read_pairs
-from vae_core.datasets.image_folders import split
-from vae_core.storage import limits
-from vae_core.storage.names import clean
-
-__all__ = [
-    "SPLITS",
-    "DataError",
-    "Dataset",
-    "fetch_fashion",
-    "find_fashion",
-    "from_folder",
-    "from_npz",
-    "from_zip",
-    "here",
-    "load",
-]
 
 SPLITS = ("train", "validation", "test")
 FASHION_NAME, DRAWN_NAME = "Fashion-MNIST", "drawn clothes"
 OWN_SOURCE = "the user's own"  # how the source of pictures of the user's own begins
 OWN_SUFFIX = " (own pictures)"
-HELD_OUT = 5_000  # of Fashion-MNIST's 60,000 original train images, for validation
-DRAWN = {"train": 20_000, "validation": 2_000, "test": 2_000}  # each drawn from a seed of its own, in this order
 
-Arrays = tuple[np.ndarray, np.ndarray]
-Notify = Callable[[str], None]
-Progress = Callable[[int, int], None]
+Arrays = tuple[np.ndarray, np.ndarray]  # pixels uint8 (n, h, w, c), labels uint8 or int32 (n,)
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Pictures with labels in three splits, read when they are first asked for and kept.
 
-    name: "Fashion-MNIST", "drawn clothes" or the stem of the user's file. source: where they are from, for a person.
-    checksum: SHA-256 (hex) that is the same for the same pictures, wherever they lie. classes: a name per label.
-    image_shape: (height, width, channels). sizes: images per split.
-    read: a split's name -> the arrays of that split, and of others that came along.
-    fit: "garment" (pictures as Fashion-MNIST's are) or "resize" (the user's own, resized and nothing else).
-    decided: what else was decided for all of the user's own pictures, for `preprocessing.treatment`.
+    Attributes:
+        name: "Fashion-MNIST", "drawn clothes" or the stem of the user's file.
+        source: Where the pictures are from, for a person.
+        checksum: SHA-256 (hex) that is the same for the same pictures, wherever they lie.
+        classes: A name per label.
+        image_shape: (height, width, channels).
+        sizes: Images per split.
+        read: From a split's name to the arrays of that split, and of others that came along.
+        fit: "garment" (pictures as Fashion-MNIST's are) or "resize" (the user's own, resized and nothing else).
+        decided: What else was decided for all of the user's own pictures, for `preprocessing.treatment`.
     """
 
     name: str
@@ -78,23 +57,49 @@ class Dataset:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def pixels(self, split: str) -> np.ndarray:
-        """uint8 (n, h, w, c), read-only. `DataError` for an unknown split or files that turn out to be damaged."""
+        """All pixels of a split.
+
+        Returns:
+            uint8 (n, h, w, c), read-only.
+
+        Raises:
+            DataError: For an unknown split, or files that turn out to be damaged.
+        """
         return self._arrays(split)[0]
 
     def labels(self, split: str) -> np.ndarray:
-        """uint8 (n,), read-only: indices into `classes` (int32 with more than 256 classes)."""
+        """All labels of a split, as indices into `classes`.
+
+        Returns:
+            uint8 (n,), read-only; int32 with more than 256 classes.
+
+        Raises:
+            DataError: As `pixels`.
+        """
         return self._arrays(split)[1]
 
     def images(self, split: str, n: int | None = None) -> np.ndarray:
-        """float32 (n, h, w, c) in [0, 1]: the first n (all, if there are fewer or n is None)."""
+        """The first images of a split, as a network takes them.
+
+        Args:
+            split: "train", "validation" or "test".
+            n: How many, 1 or more; all if there are fewer or n is None.
+
+        Returns:
+            float32 (n, h, w, c) in [0, 1].
+
+        Raises:
+            DataError: As `pixels`, or for an n below 1.
+        """
         if n is not None and n < 1:
             raise DataError(f"n must be 1 or more, got {n}. Leave it out for all of {self.title(split)}.")
         images = self.pixels(split)[:n].astype(np.float32)
-        images /= 255  # in place: the train split takes 172 MB
+        # in place: the train split takes 172 MB
+        images /= 255
         return images
 
     def describe(self) -> dict[str, Any]:
-        """What a run or a model card keeps about its data, ready for JSON."""
+        """Description of the data for a run's or a model's config.json, ready for JSON."""
         return {
             "name": self.name,
             "source": self.source,
@@ -107,14 +112,15 @@ class Dataset:
         }
 
     def title(self, split: str) -> str:
-        """For a caption: "Fashion-MNIST test, 10,000 images"."""
-        _known(split)
+        """Caption of a split, such as "Fashion-MNIST test, 10,000 images"."""
+        _check_split(split)
         n = self.sizes[split]
         return f"{self.name} {split}, {n:,} image{'' if n == 1 else 's'}"
 
     def _arrays(self, split: str) -> Arrays:
-        _known(split)
-        with self._lock:  # two pages may ask at once; the second waits and finds it read
+        _check_split(split)
+        # two pages may ask at once: the second waits and finds the split read
+        with self._lock:
             if split not in self._kept:
                 for name, arrays in self.read(split).items():
                     for array in arrays:
@@ -123,224 +129,57 @@ class Dataset:
             return self._kept[split]
 
 
-def _to_stderr(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+def split_sizes(n: int, splits: np.ndarray | None) -> dict[str, int]:
+    """Images per split of n pictures; see `split_indices`."""
+    return {name: len(indices) for name, indices in split_indices(n, splits).items()}
 
 
-def load(
-    name: str | Path = "auto",
-    *,
-    notify: Notify = _to_stderr,
-    progress: Progress | None = None,
-    image_shape: tuple[int, int, int] | None = None,
-    fit: str = "resize",
-) -> Dataset:
-    """The data set that `--data` names.
+def split_indices(n: int, splits: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Divide pictures among the splits: as their folders say, and a random tenth where the folders leave one out.
 
-    name: "auto" (Fashion-MNIST if it can be had, else drawn clothes, said in one loud line), "fashion" (`DataError` with
-        the way out if it cannot be had), "drawn", or the path of a folder, a .zip or an .npz.
-    notify: takes a line for the user. progress(done, total): bytes of a download, or pictures read.
-    image_shape: of the user's own pictures; None is theirs if all are of one size that a model takes, else 28×28×1.
-    fit: what is done to the user's own pictures, see `preprocessing.prepare`.
+    Always the same for the same arguments.
+
+    Args:
+        n: How many pictures there are.
+        splits: The split of each picture, strings (n,); None where the folders are no split. A split that does not occur
+            in it is a tenth of the train pictures.
+
+    Returns:
+        For each split the indices of its pictures, int64.
     """
-    if not str(name).strip():
-        raise DataError("the data set's name is empty. Name fashion, drawn, or a folder, zip or .npz of pictures.")
-    if name == "drawn":
-        return _drawn()
-    if name == "fashion":
-        return _fashion(*_find_or_fetch(notify, progress))
-    if name == "auto":
-        try:
-            return _fashion(*_find_or_fetch(notify, progress, strict=False))
-        except DataError as error:
-            reason = str(error).split(". ")[0]
-            notify(
-                f"WARNING: going on with DRAWN CLOTHES, which are not Fashion-MNIST. {reason}. "
-                f"For the real images, set {fashion.VARIABLE} to the folder of its four files."
-            )
-            return _drawn()
-    path = Path(name).expanduser()
-    if path.is_dir():
-        if fashion.looks_like_fashion(path) and fashion.problem_with(path) is None:
-            return _fashion(path, f"the folder {path.resolve().name}")
-        pairs = pairs_in(path)
-        if pairs:  # MNIST and its relatives, whose files have the same names
-            pictures = read_pairs(path, pairs, image_shape, fit, progress)
-            return _own(path.resolve().name, "folder of IDX files", pictures, fit, notify)
-        return from_folder(path, image_shape, notify=notify, progress=progress, fit=fit)
-    if path.is_file() and path.suffix.lower() in (".zip", ".npz"):
-        reader = from_zip if path.suffix.lower() == ".zip" else from_npz
-        return reader(path, image_shape, notify=notify, progress=progress, fit=fit)
-    kind = "is neither a folder nor a .zip or .npz" if path.exists() else "does not exist"
-    raise DataError(f"data must be auto, fashion, drawn, or the path of a folder, .zip or .npz; {str(name)!r} {kind}.")
-
-
-def here() -> Dataset:
-    """The best data set without asking the network: Fashion-MNIST if it is on this machine, else drawn clothes."""
-    folder = find_fashion()
-    if folder is None:
-        return _drawn()
-    cached = folder == fashion.keras_cache()
-    return _fashion(folder, "Keras' cache" if cached else f"the folder in {fashion.VARIABLE}")
-
-
-def from_folder(
-    path: str | Path,
-    image_shape: tuple[int, int, int] | None = None,
-    *,
-    notify: Notify | None = None,
-    progress: Progress | None = None,
-    fit: str = "resize",
-) -> Dataset:
-    """The user's pictures from a folder; its sub-folders are the classes.
-
-    image_shape None: theirs, if all are of one size that a model takes, else 28×28×1. fit: see `preprocessing.prepare`; what is
-    decided is decided once for all of them. notify: takes the classes and what was left out, a line each. Raises `DataError`
-    naming the file that is at fault.
-    """
-    path = Path(path).expanduser()
-    return _own(path.resolve().name, "folder", owndata.read_folder(path, image_shape, fit, progress), fit, notify)
-
-
-def from_zip(
-    path: str | Path,
-    image_shape: tuple[int, int, int] | None = None,
-    *,
-    notify: Notify | None = None,
-    progress: Progress | None = None,
-    fit: str = "resize",
-) -> Dataset:
-    """As `from_folder`, from a zip that is read in memory."""
-    path = Path(path).expanduser()
-    return _own(path.stem, "zip", owndata.read_zip(path, image_shape, fit, progress), fit, notify)
-
-
-def from_npz(
-    path: str | Path,
-    image_shape: tuple[int, int, int] | None = None,
-    *,
-    notify: Notify | None = None,
-    progress: Progress | None = None,
-    fit: str = "resize",
-) -> Dataset:
-    """As `from_folder`, from `images` (and `labels`) of an .npz; image_shape None: as they are."""
-    path = Path(path).expanduser()
-    return _own(path.stem, ".npz", ownarrays.read_npz(path, image_shape, fit, progress), fit, notify)
-
-
-def _find_or_fetch(notify: Notify, progress: Progress | None, strict: bool = True) -> tuple[Path, str]:
-    """The folder with the four files, and what to call where they are from."""
-    try:
-        named = fashion.named_folder()
-    except DataError as error:
-        if strict:
-            raise
-        notify(f"WARNING: {error}")
-        named = None
-    if named is not None:
-        return named, f"the folder in {fashion.VARIABLE}"
-    cache = fashion.keras_cache()
-    if fashion.problem_with(cache) is None:
-        return cache, "Keras' cache"
-    notify(f"Fashion-MNIST is not on this machine: downloading 31 MB to {cache}")
-    return fetch_fashion(progress), "Keras' download"
-
-
-def _fashion(folder: Path, where: str) -> Dataset:
-    def read(split: str) -> dict[str, Arrays]:
-        if split == "test":
-            return {"test": fashion.read_split(folder, "test")}
-        pixels, labels = fashion.read_split(folder, "train")
-        order = np.random.default_rng(0).permutation(len(pixels))
-        parts = {"validation": order[:HELD_OUT], "train": order[HELD_OUT:]}
-        return {name: (pixels[chosen], labels[chosen]) for name, chosen in parts.items()}
-
-    return Dataset(
-        FASHION_NAME,
-        f"photographs by Zalando Research, from {where}; validation is 5,000 of the 60,000 train images",
-        fashion.CHECKSUM,
-        fashion.CLASSES,
-        (28, 28, 1),
-        {"train": 55_000, "validation": HELD_OUT, "test": 10_000},
-        read,
-    )
-
-
-def _drawn() -> Dataset:
-    from vae_core.datasets.drawn import wardrobe
-
-    seeds = {split: i for i, split in enumerate(SPLITS)}
-
-    def read(split: str) -> dict[str, Arrays]:
-        return {split: wardrobe.draw(DRAWN[split], seed=seeds[split])}
-
-    # a sample of each seed stands for all: drawing every picture would take seconds just to name the set
-    sample = [wardrobe.draw(30, seed=seed) for seed in seeds.values()]
-    return Dataset(
-        DRAWN_NAME,
-        "garments drawn by rule, not photographs, and not Fashion-MNIST",
-        _checksum(*(array for pair in sample for array in pair), np.array(list(DRAWN.values()))),
-        tuple(wardrobe.CLASSES),
-        (28, 28, 1),
-        dict(DRAWN),
-        read,
-    )
-
-
-def _own(name: str, kind: str, pictures: owndata.Pictures, fit: str, notify: Notify | None) -> Dataset:
-    name = own_name(clean(name))
-    pixels, labels, classes, splits = pictures.pixels, pictures.labels, pictures.classes, pictures.splits
-    n = len(pixels)
-    parts = split(n, splits) if n else {}
-    if n < 3 or not all(len(places) for places in parts.values()):
-        raise DataError(
-            f"{name} holds {n} picture{'' if n == 1 else 's'}, at least 3 are needed: one each for train, validation and test."
-        )
-    written = sum(len(json.dumps(label)) + 6 for label in classes)
-    if len(classes) > limits.CLASSES or written > limits.CLASS_NAMES:
-        raise DataError(
-            f"{name} has {len(classes):,} classes, whose names take {written:,} bytes; at most {limits.CLASSES:,} and "
-            f"{limits.CLASS_NAMES:,} are kept with a model. Put several classes into one, or shorten their folders' names."
-        )
-    for line in pictures.lines if notify else ():
-        notify(f"{name}: {line}.")  # type: ignore[misc]
-    arrays = {part: (pixels[chosen], labels[chosen]) for part, chosen in parts.items()}
-    count = f"{len(classes):,} classes" if len(classes) > 1 else "1 class"
-    height, width, channels = pixels.shape[1:]
-    named = [] if splits is None else [part for part in SPLITS if (splits == part).any()]
-    drawn = [part for part in SPLITS[1:] if part not in named]
-    how = f"{' and '.join(drawn)} {'are' if len(drawn) > 1 else 'is'} a random tenth{' each' if len(drawn) > 1 else ''}{' of train' if named else ''}"
-    how = "; ".join([*([f"{', '.join(named)} as its folders say"] if named else []), *([how] if drawn else [])])
-    decided = {"white": pictures.white, "backdrop": pictures.backdrop, "inverted": pictures.inverted}
-    return Dataset(
-        name,
-        f"{OWN_SOURCE} {n:,} pictures in {count}, from a {kind}; {how}",
-        _checksum(pixels, labels, *(() if splits is None else (np.searchsorted(sorted(SPLITS), splits),))),
-        classes,
-        (height, width, channels),
-        {part: len(parts[part]) for part in SPLITS},
-        lambda _: arrays,
-        fit,
-        {key: value for key, value in decided.items() if value},
-    )
+    rng = np.random.default_rng(0)
+    given = {} if splits is None else {name: np.flatnonzero(splits == name) for name in ("test", "validation", "train")}
+    pool = rng.permutation(n) if splits is None else rng.permutation(given["train"])
+    held_out, parts = max(1, round(len(pool) / 10)), {}
+    for name in ("test", "validation"):
+        if len(given.get(name, ())):
+            parts[name] = given[name]
+        else:
+            parts[name], pool = pool[:held_out], pool[held_out:]
+    return {**parts, "train": pool if splits is None else np.sort(pool)}
 
 
 def own_name(name: str) -> str:
-    """What pictures of the user's own are called: their file's name, and one that sounds like a built-in set is told apart."""
+    """Name of the user's own pictures: their file's, marked if it sounds like a built-in set.
+
+    >>> own_name("cats"), own_name("fashion_mnist-v2")
+    ('cats', 'fashion_mnist-v2 (own pictures)')
+    """
     letters = "".join(letter for letter in name.casefold() if letter.isalnum())
     sounds_built_in = letters.startswith(("fashionmnist", "drawnclothes")) and not name.endswith(OWN_SUFFIX)
     return f"{name}{OWN_SUFFIX}" if sounds_built_in else name
 
 
-def _checksum(*arrays: np.ndarray) -> str:
+def checksum(*arrays: np.ndarray) -> str:
+    """SHA-256 (hex) of arrays of whole numbers and their shapes, the same on every platform."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.shape}".encode())
-        wide = array if array.dtype == np.uint8 else array.astype("<i8")  # the same on every platform
+        wide = array if array.dtype == np.uint8 else array.astype("<i8")
         digest.update(np.ascontiguousarray(wide).data)
     return digest.hexdigest()
 
 
-def _known(split: str) -> None:
+def _check_split(split: str) -> None:
     if split not in SPLITS:
         raise DataError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")

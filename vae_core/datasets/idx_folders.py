@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vae_core.datasets.class_names import in_order
+from vae_core.datasets.class_names import class_lines, in_order, label_type
 from vae_core.datasets.idx import DataError, read_pair
-from vae_core.datasets.image_folders import Pictures, class_lines, decisions, label_type, listed, treatment_lines
-from vae_core.datasets.npz_arrays import stacked_arrays
-from vae_core.datasets.picture_sets import Progress
+from vae_core.datasets.image_folders import UserImages
+from vae_core.datasets.image_sources import first_names
+from vae_core.datasets.npz_arrays import stack_arrays
+from vae_core.datasets.picture_sets import Progress, decisions, treatment_lines
 
 IMAGES = re.compile(r"(.*)images(.?)idx3(.?)ubyte(\.gz)?", re.IGNORECASE)
 
@@ -55,11 +56,11 @@ def pairs_in(folder: Path) -> list[Pair]:
 
 def read_pairs(
     folder: Path, pairs: list[Pair], image_shape: tuple[int, int, int] | None, fit: str, progress: Progress | None
-) -> Pictures:
+) -> UserImages:
     """All pairs as one set. Its classes are the numbers that the labels hold. `DataError` for damage, or several sets."""
     splits = [pair.split for pair in pairs]
     if len(set(splits)) < len(splits) or (None in splits and len(splits) > 1):
-        named = listed([pair.images.name for pair in pairs])
+        named = first_names([pair.images.name for pair in pairs])
         raise DataError(
             f"{folder} holds several sets of IDX files ({named}). Move the four files of one into a folder of their own."
         )
@@ -74,9 +75,9 @@ def read_pairs(
     values, numbers = np.unique(np.concatenate([labels for _, labels in arrays]), return_inverse=True)
     classes = tuple(in_order(str(value) for value in values.tolist()))
     labels = numbers.astype(label_type(len(classes)))
-    stacked = stacked_arrays(folder, pixels[..., np.newaxis], image_shape, fit, progress)
+    stacked = stack_arrays(folder, pixels[..., np.newaxis], image_shape, fit, progress)
     lines = [*class_lines(labels, classes), *treatment_lines(stacked, fit)]
     if any(pair.name.lower().startswith("emnist") for pair in pairs):
         lines.append("EMNIST's files hold their pictures mirrored along the diagonal; they are taken as they are")
     parts = None if len(pairs) == 1 else np.repeat([split or "" for split in splits], sizes)
-    return Pictures(stacked.pixels, labels, classes, parts, lines, *decisions(stacked))
+    return UserImages(stacked.pixels, labels, classes, parts, lines, *decisions(stacked))

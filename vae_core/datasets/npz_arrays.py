@@ -9,21 +9,23 @@ from typing import NamedTuple
 import numpy as np
 
 from vae_core.config import ConfigError, ModelConfig
-from vae_core.datasets.class_names import distinct, in_order
+from vae_core.datasets.class_names import class_lines, distinct, encode
 from vae_core.datasets.folder_layout import UNLABELLED
 from vae_core.datasets.idx import DataError
-from vae_core.datasets.image_files import Raw
-from vae_core.datasets.image_folders import (
-    Pictures,
-    Source,
-    check_unreadable,
-    class_lines,
+from vae_core.datasets.image_files import RawPicture
+from vae_core.datasets.image_folders import UserImages, check_unreadable
+from vae_core.datasets.image_sources import ImageSource, left_out_lines
+from vae_core.datasets.picture_sets import (
+    USUAL,
+    Extremes,
+    ImageStack,
+    Progress,
+    check_room,
     decisions,
-    label_type,
-    left_out_lines,
+    pixel_range,
+    stack,
     treatment_lines,
 )
-from vae_core.datasets.picture_sets import USUAL, Extremes, Progress, Stacked, check_room, pixel_range, stack
 from vae_core.storage import archives, limits
 
 # what the arrays of one part are called, with images first: ours, MedMNIST's and Keras'
@@ -42,7 +44,7 @@ class Part(NamedTuple):
     labels: str | None
 
 
-def read_npz(path: Path, image_shape: tuple[int, int, int] | None, fit: str, progress: Progress | None) -> Pictures:
+def read_npz(path: Path, image_shape: tuple[int, int, int] | None, fit: str, progress: Progress | None) -> UserImages:
     """`images` (n, h, w), (n, h, w, c) or (n, c, h, w) of any numbers, and optional `labels` (n,), integers or strings.
 
     In place of images and labels there may be train_images, test_images, val_images and their labels, or x_train, y_train
@@ -68,10 +70,12 @@ def read_npz(path: Path, image_shape: tuple[int, int, int] | None, fit: str, pro
     pixels = images[0] if len(images) == 1 else np.concatenate(images)
     images.clear()
     named = [_names(path, part, array, n) for part, array, n in zip(parts, labels, sizes, strict=True)]
-    numbers, classes = _classes([name for part in named for name in part])
-    stacked = stacked_arrays(path, pixels, image_shape, fit, progress)
+    names = [name for part in named for name in part]
+    cleaned = distinct(names)
+    numbers, classes = encode([cleaned[name] for name in names])
+    stacked = stack_arrays(path, pixels, image_shape, fit, progress)
     unreadable = {f"image {i}": why for i, why in stacked.unreadable.items()}
-    check_unreadable(str(path), Source([], {}), len(stacked.kept), unreadable)
+    check_unreadable(str(path), ImageSource([], {}), len(stacked.kept), unreadable)
     splits = np.repeat([part.split for part in parts], sizes) if parts[0].split else None
     kept = slice(None) if len(stacked.kept) == len(pixels) else np.array(stacked.kept)
     lines = [
@@ -80,7 +84,7 @@ def read_npz(path: Path, image_shape: tuple[int, int, int] | None, fit: str, pro
         *lines,
         *treatment_lines(stacked, fit),
     ]
-    return Pictures(
+    return UserImages(
         stacked.pixels, numbers[kept], classes, None if splits is None else splits[kept], lines, *decisions(stacked)
     )
 
@@ -127,9 +131,9 @@ def _images(path: Path, name: str, images: np.ndarray, lines: list[str]) -> np.n
     return images.astype(np.uint8) if images.dtype.kind == "b" else images
 
 
-def stacked_arrays(
+def stack_arrays(
     path: Path, pixels: np.ndarray, image_shape: tuple[int, int, int] | None, fit: str, progress: Progress | None
-) -> Stacked:
+) -> ImageStack:
     """The pixels as a model takes them. uint8 of that shape already is passed on; the rest goes the way of files."""
     kind = "8 bits" if pixels.dtype == np.uint8 else "float" if pixels.dtype.kind == "f" else "deep"
     own = (*pixels.shape[1:3], 3 if pixels.shape[3] > 1 else 1)
@@ -144,10 +148,10 @@ def stacked_arrays(
             extremes = Extremes(float(pixels.min()), float(pixels.max()))
             if pixel_range(kind, extremes) == USUAL[kind]:
                 everything = list(range(len(pixels)))
-                return Stacked(
+                return ImageStack(
                     np.ascontiguousarray(pixels), everything, {kind: USUAL[kind]}, {kind: extremes}, None, False
                 )
-        return stack(lambda i: Raw(_single(pixels[i]), kind), len(pixels), shape, fit, progress)  # type: ignore[arg-type]
+        return stack(lambda i: RawPicture(_single(pixels[i]), kind), len(pixels), shape, fit, progress)  # type: ignore[arg-type]
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
 
@@ -212,11 +216,3 @@ def _names(path: Path, part: Part, labels: np.ndarray | None, n: int) -> list[st
         return [str(name) for name in labels.tolist()]
     except ValueError as error:  # 32-bit numbers that are no characters
         raise DataError(f"{path}: {part.labels} is damaged ({error}). Save it again with numpy.savez.") from error
-
-
-def _classes(names: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The number of each image's class, and the classes."""
-    cleaned = distinct(names)
-    classes = tuple(in_order(set(cleaned.values())))
-    number = {name: i for i, name in enumerate(classes)}
-    return np.array([number[cleaned[name]] for name in names], label_type(len(classes))), classes

@@ -14,14 +14,15 @@ import numpy as np
 
 from vae_core.config import ModelConfig
 from vae_core.datasets.idx import DataError
-from vae_core.datasets.image_files import PictureError, Raw
-from vae_core.datasets.preprocessing import is_transparent, looks_best_on_white, opaque, treated
+from vae_core.datasets.image_files import RawPicture
+from vae_core.datasets.image_headers import PictureError
+from vae_core.datasets.preprocessing import is_transparent, looks_best_on_white, opaque_brightness, treat
 from vae_core.storage import limits
 
 USUAL = {"8 bits": (0.0, 255.0), "deep": (0.0, 65535.0), "float": (0.0, 1.0)}  # black and white by kind
 DEPTHS = (255, 1023, 4095, 16383, 65535)  # white in 8, 10, 12, 14 and 16 bits
-FEW = 31  # whole numbers up to here are levels or classes, of a mask or of 5 bits at most; no picture is so dark
-DARK = 0.5  # of white: a set that never gets brighter is warned about
+MAX_LEVELS = 31  # whole numbers up to here are levels or classes, of a mask or of 5 bits at most; no picture is so dark
+DARK_SHARE = 0.5  # of white: a set that never gets brighter is warned about
 UNREADABLE_SHARE = 0.1  # of the pictures may be left out as unreadable; more is a sign that the whole copy is damaged
 
 Progress = Callable[[int, int], None]
@@ -35,7 +36,7 @@ class Extremes:
     high: float = -math.inf
     whole: bool = True
 
-    def take(self, values: np.ndarray) -> None:
+    def update(self, values: np.ndarray) -> None:
         """Note the values of one picture, finite."""
         self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
         if self.whole and values.dtype.kind == "f":
@@ -43,7 +44,7 @@ class Extremes:
 
 
 @dataclass
-class Stacked:
+class ImageStack:
     """pixels: uint8 (n, h, w, c) of those that could be read, whose places among all are `kept`.
 
     ranges: (black, white) of each kind of picture that is there. backdrop: behind transparent parts, None without any.
@@ -60,8 +61,12 @@ class Stacked:
 
 
 def stack(
-    read: Callable[[int], Raw], n: int, image_shape: tuple[int, int, int], fit: str, progress: Progress | None = None
-) -> Stacked:
+    read: Callable[[int], RawPicture],
+    n: int,
+    image_shape: tuple[int, int, int],
+    fit: str,
+    progress: Progress | None = None,
+) -> ImageStack:
     """n pictures as one array. read: the pixels of picture i, or `PictureError`; asked at most twice for each.
 
     Raises `DataError` for more pixels than `limits.DATA`, or values that are no picture's.
@@ -81,14 +86,14 @@ def stack(
 
 
 def _pass(
-    read: Callable[[int], Raw],
+    read: Callable[[int], RawPicture],
     places: Sequence[int],
     shape: tuple[int, int, int],
     fit: str,
     ranges: dict[str, tuple[float, float]],
     backdrop: str,
     progress: Progress | None,
-) -> Stacked:
+) -> ImageStack:
     pixels = np.empty((len(places), *shape), np.uint8)
     kept: list[int] = []
     extremes: dict[str, Extremes] = {}
@@ -103,12 +108,12 @@ def _pass(
         except PictureError as error:
             unreadable[place] = str(error)
         else:
-            extremes.setdefault(kind, Extremes()).take(colours)
+            extremes.setdefault(kind, Extremes()).update(colours)
             x = scaled(values, *ranges[kind])
             if is_transparent(x):
                 transparent = True
-                weight, brightness = np.add((weight, brightness), opaque(x))
-            image, is_light = treated(x, shape, fit, backdrop)
+                weight, brightness = np.add((weight, brightness), opaque_brightness(x))
+            image, is_light = treat(x, shape, fit, backdrop)
             pixels[len(kept)] = np.rint(image * 255)
             kept.append(place)
             light += is_light
@@ -116,7 +121,7 @@ def _pass(
             progress(done, len(places))
     chosen = ("white" if looks_best_on_white(weight, brightness) else "black") if transparent else None
     inverted = fit == "garment" and shape[2] == 1 and 2 * light > len(kept)
-    return Stacked(pixels[: len(kept)], kept, ranges, extremes, chosen, inverted, unreadable)
+    return ImageStack(pixels[: len(kept)], kept, ranges, extremes, chosen, inverted, unreadable)
 
 
 def scaled(values: np.ndarray, black: float, white: float) -> np.ndarray:
@@ -136,7 +141,7 @@ def pixel_range(kind: str, extremes: Extremes) -> tuple[float, float]:
         return 0.0, 1.0
     if low >= 0 and extremes.whole:
         return 0.0, _white(kind, high)
-    if low >= 0 and FEW < high <= 255:
+    if low >= 0 and MAX_LEVELS < high <= 255:
         return 0.0, 255.0
     if low < 0 and extremes.high > 0:
         for half in (0.5, 1.0):
@@ -155,7 +160,7 @@ def pixel_range(kind: str, extremes: Extremes) -> tuple[float, float]:
 
 def _white(kind: str, high: float) -> float:
     """White of whole numbers from 0 to `high`: of the depth in bits that is half used at least; few levels are stretched."""
-    if 0 < high <= FEW:
+    if 0 < high <= MAX_LEVELS:
         return high
     if kind == "8 bits" or high <= 255:
         return 255.0
@@ -170,7 +175,32 @@ def check_room(n: int, shape: tuple[int, ...]) -> None:
         )
 
 
-def range_lines(result: Stacked) -> list[str]:
+def decisions(images: ImageStack) -> tuple[dict[str, float], str | None, bool]:
+    """What has to be known to treat one more picture as these were.
+
+    Returns:
+        white: The value that counts as white in pictures of a kind, where it is not the usual.
+        backdrop: "white" or "black" behind what is transparent; None without any.
+        inverted: Light and dark were swapped.
+    """
+    white = {kind: white for kind, (black, white) in images.ranges.items() if kind != "float" and black == 0}
+    unusual = {kind: value for kind, value in white.items() if value != USUAL[kind][1]}
+    return unusual, images.backdrop, images.inverted
+
+
+def treatment_lines(images: ImageStack, fit: str) -> list[str]:
+    """What was done to all pictures, a sentence each, for the user."""
+    height, width, channels = images.pixels.shape[1:]
+    line = f"every picture becomes {height} × {width} in {'colour' if channels == 3 else 'grey'}: "
+    if fit == "resize":
+        line += "resized, nothing else"
+    else:
+        line += "cut to the garment, resized, and "
+        line += "all inverted, since most are on a light background" if images.inverted else "none inverted"
+    return [line, *_range_lines(images)]
+
+
+def _range_lines(result: ImageStack) -> list[str]:
     """What was decided that is not the usual, a sentence each, for the user."""
     lines = []
     for kind, (black, white) in result.ranges.items():
@@ -180,7 +210,7 @@ def range_lines(result: Stacked) -> list[str]:
             lines.append(f"{values}: {black:g} is taken as black and {white:g} as white")
         elif kind == "deep":
             lines.append(f"{values}: {white:g} is taken as white")
-        if extremes.high < black + DARK * (white - black):
+        if extremes.high < black + DARK_SHARE * (white - black):
             lines.append(
                 f"WARNING: the brightest pixel of all is {extremes.high:g}, far below white ({white:g}): the model will learn dark "
                 "pictures. If it is meant to be white, rescale the pictures"

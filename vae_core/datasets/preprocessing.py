@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image
 
 from vae_core.config import ModelConfig
-from vae_core.datasets.image_files import PictureError, open_picture, planes, stages
+from vae_core.datasets.image_files import open_picture, planes, stages
+from vae_core.datasets.image_headers import PictureError
 
 __all__ = ["FITS", "PictureError", "Prepared", "Step", "open_picture", "prepare", "treatment"]
 
@@ -66,7 +67,7 @@ def prepare(
         (its garments are light on black), no if it is in colour (nobody means a colour negative).
     crop: cut to the garment so that its longest side fills the frame, and centre it; None: for "garment" only.
     contrast: stretch so that the background is 0 and the brightest half per cent 1.
-    white: the value that counts as white in files of a kind (`image_files.Raw`), where the training data had another than
+    white: the value that counts as white in files of a kind (`image_files.RawPicture`), where the training data had another than
         usual; a picture that is brighter is read as usual. backdrop: "white" or "black" behind what is transparent; None
         decides by the picture.
 
@@ -80,7 +81,7 @@ def prepare(
     steps = [_step(*stage) for stage in opened]
     x = opened[-1].pixels
     if is_transparent(x):
-        backdrop = backdrop or ("white" if looks_best_on_white(*opaque(x)) else "black")
+        backdrop = backdrop or ("white" if looks_best_on_white(*opaque_brightness(x)) else "black")
         x = flatten(x, backdrop)
         steps.append(_step("flattened", f"transparent parts on {backdrop}", x))
     x = with_channels(flatten(x, "white"), channels)
@@ -131,7 +132,7 @@ def treatment(dataset: Mapping[str, Any]) -> dict[str, Any]:
     return how
 
 
-def treated(x: np.ndarray, image_shape: tuple[int, int, int], fit: str, backdrop: str) -> tuple[np.ndarray, bool]:
+def treat(x: np.ndarray, image_shape: tuple[int, int, int], fit: str, backdrop: str) -> tuple[np.ndarray, bool]:
     """One picture of a training set, without steps to show, and whether its background is light; never inverted.
 
     x: float32 (h, w, 1, 2, 3 or 4) in [0, 1], upright. Returns float32 of image_shape in [0, 1].
@@ -149,7 +150,7 @@ def is_transparent(x: np.ndarray) -> bool:
     return x.shape[2] in (2, 4) and float(x[..., -1].min()) < 1
 
 
-def opaque(x: np.ndarray) -> tuple[float, float]:
+def opaque_brightness(x: np.ndarray) -> tuple[float, float]:
     """How much of a picture with an alpha channel is there, and the sum of its brightness: (weight, brightness)."""
     colour, alpha = x[..., :-1], x[..., -1:]
     return float(alpha.sum()) * colour.shape[2], float((colour * alpha).sum())

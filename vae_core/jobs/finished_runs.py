@@ -17,7 +17,8 @@ import psutil
 
 from vae_core.checkpoints import bundle as imports
 from vae_core.checkpoints import packing
-from vae_core.datasets import image_folders as owndata
+from vae_core.datasets import image_folders
+from vae_core.datasets.idx import DataError
 from vae_core.jobs import launcher as trainer
 from vae_core.jobs.capacity import check_disk
 from vae_core.jobs.environment import child_environment
@@ -137,20 +138,20 @@ def take_pictures(name: str, data: bytes) -> Pictures:
     try:
         found = _look(path)
         if found.n < 3:
-            raise owndata.DataError(
+            raise DataError(
                 f"{name} holds {found.n} pictures, at least 3 are needed: one each for train, validation and test."
             )
     except ValueError as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise owndata.DataError(str(error).replace(str(path), name)) from error
+        raise DataError(str(error).replace(str(path), name)) from error
     shape = suggested(found.size, found.colour)
     return Pictures(str(path), found.n, found.classes, found.size, shape, dict(found.sizes), found.lines)
 
 
 @lru_cache(maxsize=16)
-def _look(path: Path) -> owndata.Look:
+def _look(path: Path) -> image_folders.ZipSummary:
     """Looked at once: the page asks on every run, and a zip that is kept under its digest never changes."""
-    return owndata.look_at_zip(path)
+    return image_folders.summarize_zip(path)
 
 
 def suggested(size: tuple[int, int], colour: bool) -> tuple[int, int, int]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from vae_core.checkpoints.bundle import safe_name
 from vae_core.config import ModelConfig, TrainingConfig, recommended
-from vae_core.datasets import dataset as datasets
+from vae_core.datasets import fashion_mnist, loading
 from vae_core.jobs import capacity
 from vae_core.jobs import duration as estimate
 from vae_core.jobs import queue as turns
@@ -58,15 +58,15 @@ class Request:
         """What --data will name: a trainer in the background asks no network."""
         if self.data != "auto":
             return self.data
-        return "fashion" if datasets.find_fashion() else "drawn"
+        return "fashion" if fashion_mnist.find_fashion() else "drawn"
 
     def images(self) -> dict[str, int]:
         """Images per split."""
         if self.sizes is not None:
             return self.sizes
         if self.settled() == "drawn":
-            return dict(datasets.DRAWN)
-        return {"train": 60_000 - datasets.HELD_OUT, "validation": datasets.HELD_OUT, "test": 10_000}
+            return dict(loading.DRAWN)
+        return {"train": 60_000 - loading.HELD_OUT, "validation": loading.HELD_OUT, "test": 10_000}
 
     def to_dict(self) -> dict[str, Any]:
         """What request.json says of it: the whole recipe, for `train --request`."""

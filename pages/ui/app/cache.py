@@ -21,8 +21,7 @@ from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.registry import Entry, list_models, model_of
 from vae_core.checkpoints.store import Checkpoint
 from vae_core.checkpoints.training_data import is_clothes
-from vae_core.datasets import dataset as datasets
-from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets import fashion_mnist, loading
 from vae_core.datasets.dataset import Dataset
 from vae_core.datasets.preprocessing import PictureError, Prepared, prepare, treatment
 from vae_core.network.engine import Engine
@@ -121,13 +120,13 @@ def class_names(checkpoint: Checkpoint, latents: Latents | None) -> tuple[str, .
 
 def source() -> Source:
     """The test pictures of clothes that are here now: Fashion-MNIST's, else drawn ones; asks no network."""
-    return _source(str(datasets.find_fashion() or ""))
+    return _source(str(fashion_mnist.find_fashion() or ""))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the test pictures …")
 def _source(folder: str) -> Source:
-    found = datasets.here()
-    return Source(found, found.checksum == fashion.CHECKSUM, found.pixels("test"), found.labels("test"))
+    found = loading.load_local()
+    return Source(found, found.checksum == fashion_mnist.CHECKSUM, found.pixels("test"), found.labels("test"))
 
 
 def alike(model: Opened) -> list[Entry]:

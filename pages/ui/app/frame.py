@@ -17,7 +17,7 @@ from pages.ui.formatting import markdown_text, plain_text
 from vae_core.checkpoints.registry import Entry, default_model, is_shipped, list_models
 from vae_core.checkpoints.store import CheckpointError
 from vae_core.checkpoints.training_data import data_name
-from vae_core.datasets import dataset as datasets
+from vae_core.datasets import fashion_mnist
 from vae_core.datasets.dataset import DataError
 from vae_core.settings import PROGRAM
 
@@ -236,7 +236,7 @@ def _data_line(entry: Entry | None) -> None:
             bar.progress(done / total, f"{done / 1e6:.0f} of {total / 1e6:.0f} MB")
 
         try:
-            datasets.fetch_fashion(progress)
+            fashion_mnist.fetch_fashion(progress)
         except DataError as error:
             bar.empty()
             st.error(markdown_text(error), icon=":material/cloud_off:")

@@ -21,7 +21,7 @@ from pages.ui.formatting import markdown_text
 from vae_core.checkpoints import training_data
 from vae_core.checkpoints.registry import Entry
 from vae_core.checkpoints.training_data import DataMissing, data_name, is_clothes, is_drawn, is_fashion
-from vae_core.datasets import dataset as datasets
+from vae_core.datasets import fashion_mnist, loading
 from vae_core.datasets.dataset import Dataset
 from vae_core.datasets.preprocessing import treatment
 from vae_core.settings import runs_folder
@@ -109,7 +109,7 @@ def _clothes(entry: Entry | None, described: Mapping[str, Any] | None) -> Source
 
 def real_here() -> bool:
     """Whether Fashion-MNIST is on this machine; asks no network."""
-    return datasets.find_fashion() is not None
+    return fashion_mnist.find_fashion() is not None
 
 
 class _Description:
@@ -167,9 +167,9 @@ def _elsewhere(path: str, checksum: str) -> str | None:
 def _stamp(place: str) -> tuple[Any, ...]:
     """Changes when what lies there does: a file's time and size; a folder's and its classes' times."""
     if place == "fashion":
-        return (str(datasets.find_fashion()),)
+        return (str(fashion_mnist.find_fashion()),)
     if place == "drawn":
-        return tuple(datasets.DRAWN.values())
+        return tuple(loading.DRAWN.values())
     path = Path(place)
     folders = [path, *(child for child in path.iterdir() if child.is_dir())] if path.is_dir() else [path]
     return (path.stat().st_size, *(folder.stat().st_mtime_ns for folder in folders))

@@ -13,7 +13,7 @@ from vae_core.checkpoints.figures import MAX_N, Figure, read_figures
 from vae_core.checkpoints.history import epochs_of, read_history
 from vae_core.checkpoints.publish import ROWS
 from vae_core.checkpoints.store import Checkpoint
-from vae_core.datasets import fashion_mnist as fashion
+from vae_core.datasets import fashion_mnist
 from vae_core.network.layers import Part
 
 TRAIN_FLOOR = (
@@ -45,7 +45,7 @@ class Facts:
     def floor(self) -> float | None:
         """The least reconstruction_loss that training could reach, where it is known."""
         whole = self.checkpoint.training.images == 0
-        known = self.checkpoint.dataset.get("checksum") == fashion.CHECKSUM
+        known = self.checkpoint.dataset.get("checksum") == fashion_mnist.CHECKSUM
         return TRAIN_FLOOR if whole and known and self.checkpoint.network.likelihood == "bernoulli" else None
 
 

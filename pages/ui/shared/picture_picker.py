@@ -13,7 +13,7 @@ from pages.ui.app.widget_sync import tell
 from pages.ui.components.mosaic import Tile, clicked, mosaic
 from pages.ui.formatting import plain_text
 from vae_core.analysis import mosaics
-from vae_core.datasets.image_files import READABLE
+from vae_core.datasets.image_headers import READABLE
 
 ANY = "Any class"
 CODES = 12  # decoded codes offered where there are no pictures
