@@ -1,0 +1,1 @@
+"""The trained network as data, and what runs it: layers, their checks, presets, ONNX graph, engine."""

@@ -1,7 +1,15 @@
 """The trained network run by ONNX Runtime: encode, decode, and every layer's activations. No TensorFlow.
 
 The graph is built from the layer list each time (tens of milliseconds), so a snapshot needs weights only.
-Pictures go in and come out channels last, as everywhere in this package; inside the graph they are channels first.
+
+>>> import numpy as np
+>>> from vae_core.config import ModelConfig
+>>> from vae_core.network import presets
+>>> from vae_core.network.schema import random_weights
+>>> network = presets.build(ModelConfig(latent_dim=2))
+>>> engine = Engine(network, random_weights(network), threads=1)
+>>> engine.decode(np.zeros((5, 2), np.float32)).shape
+(5, 28, 28, 1)
 """
 
 from __future__ import annotations
@@ -22,13 +30,29 @@ SLICE_VALUES = 400_000  # float32 values of the largest layer held at once: 1.6 
 
 
 class Engine:
-    """One network with its weights, ready to run; thread-safe, never changed after it is made.
+    """A network with its weights, ready to run; thread-safe, never changed after it is made.
 
-    network: the layer list. weights: arrays by full name (see `network`), taken as float32. threads: CPU threads
-    of one call, 0 for all. Raises `NetworkError` if the weights do not belong to the network or are not finite.
+    Attributes:
+        network: The layer list.
+        weights: Arrays by full name, float32.
+        latent_dim: Number of latent units.
+        image_shape: (height, width, channels).
+        likelihood: "bernoulli" or "gaussian".
+        log_sigma: Natural logarithm of the Gaussian likelihood's standard deviation; 0 for the Bernoulli likelihood.
     """
 
     def __init__(self, network: Network, weights: Weights, threads: int = 0, only: str | None = None) -> None:
+        """Check the weights; a graph is built when it is first used.
+
+        Args:
+            network: The layer list.
+            weights: Arrays by full name, taken as float32.
+            threads: CPU threads of one call, 0 for all.
+            only: "encoder" or "decoder" if the weights are of that part alone.
+
+        Raises:
+            NetworkError: The weights do not belong to the network or are not finite.
+        """
         check_weights(network, weights, only=only)
         self.network, self._only = network, only
         self.weights = {name: np.asarray(array, np.float32) for name, array in weights.items()}
@@ -47,28 +71,55 @@ class Engine:
         }
 
     def encode(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Posterior parameters: images (n, h, w, c) float32 in [0, 1] -> z_mean, z_log_var, each (n, latent_dim) float32."""
+        """Compute the posterior parameters of images.
+
+        Args:
+            images: (n, h, w, c) float32 in [0, 1].
+
+        Returns:
+            z_mean and z_log_var, each (n, latent_dim) float32.
+
+        Raises:
+            ValueError: The shape is another one.
+        """
         z_mean, z_log_var = self._run(self.network.encoder, _as_batch(images, self.image_shape, "images"))
         return z_mean, z_log_var
 
     def decode(self, z: np.ndarray) -> np.ndarray:
-        """z (n, latent_dim) float32 -> pictures (n, h, w, c) float32 in [0, 1]: the mean of p(x | z)."""
+        """Compute the mean image of p(x | z) of each z.
+
+        Args:
+            z: (n, latent_dim) float32.
+
+        Returns:
+            Images (n, h, w, c) float32 in [0, 1].
+
+        Raises:
+            ValueError: The shape is another one.
+        """
         return self._run(self.network.decoder, _as_batch(z, (self.latent_dim,), "z"))[1]
 
     def decode_logits(self, z: np.ndarray) -> np.ndarray:
-        """z (n, latent_dim) float32 -> logits (n, h, w, c) float32; `decode` is their sigmoid."""
+        """Compute the logits (n, h, w, c) float32 of z (n, latent_dim) float32; `decode` is their sigmoid."""
         return self._run(self.network.decoder, _as_batch(z, (self.latent_dim,), "z"))[0]
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
-        """images (n, h, w, c) float32 in [0, 1] -> decode(z_mean), same shape and range."""
+        """Compute decode(z_mean) of images (n, h, w, c) float32 in [0, 1]: the same shape and range."""
         return self.decode(self.encode(images)[0])
 
     def encoder_activations(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Every encoder layer's output by name: (n, h, w, channels) or (n, units) float32, after its activation."""
+        """Compute the output of every encoder layer, after its activation.
+
+        Args:
+            images: (n, h, w, c) float32 in [0, 1].
+
+        Returns:
+            Layer name to (n, h, w, channels) or (n, units) float32, in the order of the layers, heads last.
+        """
         return self._activations(self.network.encoder, _as_batch(images, self.image_shape, "images"))
 
     def decoder_activations(self, z: np.ndarray) -> dict[str, np.ndarray]:
-        """Every decoder layer's output by name, as `encoder_activations`; z (n, latent_dim) float32."""
+        """Compute the output of every decoder layer for z (n, latent_dim) float32, as `encoder_activations` does."""
         return self._activations(self.network.decoder, _as_batch(z, (self.latent_dim,), "z"))
 
     def _activations(self, part: Part, batch: np.ndarray) -> dict[str, np.ndarray]:
@@ -78,14 +129,15 @@ class Engine:
         session = self._session(part, every)
         if len(batch) == 0:
             shapes = [after for _, _, _, after in part.walk()]
-            shown = shapes if every else shapes[len(part.layers) :] * (2 if part.name == "decoder" else 1)
-            return [np.zeros((0, *shape), np.float32) for shape in shown]
-        step = self._slice[part.name]  # small enough that memory does not grow with the batch
+            outputs = shapes if every else shapes[len(part.layers) :] * (2 if part.name == "decoder" else 1)
+            return [np.zeros((0, *shape), np.float32) for shape in outputs]
+        # small enough that memory does not grow with the batch
+        step = self._slice[part.name]
         pieces = self._in_slices(session, [batch[start : start + step] for start in range(0, len(batch), step)])
-        return pieces[0] if len(pieces) == 1 else [np.concatenate(outputs) for outputs in zip(*pieces, strict=True)]
+        return pieces[0] if len(pieces) == 1 else [np.concatenate(arrays) for arrays in zip(*pieces, strict=True)]
 
     def _in_slices(self, session: ort.InferenceSession, slices: list[np.ndarray]) -> list[list[np.ndarray]]:
-        """Each slice on one thread, several at a time: quicker than several threads on one slice, and than their waking."""
+        """Run each slice on one thread, several at a time: quicker than several threads on one slice, and than their waking."""
 
         def run(piece: np.ndarray) -> list[np.ndarray]:
             return list(session.run(None, {"input": piece}))
@@ -109,7 +161,11 @@ class Engine:
 
 
 def start_session(model: bytes) -> ort.InferenceSession:
-    """An ONNX Runtime session on one CPU thread, the caller's: no thread of its own spins beside a trainer."""
+    """Start an ONNX Runtime session that runs on the caller's thread: none of its own spins beside a trainer.
+
+    Args:
+        model: A serialized ONNX model.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3  # errors only
@@ -119,8 +175,8 @@ def start_session(model: bytes) -> ort.InferenceSession:
 def _as_batch(values: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
     batch = np.ascontiguousarray(values, dtype=np.float32)
     if batch.ndim != len(shape) + 1 or batch.shape[1:] != shape:
-        wanted = ", ".join(map(str, shape))
+        sides = ", ".join(map(str, shape))
         raise ValueError(
-            f"{name} must have shape (n, {wanted}), got {batch.shape}. One alone needs a first axis: x[None]."
+            f"{name} must have shape (n, {sides}), got {batch.shape}. One alone needs a first axis: x[None]."
         )
     return batch

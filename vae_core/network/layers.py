@@ -1,8 +1,14 @@
 """The network as data: an ordered list of layers that Keras, ONNX Runtime and a browser all read.
 
-Nothing here computes. A `Network` says which layers there are, in which order, with which shapes; the weights
+Nothing here computes. A `Network` names its layers, their order and their shapes; the weights
 are a plain dict of float32 arrays named `encoder/conv_1/kernel`, `encoder/conv_1/bias` and so on, in Keras'
 layouts: dense (in, out), conv2d (k, k, in, out), conv2d_transpose (k, k, out, in).
+
+>>> layer = Layer("conv_1", "conv2d", size=32, kernel=3, strides=2, activation="relu")
+>>> layer.output_shape((28, 28, 1))
+(14, 14, 32)
+>>> layer.weight_shapes((28, 28, 1))
+{'kernel': (3, 3, 1, 32), 'bias': (32,)}
 """
 
 from __future__ import annotations
@@ -28,11 +34,21 @@ class NetworkError(ValueError):
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer. `size` is filters, units, or octaves; `target` is the shape a reshape makes.
+    """One layer of the encoder or the decoder.
 
-    `rate` is the share of inputs that a dropout layer blanks while training; afterwards it passes all of them on.
-    Padding is always "same": a convolution of stride s maps n to ceil(n / s), a transposed one n to n * s.
-    `kernel_init` and `bias_init` matter only to a network that has not been trained yet.
+    Padding is always "same": a convolution of stride s maps a side of n pixels to ceil(n / s), a transposed one to n * s.
+
+    Attributes:
+        name: Lower-case letters, digits and underscores, unique in its part.
+        kind: One of `KINDS`.
+        size: Filters of a convolution, units of a dense layer, octaves of a Fourier layer.
+        kernel: Side of a convolution's kernel, in pixels.
+        strides: Pixels from one place of a convolution to the next, the same down and across.
+        activation: One of `ACTIVATIONS`.
+        target: Shape that a reshape layer makes, without the batch axis.
+        rate: Share of inputs that a dropout layer blanks while training, 0 to 1; otherwise it passes all of them on.
+        kernel_init: Keras initializer of the kernel; matters only before training.
+        bias_init: Constant that the bias starts at; matters only before training.
     """
 
     name: str
@@ -47,7 +63,7 @@ class Layer:
     bias_init: float = 0.0
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Shape of one image's output, without the batch axis, for an input of `shape`."""
+        """Return the shape of one image's output for an input of `shape`, both without the batch axis."""
         if self.kind == "dense":
             return (*shape[:-1], self.size)
         if self.kind == "fourier":
@@ -64,7 +80,7 @@ class Layer:
         return (height * self.strides, width * self.strides, self.size)
 
     def weight_shapes(self, shape: Shape) -> dict[str, Shape]:
-        """Shapes of `kernel` and `bias` for an input of `shape`; empty for a layer without weights."""
+        """Return the shapes of `kernel` and `bias` for an input of `shape`; empty for a layer without weights."""
         if self.kind not in WEIGHTED:
             return {}
         channels = shape[-1]
@@ -76,7 +92,7 @@ class Layer:
         return {"kernel": kernel, "bias": (self.size,)}
 
     def multiply_adds(self, shape: Shape) -> int:
-        """Multiply-adds for one image: each kernel weight once per place it is applied."""
+        """Return the multiply-adds for one image: each kernel weight once per place it is applied."""
         if self.kind not in WEIGHTED:
             return 0
         places = shape if self.kind == "conv2d_transpose" else self.output_shape(shape)
@@ -85,9 +101,13 @@ class Layer:
 
 @dataclass(frozen=True)
 class Part:
-    """A chain of layers with one input; `heads` are layers that all read the last layer of the chain.
+    """The encoder or the decoder: a chain of layers with one input, and the heads that read its last layer.
 
-    The encoder's heads are z_mean and z_log_var; the decoder has one, `logits`.
+    Attributes:
+        name: "encoder" or "decoder".
+        input_shape: Shape of one input, without the batch axis.
+        layers: The chain, in order.
+        heads: z_mean and z_log_var of the encoder; logits of the decoder.
     """
 
     name: str
@@ -96,7 +116,7 @@ class Part:
     heads: tuple[Layer, ...]
 
     def walk(self) -> list[tuple[Layer, str, Shape, Shape]]:
-        """Every layer in order as (layer, name of its input, input shape, output shape)."""
+        """List every layer in order as (layer, name of its input, input shape, output shape)."""
         rows: list[tuple[Layer, str, Shape, Shape]] = []
         before, shape = "input", self.input_shape
         for layer in self.layers:
@@ -106,7 +126,7 @@ class Part:
         return rows
 
     def weight_shapes(self) -> dict[str, Shape]:
-        """Full weight name -> shape, in order."""
+        """Map each full weight name to its shape, in order."""
         return {
             f"{self.name}/{layer.name}/{key}": size
             for layer, _, shape, _ in self.walk()
@@ -114,13 +134,21 @@ class Part:
         }
 
     def multiply_adds(self) -> int:
-        """Multiply-adds for one image."""
+        """Return the multiply-adds for one image."""
         return sum(layer.multiply_adds(shape) for layer, _, shape, _ in self.walk())
 
 
 @dataclass(frozen=True)
 class Network:
-    """Encoder and decoder. `sigma_name` is the one weight outside the layers: the Gaussian likelihood's log sigma."""
+    """A variational autoencoder as data: encoder, decoder, and the likelihood of the pixels.
+
+    Attributes:
+        encoder: From an image to z_mean and z_log_var.
+        decoder: From z to logits.
+        likelihood: "bernoulli" or "gaussian".
+        format_version: Version of network.json that it was read from.
+        sigma_name: Name of the one weight outside the layers, the Gaussian likelihood's log sigma.
+    """
 
     encoder: Part
     decoder: Part
@@ -131,28 +159,32 @@ class Network:
 
     @property
     def latent_dim(self) -> int:
-        """Size of z."""
+        """Number of latent units, the size of z."""
         return self.decoder.input_shape[0]
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels)."""
+        """Shape of an image: (height, width, channels)."""
         height, width, channels = self.encoder.input_shape
         return height, width, channels
 
     def weight_shapes(self, only: str | None = None) -> dict[str, Shape]:
-        """Full weight name -> shape, in order, for both parts or only for the encoder or the decoder."""
+        """Map each full weight name to its shape, in order.
+
+        Args:
+            only: "encoder" or "decoder" for the weights of that part alone.
+        """
         if only:
             return {name: shape for name, shape in self.weight_shapes().items() if name.startswith(only + "/")}
         sigma: dict[str, Shape] = {self.sigma_name: ()} if self.likelihood == "gaussian" else {}
         return {**self.encoder.weight_shapes(), **self.decoder.weight_shapes(), **sigma}
 
     def parameters(self) -> int:
-        """Number of trained values."""
+        """Return the number of trained values."""
         return sum(math.prod(shape) for shape in self.weight_shapes().values())
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for network.json, with every output shape written out for readers that do not compute them."""
+        """Return plain values for network.json, with every output shape written out for readers that do not compute them."""
         parts = {}
         for part in (self.encoder, self.decoder):
             rows = [

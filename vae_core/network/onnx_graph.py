@@ -25,13 +25,21 @@ OPSET, IR_VERSION = 17, 8  # old enough for any ONNX Runtime of the last years
 
 
 def onnx_model(part: Part, weights: Weights, every: bool = False) -> onnx.ModelProto:
-    """The ONNX graph of one part. Input "input"; outputs the heads by name (the decoder's: "logits", "image").
+    """Build the ONNX graph of the encoder or the decoder.
 
-    every: give every layer's output instead, in the order of `part.walk()`.
+    Args:
+        part: The layers.
+        weights: Arrays by full name; those of the other part are ignored.
+        every: Output every layer, in the order of `part.walk()`, instead of the heads.
+
+    Returns:
+        A model with the input "input"; its outputs are "z_mean" and "z_log_var", or "logits" and "image".
     """
     graph = _Graph()
-    tensors: dict[str, str] = {}  # layer name -> tensor, channels last; made when first asked for
-    ends: dict[str, tuple[str, bool]] = {"input": ("input", False)}  # (tensor as computed, is it channels first)
+    # layer name -> its tensor, channels last; made when it is first needed
+    tensors: dict[str, str] = {}
+    # layer name -> (its tensor as computed, whether that is channels first)
+    ends: dict[str, tuple[str, bool]] = {"input": ("input", False)}
 
     def channels_last(name: str) -> str:
         if name not in tensors:
@@ -47,18 +55,18 @@ def onnx_model(part: Part, weights: Weights, every: bool = False) -> onnx.ModelP
         elif channels_first and not convolution:
             source = channels_last(before)
         kernel, bias = (weights.get(f"{part.name}/{layer.name}/{key}") for key in ("kernel", "bias"))
-        result = _layer(graph, layer, source, shape, after, kernel, bias)
+        result = _add_layer(graph, layer, source, shape, after, kernel, bias)
         ends[layer.name] = (graph.activation(layer.activation, result), convolution)
     heads = [head.name for head in part.heads]
-    shown = [name for name in ends if name != "input"] if every else heads
-    graph.name_outputs({name: channels_last(name) for name in shown})
+    outputs = [name for name in ends if name != "input"] if every else heads
+    graph.name_outputs({name: channels_last(name) for name in outputs})
     if part.name == "decoder" and not every:
         graph.node("Sigmoid", ["logits"], output="image")
-        shown = [*shown, "image"]
-    return graph.model(part, shown)
+        outputs = [*outputs, "image"]
+    return graph.model(part, outputs)
 
 
-def _layer(
+def _add_layer(
     graph: _Graph,
     layer: Layer,
     source: str,
@@ -67,8 +75,9 @@ def _layer(
     kernel: np.ndarray | None,
     bias: np.ndarray | None,
 ) -> str:
+    """Add one layer without its activation; returns its output tensor. Images are channels first for convolutions alone."""
     if layer.kind in ("flatten", "reshape"):
-        return graph.node("Reshape", [source, graph.constant(np.array([-1, *after], np.int64))])
+        return graph.node("Reshape", [source, graph.constant(np.array([-1, *after], np.int64))])  # (n, *after)
     if layer.kind == "dropout":
         return source
     if layer.kind == "fourier":
@@ -77,11 +86,13 @@ def _layer(
         for octave in range(layer.size):
             scaled = graph.node("Mul", [source, graph.constant(np.float32(2.0**octave / 2))])
             pieces += [graph.node("Sin", [scaled]), graph.node("Cos", [scaled])]
-        return graph.node("Concat", pieces, axis=-1)
-    assert kernel is not None and bias is not None  # `check_weights` has seen to it
+        return graph.node("Concat", pieces, axis=-1)  # (n, latent_dim * (1 + 2 * octaves))
+    # `check_weights` has seen to it
+    assert kernel is not None and bias is not None
     if layer.kind == "dense":
-        return graph.node("Gemm", [source, graph.constant(kernel), graph.constant(bias)])
-    order = (3, 2, 0, 1)  # Keras' (k, k, in, out) and (k, k, out, in) -> ONNX' (out, in, k, k) and (in, out, k, k)
+        return graph.node("Gemm", [source, graph.constant(kernel), graph.constant(bias)])  # (n, units)
+    # Keras' (k, k, in, out) and (k, k, out, in) -> ONNX' (out, in, k, k) and (in, out, k, k)
+    order = (3, 2, 0, 1)
     weight = graph.constant(np.ascontiguousarray(kernel.transpose(order)))
     wide, narrow = (shape, after) if layer.kind == "conv2d" else (after, shape)
     pads = [same_padding(wide[axis], narrow[axis], layer) for axis in (0, 1)]
@@ -95,30 +106,41 @@ def _layer(
             [source, weight, graph.constant(bias)],
             output_padding=[max(0, layer.strides - layer.kernel)] * 2,
             **attributes,
-        )
+        )  # (n, filters, h * strides, w * strides)
+    # (n, filters, ceil(h / strides), ceil(w / strides))
     return graph.node("Conv", [source, weight, graph.constant(bias)], **attributes)
 
 
 def same_padding(wide: int, narrow: int, layer: Layer) -> tuple[int, int]:
-    """Keras' "same" padding written out: (before, after) pixels on the wide side, the smaller half first."""
+    """Compute Keras' "same" padding along one axis.
+
+    Args:
+        wide: Pixels of the larger image: a convolution's input, a transposed one's output.
+        narrow: Pixels of the smaller image.
+        layer: The convolution.
+
+    Returns:
+        Pixels before and after the larger image, the smaller half first.
+    """
     total = max((narrow - 1) * layer.strides + layer.kernel - wide, 0)
     return total // 2, total - total // 2
 
 
 class _Graph:
-    """Nodes and constants as they are added, each tensor named once."""
+    """An ONNX graph under construction: nodes and constants, each tensor named once."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
     def node(self, kind: str, inputs: list[str], output: str | None = None, **attributes: Any) -> str:
-        name = output or f"t/{len(self.nodes)}"  # a layer name holds no slash
+        # a layer name holds no slash
+        name = output or f"t/{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
         return name
 
     def name_outputs(self, outputs: dict[str, str]) -> None:
-        """Give tensors the names they go out by; one that has a name already (dropout changes nothing) is copied."""
+        """Rename tensors to the outputs' names; one that has a name already (dropout changes nothing) is copied."""
         names: dict[str, str] = {}
         for name, tensor in outputs.items():
             if tensor == "input" or tensor in names:

@@ -1,4 +1,12 @@
-"""The two architectures, written as lists of layers. To add one, add a function and its name to `BUILDERS`."""
+"""The two architectures, written as lists of layers. To add one, add a function and its name to `BUILDERS`.
+
+>>> from vae_core.config import ModelConfig
+>>> network = build(ModelConfig(preset="classic", latent_dim=2))
+>>> network.parameters()
+134165
+>>> [layer.name for layer in network.encoder.layers]
+['conv_1', 'conv_2', 'flatten', 'dense_1']
+"""
 
 from __future__ import annotations
 
@@ -12,7 +20,7 @@ DARK = -0.9  # logit of 0.29, the mean pixel: the decoder starts at the mean pic
 
 
 def build(config: ModelConfig) -> Network:
-    """The untrained network that `config` describes."""
+    """Build the network that a configuration describes, without weights."""
     encoder, decoder = BUILDERS[config.preset](config)
     channels = config.image_shape[2]
     heads = (
@@ -36,7 +44,10 @@ def build(config: ModelConfig) -> Network:
 
 
 def classic(config: ModelConfig) -> tuple[list[Layer], list[Layer]]:
-    """The textbook model (the Keras example's): 134,165 parameters at two latent units and 28x28x1."""
+    """List the layers of the textbook model, that of Keras' VAE example: (encoder layers, decoder layers).
+
+    134,165 parameters at two latent units and images of 28x28x1, which the shapes beside the layers are for.
+    """
     height, width, _ = config.image_shape
     small = (height // 4, width // 4, 64)
     encoder = [
@@ -55,15 +66,19 @@ def classic(config: ModelConfig) -> tuple[list[Layer], list[Layer]]:
 
 
 def swift(config: ModelConfig) -> tuple[list[Layer], list[Layer]]:
-    """Ours: convolutions at 28, 14 and 7 pixels to look at, on the way in and on the way out.
+    """List the layers of our own model: convolutions at 28, 14 and 7 pixels to look at, in both directions.
 
-    Up to four latent units, z is given to the decoder with its Fourier features, so that a small plane can hold sharp
-    borders, and both parts are light enough for a browser and for the frames of a timeline. With more units they are wider,
-    and dropout keeps the encoder from learning the training images by heart. Larger pictures are halved once or
-    more again, until a side is 8 or less or odd: the dense layers do not grow with them.
+    Up to four latent units, the decoder sees z with its Fourier features (Tancik et al. 2020, arXiv:2006.10739), so that a
+    small plane can hold sharp borders, and both parts are light enough for a browser and for the frames of a timeline. With
+    more units they are wider, and dropout keeps the encoder from learning the training images by heart. Larger images are
+    halved further, until a side is 8 or less or odd: the dense layers do not grow with them.
+
+    Returns:
+        Encoder layers and decoder layers. The shapes beside them are for images of 28x28x1.
     """
     plane = config.latent_dim <= 4
-    seen = (16, 16) if plane else (32, 64)  # more do not help two units, and cost most of an encoding
+    # more do not help two units, and cost most of an encoding
+    encoder_filters = (16, 16) if plane else (32, 64)
     filters = 32 if plane else 64
     halvings = 2
     while min(side / 2**halvings for side in config.image_shape[:2]) > 8 and _divides(config, halvings + 1):
@@ -73,7 +88,7 @@ def swift(config: ModelConfig) -> tuple[list[Layer], list[Layer]]:
     encoder = [
         Layer("conv_1", "conv2d", 8, kernel=3, activation="relu"),  # (n, 28, 28, 8)
         *(
-            Layer(f"conv_{i + 2}", "conv2d", seen[min(i, 1)], kernel=3, strides=2, activation="relu")
+            Layer(f"conv_{i + 2}", "conv2d", encoder_filters[min(i, 1)], kernel=3, strides=2, activation="relu")
             for i in range(halvings)  # (n, 14, 14, 16 or 32), (n, 7, 7, 16 or 64)
         ),
         Layer("flatten", "flatten"),  # (n, 784 or 3136)

@@ -43,7 +43,15 @@ MAX_LATENT_DIM = 256
 
 
 def network_from_dict(values: Mapping[str, Any]) -> Network:
-    """Rebuild and check a network from `Network.to_dict` (network.json); raises `NetworkError` on anything odd."""
+    """Rebuild a network from network.json, checked before any array exists.
+
+    Args:
+        values: What `Network.to_dict` gives; unknown keys are ignored.
+
+    Raises:
+        NetworkError: The format is newer than this program, a value has a wrong type or is out of range, layers do not fit
+            each other, or the whole exceeds a bound in work.
+    """
     version = values.get("format_version")
     if not isinstance(version, int) or version < 1:
         raise NetworkError(f"network.json: format_version must be a whole number from 1, got {version!r}.")
@@ -54,12 +62,12 @@ def network_from_dict(values: Mapping[str, Any]) -> Network:
     likelihood = values.get("likelihood")
     if likelihood not in ("bernoulli", "gaussian"):
         raise NetworkError(f"network.json: likelihood must be bernoulli or gaussian, got {likelihood!r}.")
-    network = Network(_part("encoder", values), _part("decoder", values), likelihood, version)
-    _check(network)
+    network = Network(_part_from("encoder", values), _part_from("decoder", values), likelihood, version)
+    _check_network(network)
     return network
 
 
-def _part(name: str, values: Mapping[str, Any]) -> Part:
+def _part_from(name: str, values: Mapping[str, Any]) -> Part:
     try:
         raw = values[name]
         shape = tuple(raw["input_shape"])
@@ -67,7 +75,7 @@ def _part(name: str, values: Mapping[str, Any]) -> Part:
             raise NetworkError(
                 f"network.json: the {name} has {len(raw['layers']) + len(raw['heads']):,} layers; the limit is {MAX_LAYERS}."
             )
-        part = Part(name, shape, tuple(map(_layer, raw["layers"])), tuple(map(_layer, raw["heads"])))
+        part = Part(name, shape, tuple(map(_layer_from, raw["layers"])), tuple(map(_layer_from, raw["heads"])))
     except (KeyError, TypeError) as error:
         raise NetworkError(
             f"network.json: the {name} is not described as expected ({error!r} is missing or odd)."
@@ -77,14 +85,15 @@ def _part(name: str, values: Mapping[str, Any]) -> Part:
     return part
 
 
-def _layer(raw: Mapping[str, Any]) -> Layer:
+def _layer_from(raw: Mapping[str, Any]) -> Layer:
     known = {key: raw[key] for key in Layer.__dataclass_fields__ if key in raw}
     layer = Layer(**{**known, "target": tuple(known.get("target", ()))})
     label = f"network.json: layer {layer.name!r}"
     if (
         not isinstance(layer.name, str)
         or not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", layer.name)
-        or layer.name in ("input", "image")  # the names of what goes in and what comes out
+        # the names of what goes in and what comes out
+        or layer.name in ("input", "image")
     ):
         raise NetworkError(
             f"{label}: a name is lower-case letters, digits and underscores, and not 'input' or 'image'."
@@ -93,7 +102,8 @@ def _layer(raw: Mapping[str, Any]) -> Layer:
         raise NetworkError(f"{label}: kind must be one of {', '.join(KINDS)}, got {layer.kind!r}.")
     if layer.activation not in ACTIVATIONS:
         raise NetworkError(f"{label}: activation must be one of {', '.join(ACTIVATIONS)}, got {layer.activation!r}.")
-    if layer.kernel_init not in INITIALISERS:  # Keras would take any object's description here
+    # Keras would take any object's description here.
+    if layer.kernel_init not in INITIALISERS:
         raise NetworkError(f"{label}: kernel_init must be one of {', '.join(INITIALISERS)}, got {layer.kernel_init!r}.")
     if type(layer.bias_init) not in (int, float) or not abs(layer.bias_init) <= 1e6:
         raise NetworkError(f"{label}: bias_init must be a number in -1e6..1e6, got {layer.bias_init!r}.")
@@ -112,17 +122,17 @@ def _layer(raw: Mapping[str, Any]) -> Layer:
     return layer
 
 
-def _check(network: Network) -> None:
-    """Names unique, ranks right, ends that fit, and nothing larger than a sane limit: before any array exists."""
+def _check_network(network: Network) -> None:
+    """Check that names are unique, shapes follow each other, both ends fit, and no bound in work is exceeded."""
     for part in (network.encoder, network.decoder):
         names = [layer.name for layer in (*part.layers, *part.heads)]
         if len(set(names)) != len(names):
             raise NetworkError(f"network.json: the {part.name} has two layers of one name among {names}.")
         shape = part.input_shape
         for layer in part.layers:
-            shape = _checked_step(layer, shape)
+            shape = _checked_output_shape(layer, shape)
         for head in part.heads:
-            _checked_step(head, shape)
+            _checked_output_shape(head, shape)
     heads = [head.name for head in network.encoder.heads]
     if heads != ["z_mean", "z_log_var"] or [head.name for head in network.decoder.heads] != ["logits"]:
         raise NetworkError(
@@ -143,16 +153,16 @@ def _check(network: Network) -> None:
 def _check_work(network: Network) -> None:
     parts = (network.encoder, network.decoder)
     activations = sum(math.prod(after) for part in parts for *_, after in part.walk())
-    for words, work, limit in (
+    for noun, amount, limit in (
         ("parameters", network.parameters(), MAX_PARAMETERS),
         ("values in the layers for one picture", activations, MAX_ACTIVATIONS),
         ("multiply-adds a picture", sum(part.multiply_adds() for part in parts), MAX_MULTIPLY_ADDS),
     ):
-        if work > limit:
-            raise NetworkError(f"network.json: {work:,} {words}; the limit is {limit:,}.")
+        if amount > limit:
+            raise NetworkError(f"network.json: {amount:,} {noun}; the limit is {limit:,}.")
 
 
-def _checked_step(layer: Layer, shape: Shape) -> Shape:
+def _checked_output_shape(layer: Layer, shape: Shape) -> Shape:
     rank = 3 if layer.kind.startswith("conv") else 1 if layer.kind in ("dense", "fourier") else len(shape)
     if len(shape) != rank:
         raise NetworkError(f"network.json: layer {layer.name!r} ({layer.kind}) cannot take an input of shape {shape}.")
@@ -174,7 +184,17 @@ def _checked_step(layer: Layer, shape: Shape) -> Shape:
 def check_weights(
     network: Network, weights: Mapping[str, np.ndarray], origin: str = "weights", only: str | None = None
 ) -> None:
-    """Raise `NetworkError` unless `weights` has just the network's (or one part's) names, shapes and finite values."""
+    """Check that weights belong to a network and are finite.
+
+    Args:
+        network: The layers that the weights are for.
+        weights: Arrays by full name.
+        origin: What an error calls the weights, for example a path.
+        only: "encoder" or "decoder" if the weights are of that part alone.
+
+    Raises:
+        NetworkError: A name is missing or not expected, a shape differs, or a value is NaN or infinite.
+    """
     check_shapes(network, {name: tuple(array.shape) for name, array in weights.items()}, origin, only)
     for name, array in weights.items():
         if not np.isfinite(array).all():
@@ -184,22 +204,36 @@ def check_weights(
 
 
 def check_shapes(
-    network: Network, found: Mapping[str, Shape], origin: str = "weights", only: str | None = None
+    network: Network, shapes: Mapping[str, Shape], origin: str = "weights", only: str | None = None
 ) -> None:
-    """Raise `NetworkError` unless `found` has just the network's (or one part's) weight names and shapes."""
+    """Check that the names and shapes of weights are those of a network.
+
+    Args:
+        network: The layers that the weights are for.
+        shapes: Shape of each weight by full name.
+        origin: What an error calls the weights, for example a path.
+        only: "encoder" or "decoder" if the weights are of that part alone.
+
+    Raises:
+        NetworkError: A name is missing or not expected, or a shape differs.
+    """
     expected = network.weight_shapes(only)
-    missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
+    missing, extra = sorted(set(expected) - set(shapes)), sorted(set(shapes) - set(expected))
     if missing or extra:
         raise NetworkError(
             f"{origin}: the weights do not belong to this network; missing {missing}, not expected {extra}."
         )
     for name, shape in expected.items():
-        if tuple(found[name]) != shape:
-            raise NetworkError(f"{origin}: {name} has shape {tuple(found[name])}, network.json says {shape}.")
+        if tuple(shapes[name]) != shape:
+            raise NetworkError(f"{origin}: {name} has shape {tuple(shapes[name])}, network.json says {shape}.")
 
 
 def random_weights(network: Network, seed: int = 0) -> Weights:
-    """Glorot-scaled random weights and small random biases (float32), for tests and previews; not Keras' initial ones."""
+    """Draw random weights for tests and previews; not those that Keras starts a training with.
+
+    Returns:
+        Arrays by full name, float32: kernels scaled by fan-in and fan-out (Glorot & Bengio 2010), biases by 0.05.
+    """
     rng = np.random.default_rng(seed)
     weights: Weights = {}
     for name, shape in network.weight_shapes().items():
