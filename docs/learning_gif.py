@@ -22,7 +22,7 @@ from vae_core.analysis import latent_points  # noqa: E402
 from vae_core.analysis.mosaics import mosaic  # noqa: E402
 from vae_core.checkpoints.timeline import Frame, frame_steps, load_frame  # noqa: E402
 from vae_core.runs.directory import Run  # noqa: E402
-from vae_core.storage.files import read_json  # noqa: E402
+from vae_core.storage.records import read_object  # noqa: E402
 
 EXTENT = 3.0  # half the side of the plane
 CODES = 500  # drawn
@@ -91,7 +91,7 @@ def make(model: Path, out: Path, tiles: int, between: int) -> tuple[int, int]:
         )
     frames = [load_frame(model, network, step) for step in steps]
     labels = frames[0].latents.labels[:CODES]
-    names = [str(name) for name in read_json(model / "config.json")["dataset"].get("classes", [])][
+    names = [str(name) for name in read_object(model / "config.json")["dataset"].get("classes", [])][
         : int(labels.max()) + 1
     ]
     planes = [plane(run, frame, tiles) for frame in frames]

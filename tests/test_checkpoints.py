@@ -24,7 +24,9 @@ from vae_core.network.layers import Network, NetworkError, Weights
 from vae_core.network.schema import random_weights
 from vae_core.runs.directory import Run
 from vae_core.storage import files, limits
-from vae_core.storage.files import FileProblem
+from vae_core.storage.npz import read_npz
+from vae_core.storage.records import FileProblem, read_object
+from vae_core.storage.weights import read_arrays, write_weights
 
 MODEL = ModelConfig(preset="classic", image_shape=(8, 8, 1))
 TRAINING = TrainingConfig(epochs=3)
@@ -138,7 +140,7 @@ def test_a_folder_gives_its_name_where_the_config_has_none(folder: Path) -> None
 
 def test_half_precision_weights_load_as_float32(folder: Path, weights: Weights) -> None:
     half = {name: array.astype(np.float16) for name, array in weights.items()}
-    files.write_weights(folder / "model.safetensors", half)
+    write_weights(folder / "model.safetensors", half)
     found = checkpoints.load(folder).weights
     for name, array in found.items():
         assert array.dtype == np.float32
@@ -305,10 +307,10 @@ def test_a_hostile_network_is_refused_before_any_weight_is_read(folder: Path, mo
 
 def test_weights_of_another_network(folder: Path, weights: Weights) -> None:
     name = "decoder/logits/kernel"
-    files.write_weights(folder / "model.safetensors", {**weights, name: np.zeros((3, 3, 1, 31), np.float32)})
+    write_weights(folder / "model.safetensors", {**weights, name: np.zeros((3, 3, 1, 31), np.float32)})
     with pytest.raises(CheckpointError, match=rf"{name} has shape \(3, 3, 1, 31\), network.json says \(3, 3, 1, 32\)"):
         checkpoints.load(folder)
-    files.write_weights(folder / "model.safetensors", {name: weights[name]})
+    write_weights(folder / "model.safetensors", {name: weights[name]})
     with pytest.raises(CheckpointError, match="the weights do not belong to this network; missing"):
         checkpoints.load(folder)
 
@@ -335,7 +337,7 @@ def test_a_huge_tensor_is_refused_by_its_header(folder: Path) -> None:
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_weights_that_are_not_finite(folder: Path, weights: Weights, bad: float) -> None:
     spoilt = {**weights, "encoder/conv_1/bias": np.full(32, bad, np.float32)}
-    files.write_weights(folder / "model.safetensors", spoilt)
+    write_weights(folder / "model.safetensors", spoilt)
     with pytest.raises(CheckpointError, match="encoder/conv_1/bias holds NaN or infinite values"):
         checkpoints.load(folder)
 
@@ -343,7 +345,7 @@ def test_weights_that_are_not_finite(folder: Path, weights: Weights, bad: float)
 @pytest.mark.parametrize("dtype", [np.float64, np.int32])
 def test_weights_of_another_number_type(folder: Path, weights: Weights, dtype: Any) -> None:
     spoilt = {**weights, "encoder/conv_1/bias": np.zeros(32, dtype)}
-    files.write_weights(folder / "model.safetensors", spoilt)
+    write_weights(folder / "model.safetensors", spoilt)
     with pytest.raises(CheckpointError, match=r"encoder/conv_1/bias is (F64|I32), expected F32 or F16"):
         checkpoints.load(folder)
 
@@ -407,17 +409,17 @@ def test_latents_without_labels(folder: Path) -> None:
 def test_an_npz_that_unfolds_to_gigabytes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez_compressed(tmp_path / "zeros.npz", a=np.zeros(3_000_000, np.uint8))
     assert (tmp_path / "zeros.npz").stat().st_size < 10_000
-    assert len(files.read_npz(tmp_path / "zeros.npz", ("a",))["a"]) == 3_000_000
+    assert len(read_npz(tmp_path / "zeros.npz", ("a",))["a"]) == 3_000_000
     monkeypatch.setattr(limits, "ARRAYS", 2_000_000)
     with pytest.raises(FileProblem, match=r"unfolds to 3,000,\d+ bytes; the limit is 2,000,000"):
-        files.read_npz(tmp_path / "zeros.npz", ("a",))
+        read_npz(tmp_path / "zeros.npz", ("a",))
 
 
 def test_an_npz_with_other_things_in_it_is_no_archive_to_unpack(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("../outside.txt", "x")
     with pytest.raises(FileProblem, match=r"not a whole \.npz file with a"):
-        files.read_npz(tmp_path / "a.npz", ("a",))
+        read_npz(tmp_path / "a.npz", ("a",))
     assert not (tmp_path.parent / "outside.txt").exists()
 
 
@@ -428,7 +430,7 @@ def test_an_npz_with_other_things_in_it_is_no_archive_to_unpack(tmp_path: Path) 
 def test_json_round_trip(tmp_path: Path, durable: bool) -> None:
     values = {"a": [1, 2.5, None], "ü": {"b": "−"}}
     files.write_json(tmp_path / "a.json", values, durable)
-    assert files.read_json(tmp_path / "a.json") == values
+    assert read_object(tmp_path / "a.json") == values
     assert (tmp_path / "a.json").read_bytes().endswith(b"}\n")
 
 
@@ -442,7 +444,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         files.write_json(path, {"a": 2})
-    assert files.read_json(path) == {"a": 1}
+    assert read_object(path) == {"a": 1}
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -456,17 +458,17 @@ def test_a_folder_in_a_files_place_is_named(tmp_path: Path) -> None:
     for name in ("a.json", "a.npz", "a.safetensors"):
         (tmp_path / name).mkdir()
     with pytest.raises(FileProblem, match=r"a\.json"):
-        files.read_json(tmp_path / "a.json")
+        read_object(tmp_path / "a.json")
     with pytest.raises(FileProblem, match=r"a\.npz"):
-        files.read_npz(tmp_path / "a.npz", ("a",))
+        read_npz(tmp_path / "a.npz", ("a",))
     with pytest.raises(FileProblem, match=r"a\.safetensors"):
-        files.read_arrays(tmp_path / "a.safetensors")
+        read_arrays(tmp_path / "a.safetensors")
 
 
 def test_arrays_come_back_with_the_strings_of_their_header(tmp_path: Path) -> None:
     data = safetensors_bytes({"a": np.arange(6).reshape(2, 3)}, metadata={"values": "{}"})
     files.write_bytes(tmp_path / "a.safetensors", data)
-    arrays, strings = files.read_arrays(tmp_path / "a.safetensors")
+    arrays, strings = read_arrays(tmp_path / "a.safetensors")
     assert np.array_equal(arrays["a"], np.arange(6).reshape(2, 3))
     assert strings == {"values": "{}"}
 

@@ -14,8 +14,9 @@ from tiny_models import save_checkpoint
 from vae_core.checkpoints import store as checkpoints
 from vae_core.checkpoints.registry import list_models
 from vae_core.config import ModelConfig
-from vae_core.storage.files import read_json, write_json
+from vae_core.storage.files import write_json
 from vae_core.storage.names import LONGEST, UNNAMED, clean, encodable
+from vae_core.storage.records import read_object
 
 
 @given(some.text(some.characters(codec=None), max_size=300))
@@ -44,7 +45,7 @@ def test_a_folder_whose_name_is_no_text_is_no_model(tmp_path: Path, monkeypatch:
 
 def test_what_a_model_calls_itself_is_cleaned(tmp_path: Path) -> None:
     path = save_checkpoint(tmp_path / "good", ModelConfig("classic", 2))
-    config = read_json(path / "config.json")
+    config = read_object(path / "config.json")
     odd = {"name": "a\n\n# b\u202e" + 200 * "c", "classes": ["\u202ea\t"] * 10}
     write_json(path / "config.json", {**config, "name": odd["name"], "dataset": {**config["dataset"], **odd}})
     checkpoint = checkpoints.load(path)

@@ -20,7 +20,7 @@ from tiny_runs import MODEL, SHAPE
 from vae_core.network import presets
 from vae_core.runs.directory import STALE_SECONDS, Control, Run, RunError
 from vae_core.runs.index import list_runs
-from vae_core.storage.files import FileProblem
+from vae_core.storage.records import FileProblem
 
 NETWORK = presets.build(MODEL)
 

@@ -13,7 +13,8 @@ from vae_core.network import presets
 from vae_core.network.engine import Engine
 from vae_core.network.layers import NetworkError
 from vae_core.network.schema import random_weights
-from vae_core.storage.files import FileProblem, write_weights
+from vae_core.storage.records import FileProblem
+from vae_core.storage.weights import write_weights
 
 NETWORK = presets.build(ModelConfig("swift", 2))
 WEIGHTS = random_weights(NETWORK, seed=3)

@@ -1,6 +1,12 @@
 """What to build and how to train it: two frozen dataclasses, checked when they are made.
 
 Every default is a good run. `from_dict` and `to_dict` carry them through JSON.
+
+>>> model = ModelConfig(latent_dim=16)
+>>> recommended(model, epochs=3).kl_warmup
+0.25
+>>> ModelConfig.from_dict(model.to_dict()) == model
+True
 """
 
 from __future__ import annotations
@@ -24,12 +30,19 @@ class _Config:
     """JSON in and out, shared by the configurations below."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for `json.dump`."""
+        """Return plain values, ready for `json.dump`."""
         return asdict(self)  # type: ignore[call-overload]
 
     @classmethod
     def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
-        """Rebuild from `to_dict`; an unknown key is an error, so that a typing slip is never silently ignored."""
+        """Rebuild a configuration from what `to_dict` gave.
+
+        Args:
+            values: Settings by name; what is missing takes its default.
+
+        Raises:
+            ConfigError: A name is unknown, so that a typing slip is never silently ignored, or a value is out of range.
+        """
         known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
         unknown = sorted(set(values) - known)
         if unknown:
@@ -39,41 +52,50 @@ class _Config:
         return cls(**values)
 
 
-def _require(good: bool, message: str) -> None:
-    if not good:
+def _require(condition: bool, message: str) -> None:
+    if not condition:
         raise ConfigError(message)
 
 
-def _whole(name: str, value: Any, low: int, high: int, hint: str = "") -> None:
-    good = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-    _require(good, f"{name} must be a whole number in {low:,}..{high:,}, got {value!r}. {hint}".rstrip())
+def _check_whole(name: str, value: Any, low: int, high: int, hint: str = "") -> None:
+    valid = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+    _require(valid, f"{name} must be a whole number in {low:,}..{high:,}, got {value!r}. {hint}".rstrip())
 
 
-def _number(name: str, value: Any, low: float, high: float, hint: str = "") -> None:
-    good = isinstance(value, (int, float)) and not isinstance(value, bool)
+def _check_number(name: str, value: Any, low: float, high: float, hint: str = "") -> None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     _require(
-        good and low <= value <= high, f"{name} must be a number in {low:g}..{high:g}, got {value!r}. {hint}".rstrip()
+        is_number and low <= value <= high,
+        f"{name} must be a number in {low:g}..{high:g}, got {value!r}. {hint}".rstrip(),
     )
 
 
-def _setting(default: Any, text: str, **about: Any) -> Any:
-    """A field with what forms and flags say of it.
+def _setting(default: Any, text: str, **metadata: Any) -> Any:
+    """Make a dataclass field with what forms and flags say of it.
 
-    about: choices, or low and high (the range that is checked), hint (how a value out of it is mended).
+    Args:
+        default: The value of a good run.
+        text: Help of the command line's flag.
+        **metadata: `choices`, or `low` and `high` (the range that is checked), `hint` (how a value out of it is mended).
     """
-    return field(default=default, metadata={"help": text, **about})
+    return field(default=default, metadata={"help": text, **metadata})
 
 
 @dataclass(frozen=True)
 class ModelConfig(_Config):
-    """The network: which layers, how many latent units, which pictures, which likelihood.
+    """Configuration of a network: layers, latent units, image shape and likelihood.
 
-    preset: "swift" (ours: fast, several resolutions) or "classic" (two convolutions, dense 16: the textbook model).
-    latent_dim: 2 gives a plane to look at.
-    image_shape: (height, width, channels); height and width multiples of 4 in 8..256, channels 1 or 3.
-    likelihood: "bernoulli" (binary cross-entropy on logits) or "gaussian" (one shared sigma, set to its
-        optimum: Rybkin, Daniilidis & Levine 2020, arXiv:2006.13202).
-    dropout: of the inputs of the encoder's dense layer, and of its outputs; used by swift with more than four units.
+    Attributes:
+        preset: "swift" (ours: fast, several resolutions) or "classic" (two convolutions, dense 16: the textbook model).
+        latent_dim: Latent units, 1 to 256; 2 give a plane to look at.
+        image_shape: (height, width, channels); height and width multiples of 4 in 8..256, channels 1 or 3.
+        likelihood: "bernoulli" (binary cross-entropy on logits) or "gaussian" (one shared sigma, set to its
+            optimum: Rybkin, Daniilidis & Levine 2020, arXiv:2006.13202).
+        dropout: Share of the inputs of the encoder's dense layer, and of its outputs, that is blanked while training, 0 to
+            0.9; used by swift with more than four units.
+
+    Raises:
+        ConfigError: A value is out of its range.
     """
 
     preset: str = _setting(
@@ -95,10 +117,12 @@ class ModelConfig(_Config):
     )
 
     def __post_init__(self) -> None:
-        _check(self)
+        _check_fields(self)
         shape = self.image_shape
-        good = isinstance(shape, (list, tuple)) and len(shape) == 3 and all(type(side) is int for side in shape)
-        _require(good, f"image_shape must be (height, width, channels), got {shape!r}. Fashion-MNIST is (28, 28, 1).")
+        is_shape = isinstance(shape, (list, tuple)) and len(shape) == 3 and all(type(side) is int for side in shape)
+        _require(
+            is_shape, f"image_shape must be (height, width, channels), got {shape!r}. Fashion-MNIST is (28, 28, 1)."
+        )
         object.__setattr__(self, "image_shape", tuple(shape))
         height, width, channels = shape
         for name, side in (("height", height), ("width", width)):
@@ -111,12 +135,26 @@ class ModelConfig(_Config):
 
 @dataclass(frozen=True)
 class TrainingConfig(_Config):
-    """How to train: see `recommended` for the recipe that suits a model. The loss is summed over pixels and units and
-    averaged over the batch.
+    """Configuration of a training; `recommended` gives the recipe that suits a model.
 
-    schedule: "cosine" (linear warm-up over `warmup` of the run, then cosine to 1 % of the peak) or "constant".
-    beta: Higgins et al. 2017. kl_warmup: Sonderby et al. 2016; it keeps units of larger latent spaces alive.
-    free_bits: Kingma et al. 2016; 0 is off. ema: evaluated and kept in place of the weights; 0 is off.
+    The loss is summed over pixels and units and averaged over the batch.
+
+    Attributes:
+        epochs: Passes over the training images, 1 to 100,000.
+        batch_size: Images per step, 1 to 8192.
+        learning_rate: Adam's peak learning rate.
+        schedule: "cosine" (linear warm-up over `warmup` of the run, then cosine to 1 % of the peak) or "constant".
+        warmup: Share of the run, 0 to 0.9.
+        beta: Weight of the KL term (Higgins et al. 2017).
+        kl_warmup: Share of the run, 0 to 1, over which that weight rises from 0 (Sonderby et al. 2016); it keeps units of
+            larger latent spaces alive.
+        free_bits: Nats per unit below which the KL term does not push (Kingma et al. 2016); 0 is off.
+        ema: Decay of the exponential moving average that is evaluated and kept in place of the weights; 0 is off.
+        seed: Seed of the weights, the order of the images and the noise.
+        images: Number of training images, the first ones; 0 for all.
+
+    Raises:
+        ConfigError: A value is out of its range.
     """
 
     epochs: int = _setting(6, "passes over the training images", low=1, high=100_000)
@@ -154,28 +192,41 @@ class TrainingConfig(_Config):
     )
 
     def __post_init__(self) -> None:
-        _check(self)
+        _check_fields(self)
 
 
-def _check(config: Any) -> None:
-    """Each field's value against its choices or its range."""
+def _check_fields(config: Any) -> None:
+    """Check each field's value against its choices or its range."""
     for setting in fields(config):
-        name, value, about = setting.name, getattr(config, setting.name), setting.metadata
-        if "choices" in about:
-            _require(value in about["choices"], f"{name} must be one of {', '.join(about['choices'])}, got {value!r}.")
-        elif "low" in about:
-            check = _whole if setting.type == "int" else _number
-            check(name, value, about["low"], about["high"], about.get("hint", ""))
+        name, value, metadata = setting.name, getattr(config, setting.name), setting.metadata
+        if "choices" in metadata:
+            choices = metadata["choices"]
+            _require(value in choices, f"{name} must be one of {', '.join(choices)}, got {value!r}.")
+        elif "low" in metadata:
+            check = _check_whole if setting.type == "int" else _check_number
+            check(name, value, metadata["low"], metadata["high"], metadata.get("hint", ""))
 
 
 def classic_training(**changes: Any) -> TrainingConfig:
-    """The reference recipe for `classic`: Adam at a constant 1e-3, batch 128, no moving average."""
+    """Return the reference recipe for `classic`: Adam at a constant 1e-3, batch 128, no moving average.
+
+    Args:
+        **changes: Single values that override the recipe's.
+    """
     recipe: dict[str, Any] = {"batch_size": 128, "learning_rate": 1e-3, "schedule": "constant", "ema": 0.0}
     return TrainingConfig(**{**recipe, **changes})
 
 
 def recommended(model: ModelConfig, **changes: Any) -> TrainingConfig:
-    """The recipe that a preset was tuned with, on the validation split; `changes` override single values."""
+    """Return the recipe that a preset was tuned with, on the validation split.
+
+    Args:
+        model: The network to be trained.
+        **changes: Single values that override the recipe's.
+
+    Raises:
+        ConfigError: A changed value is unknown or out of its range.
+    """
     if model.preset == "classic":
         return classic_training(**changes)
     recipe: dict[str, Any] = {}

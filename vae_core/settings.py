@@ -1,6 +1,14 @@
 """Folders, limits and other environment variables, in one place for the app and the command line.
 
 An environment variable that is empty counts as not set; `~` in a folder's name is the user's home.
+
+>>> limit = Limit("VAE_EXPLORER_EXAMPLE", default=10, least=1)
+>>> limit.value()
+10
+>>> os.environ["VAE_EXPLORER_EXAMPLE"] = "many"
+>>> limit.problem()
+"VAE_EXPLORER_EXAMPLE should be a whole number from 1 to 1,000,000,000, got 'many'; 10 is used. Correct it and start again."
+>>> del os.environ["VAE_EXPLORER_EXAMPLE"]
 """
 
 from __future__ import annotations
@@ -14,7 +22,8 @@ ROOT = Path(__file__).parents[1]
 # in a checkout the app lies beside this package; an installed one brings it along in a folder of its own
 IN_CHECKOUT = (ROOT / "streamlit_app.py").is_file()
 APP = ROOT if IN_CHECKOUT else ROOT / "vae_explorer"
-SHIPPED = APP / "checkpoints"  # the models that come with the program
+# the models that come with the program
+SHIPPED = APP / "checkpoints"
 INSTALL_TRAINING = "pip install -r requirements.txt" if IN_CHECKOUT else 'pip install "vae-explorer[train]"'
 CHECKPOINTS_VARIABLE = "VAE_EXPLORER_CHECKPOINTS"
 RUNS_VARIABLE = "VAE_EXPLORER_RUNS"
@@ -34,24 +43,31 @@ PROGRAM = program_name(sys.argv[0], IN_CHECKOUT)
 
 
 def checkpoints_folder() -> Path:
-    """The folder of the app's models: the named one, else `checkpoints` in the checkout or, installed, in the current folder."""
+    """Return the folder of the app's models.
+
+    It is the one that VAE_EXPLORER_CHECKPOINTS names, else `checkpoints` in the checkout or, installed, in the current folder.
+    """
     return named_folder(CHECKPOINTS_VARIABLE) or start_folder() / "checkpoints"
 
 
 def model_folders() -> list[Path]:
-    """The folders whose models the app shows: `checkpoints_folder()` and, unless another one is named, the shipped models."""
+    """List the folders whose models the app shows: `checkpoints_folder()` and, unless another is named, the shipped models."""
     folder = checkpoints_folder()
     only = named_folder(CHECKPOINTS_VARIABLE) is not None or folder == SHIPPED
     return [folder] if only else [folder, SHIPPED]
 
 
 def start_folder() -> Path:
-    """Where processes of ours are started: the checkout, where `python -m vae_core` is found; installed, the current folder."""
+    """Return the folder in which our processes start: the checkout, for `python -m vae_core`; installed, the current folder."""
     return ROOT if IN_CHECKOUT else Path.cwd()
 
 
 def runs_folder() -> Path | None:
-    """The folder of the app's runs; None if another folder of models was named and no folder of runs."""
+    """Return the folder of the app's runs.
+
+    It is the one that VAE_EXPLORER_RUNS names, else `runs` in the start folder; None if another folder of models was named and
+    no folder of runs.
+    """
     named = named_folder(RUNS_VARIABLE)
     if named is None and named_folder(CHECKPOINTS_VARIABLE) is not None:
         return None
@@ -59,24 +75,24 @@ def runs_folder() -> Path | None:
 
 
 def command_line_checkpoints() -> Path:
-    """The folder of models for the command line: the named one, else `checkpoints` here, else the shipped one."""
+    """Return the folder of models for the command line: the named one, else `checkpoints` here, else the shipped one."""
     here = Path("checkpoints")
     return named_folder(CHECKPOINTS_VARIABLE) or (here if here.is_dir() else SHIPPED)
 
 
 def command_line_runs() -> Path:
-    """The folder of runs for the command line: the named one, else `runs` in the current folder."""
+    """Return the folder of runs for the command line: the named one, else `runs` in the current folder."""
     return named_folder(RUNS_VARIABLE) or Path("runs")
 
 
 def named_folder(variable: str) -> Path | None:
-    """The folder that an environment variable names; None where it is empty or not set."""
+    """Return the folder that an environment variable names; None where it is empty or not set."""
     named = os.environ.get(variable)
     return expanded(named) if named else None
 
 
 def expanded(name: str) -> Path:
-    """A path with `~` for the user's home written out; a `~` that stands for nobody is left as it is."""
+    """Write out `~` for the user's home in a path; a `~` that stands for nobody is left as it is."""
     try:
         return Path(name).expanduser()
     except RuntimeError:
@@ -85,7 +101,14 @@ def expanded(name: str) -> Path:
 
 @dataclass(frozen=True)
 class Limit:
-    """A whole number that an environment variable sets: a fence of a server that others use too."""
+    """A whole number that an environment variable sets, mostly a bound of a server that others use too.
+
+    Attributes:
+        variable: Name of the environment variable.
+        default: The number where nothing usable is set.
+        least: Lowest number that is taken.
+        most: Highest number that is taken.
+    """
 
     variable: str
     default: int
@@ -93,13 +116,13 @@ class Limit:
     most: int = 10**9
 
     def value(self) -> int:
-        """The number that is set, else (also where nothing usable is set) the default."""
+        """Return the number that is set, or the default where nothing usable is."""
         text = os.environ.get(self.variable, "").strip()
         number = self._number(text)
         return self.default if number is None else number
 
     def problem(self) -> str | None:
-        """A sentence about a setting that cannot be used; None where there is none."""
+        """Return a sentence about a setting that cannot be used; None if it can."""
         text = os.environ.get(self.variable, "").strip()
         if not text or self._number(text) is not None:
             return None
@@ -109,19 +132,25 @@ class Limit:
         )
 
     def _number(self, text: str) -> int | None:
-        good = text.isascii() and text.isdigit() and len(text) < 11 and self.least <= int(text) <= self.most
-        return int(text) if good else None
+        usable = text.isascii() and text.isdigit() and len(text) < 11 and self.least <= int(text) <= self.most
+        return int(text) if usable else None
 
 
-UPLOAD_MB = Limit("VAE_EXPLORER_UPLOAD_MB", 400, 1)  # that one visit may hold
-RUNS_WAITING = Limit("VAE_EXPLORER_RUNS_WAITING", 10, 0)  # in the queue of the app
-RUNS_BESIDE = Limit("VAE_EXPLORER_RUNS_BESIDE", max(1, (os.cpu_count() or 1) // 2), 1)  # that train at once
-RUN_MB = Limit("VAE_EXPLORER_RUN_MB", 0, 0)  # memory of one run; 0: what is free when it begins
-FREE_DISK = Limit("VAE_EXPLORER_FREE_DISK", 2, 0, 90)  # percent that runs, kept and imported models leave free
-STANDBY = Limit("VAE_EXPLORER_STANDBY", 1, 0, 1)  # 1: a process that has imported TensorFlow is kept ready
+# megabytes of uploads that one visit may hold
+UPLOAD_MB = Limit("VAE_EXPLORER_UPLOAD_MB", 400, 1)
+# runs in the queue of the app
+RUNS_WAITING = Limit("VAE_EXPLORER_RUNS_WAITING", 10, 0)
+# runs that train at the same time
+RUNS_BESIDE = Limit("VAE_EXPLORER_RUNS_BESIDE", max(1, (os.cpu_count() or 1) // 2), 1)
+# megabytes of memory of one run; 0: what is free when it begins
+RUN_MB = Limit("VAE_EXPLORER_RUN_MB", 0, 0)
+# percent of the disk that runs, kept and imported models leave free
+FREE_DISK = Limit("VAE_EXPLORER_FREE_DISK", 2, 0, 90)
+# 1: a process that has imported TensorFlow is kept ready
+STANDBY = Limit("VAE_EXPLORER_STANDBY", 1, 0, 1)
 LIMITS = (UPLOAD_MB, RUNS_WAITING, RUNS_BESIDE, RUN_MB, FREE_DISK, STANDBY)
 
 
 def problems() -> list[str]:
-    """Sentences about settings that cannot be used."""
+    """List a sentence about each setting that cannot be used."""
     return [problem for limit in LIMITS if (problem := limit.problem())]

@@ -22,8 +22,9 @@ from vae_core.checkpoints.store import Checkpoint
 from vae_core.checkpoints.training_data import FILE as DATA_NOTE
 from vae_core.settings import PROGRAM
 from vae_core.storage import archives, limits
-from vae_core.storage.files import read_json, write_json
+from vae_core.storage.files import write_json
 from vae_core.storage.kind import KIND, MODEL
+from vae_core.storage.records import read_object
 
 MIB = limits.MIB
 NEEDED = ("config.json", "network.json", "model.safetensors", "latents.npz")
@@ -176,7 +177,7 @@ def _moved(temporary: Path, root: Path, wanted: str) -> Path:
         if not (root / name).exists():
             break
         name = f"{base}-{number}"
-    config = read_json(temporary / "config.json")
+    config = read_object(temporary / "config.json")
     write_json(temporary / "config.json", {**config, "name": name, KIND: MODEL})
     temporary.chmod(0o755)  # mkdtemp's own is for nobody else
     temporary.rename(root / name)

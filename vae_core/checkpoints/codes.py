@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from vae_core.network.latents import Latents
-from vae_core.storage.files import FileProblem
 from vae_core.storage.npz import array_headers
+from vae_core.storage.records import FileProblem
 
 CODES = ("z_mean", "z_log_var", "labels")
 MAX_ROWS = 50_000  # that are read

@@ -25,20 +25,11 @@ from vae_core.network.schema import check_weights
 from vae_core.runs.directory import Run, RunError, read_config, read_network
 from vae_core.settings import PROGRAM
 from vae_core.storage import names
-from vae_core.storage.files import (
-    FileProblem,
-    TakenProblem,
-    check_weights_file,
-    new_folder,
-    read_npz,
-    read_weights,
-    recover,
-    write_bytes,
-    write_json,
-    write_weights,
-)
+from vae_core.storage.files import TakenProblem, new_folder, recover, write_bytes, write_json
 from vae_core.storage.kind import KIND, MODEL, RUN, kind_of
-from vae_core.storage.records import printable, read_object, unchanged
+from vae_core.storage.npz import read_npz
+from vae_core.storage.records import FileProblem, printable, read_object, unchanged
+from vae_core.storage.weights import check_weights_file, read_weights, write_weights
 
 if TYPE_CHECKING:
     from vae_core.network.engine import Engine

@@ -19,7 +19,9 @@ from vae_core.network.latents import Latents
 from vae_core.network.layers import Network, NetworkError, Weights
 from vae_core.network.schema import check_weights
 from vae_core.runs.directory import Run
-from vae_core.storage.files import new_folder, read_arrays, read_npz, write_weights
+from vae_core.storage.files import new_folder
+from vae_core.storage.npz import read_npz
+from vae_core.storage.weights import read_arrays, write_weights
 
 LEVELS = 127
 SCALE = ":scale"

@@ -18,7 +18,7 @@ from vae_core.datasets.dataset import DRAWN_NAME, FASHION_NAME, OWN_SOURCE, Data
 from vae_core.datasets.preprocessing import treatment
 from vae_core.runs.directory import Run
 from vae_core.settings import checkpoints_folder, runs_folder
-from vae_core.storage.files import FileProblem, read_json
+from vae_core.storage.records import FileProblem, read_object
 
 FILE = "data.json"  # of a kept model
 UPLOADS = "uploads"  # the folder, beside the runs, of what was uploaded to train on
@@ -172,7 +172,7 @@ def _note(folder: Path) -> Mapping[str, Any]:
     if run:
         return run
     try:
-        return read_json(folder / FILE)
+        return read_object(folder / FILE)
     except FileProblem:
         return {}
 
@@ -201,7 +201,7 @@ def _of_the_same_data(folder: Path, described: Mapping[str, Any]) -> Iterator[Pa
             if path.parent == folder or noted(path.parent) is None:
                 continue
             try:
-                theirs = read_json(path)["dataset"]["checksum"]
+                theirs = read_object(path)["dataset"]["checksum"]
             except (FileProblem, KeyError, TypeError):
                 continue
             if theirs == checksum:

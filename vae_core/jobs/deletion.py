@@ -11,7 +11,8 @@ from vae_core.runs.directory import ENDED, Run, RunError
 from vae_core.runs.health import health
 from vae_core.settings import checkpoints_folder, runs_folder
 from vae_core.storage import trash
-from vae_core.storage.files import FileProblem, read_json, write_json
+from vae_core.storage.files import write_json
+from vae_core.storage.records import FileProblem, read_object
 from vae_core.storage.trash import Deleted, TrashError
 
 STARTING_SECONDS = 60.0  # a run that a process is about to take up has no status of its own yet
@@ -65,7 +66,7 @@ def restore(root: Path, place: str) -> Path:
     """
     path = trash.restore(root, place)
     with suppress(FileProblem, OSError, ValueError):
-        config = read_json(path / "config.json")
+        config = read_object(path / "config.json")
         if path.name != place.partition("-")[2] and not path.is_symlink():
             write_json(path / "config.json", {**config, "name": path.name})
     return path

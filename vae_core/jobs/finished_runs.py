@@ -27,8 +27,8 @@ from vae_core.jobs.worker import NICE
 from vae_core.runs.directory import ENDED, UNREADABLE, Run, RunError
 from vae_core.settings import checkpoints_folder, model_folders, start_folder
 from vae_core.storage import limits
-from vae_core.storage.files import read_json, write_bytes, write_json
-from vae_core.storage.records import FileProblem
+from vae_core.storage.files import write_bytes, write_json
+from vae_core.storage.records import FileProblem, read_object
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 FRAMES = 7  # of the timeline that a kept model shows
@@ -65,7 +65,7 @@ def rename(run: Run, name: str) -> Run:
     except OSError as error:
         raise RunError(f"{run.name} cannot be renamed: {error.strerror}.") from error
     with suppress(OSError, FileProblem):  # a run is called as its folder is; the description only repeats it
-        write_json(target / "config.json", {**read_json(target / "config.json"), "name": name})
+        write_json(target / "config.json", {**read_object(target / "config.json"), "name": name})
     return Run(target)
 
 

@@ -35,18 +35,15 @@ from vae_core.storage.files import (
     FULL,
     TEMPORARY,
     new_folder,
-    read_arrays,
-    read_npz,
-    read_weights,
     sweep,
     way_out,
     why_unwritten,
     write_bytes,
     write_json,
     write_over,
-    write_weights,
 )
 from vae_core.storage.kind import KIND, MODEL, RUN, WEIGHTS, kind_of
+from vae_core.storage.npz import read_npz
 from vae_core.storage.records import (
     MAX_JSON_BYTES,
     FileMissing,
@@ -59,6 +56,7 @@ from vae_core.storage.records import (
     reason,
     unchanged,
 )
+from vae_core.storage.weights import read_arrays, read_weights, write_weights
 
 FORMAT_VERSION = 1
 ENDED = ("stopped", "finished", "failed")
@@ -297,10 +295,7 @@ class Run:
             )
         age = silence(status)
         if age > STALE_SECONDS:
-            return (
-                state,
-                f"The trainer has not been heard of for {age:.0f} s; it may hang. Stop it, then resume.",
-            )
+            return (state, f"The trainer has not been heard of for {age:.0f} s; it may hang. Stop it, then resume.")
         return state, ""
 
     def process(self, status: Mapping[str, Any] | None = None) -> psutil.Process | None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from vae_core.storage import limits
-from vae_core.storage.records import FileProblem, require_file
+from vae_core.storage.records import FileProblem, reason, require_file
 
 
 class ArrayHeader(NamedTuple):
@@ -60,6 +60,24 @@ def array_headers(path: Path, names: tuple[str, ...]) -> dict[str, ArrayHeader]:
             f"{path} is not a whole .npz file with {', '.join(names)} ({str(error)[:300]}). Copy it again."
         ) from error
     return headers
+
+
+def read_npz(path: Path, names: tuple[str, ...], limit: int | None = None) -> dict[str, np.ndarray]:
+    """Named arrays of an .npz file, never unpickled, and of `limit` bytes together at most (`limits.ARRAYS`)."""
+    limit = limits.ARRAYS if limit is None else limit
+    require_file(path, limit)
+    try:
+        with open(path, "rb") as opened, zipfile.ZipFile(opened) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+            if size > limit:
+                raise ValueError(f"it unfolds to {size:,} bytes; the limit is {limit:,}")
+            opened.seek(0)
+            with np.load(opened, allow_pickle=False) as file:
+                return {name: file[name] for name in names}
+    except Exception as error:  # zipfile, zlib and numpy each raise their own kinds for damaged bytes
+        raise FileProblem(
+            f"{path} is not a whole .npz file with {', '.join(names)} ({reason(error)}). Copy it again."
+        ) from error
 
 
 def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:

@@ -25,7 +25,7 @@ from vae_core.datasets import fashion_mnist, loading
 from vae_core.datasets.dataset import Dataset
 from vae_core.datasets.preprocessing import treatment
 from vae_core.settings import runs_folder
-from vae_core.storage.files import FileProblem, read_json
+from vae_core.storage.records import FileProblem, read_object
 
 LARGEST = 512 << 20  # bytes of all pixels of a data set that the server reads
 Shape = tuple[int, int, int]
@@ -178,7 +178,7 @@ def _stamp(place: str) -> tuple[Any, ...]:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _described(path: str, changed: int) -> dict[str, Any] | None:
     try:
-        dataset = read_json(Path(path) / "config.json").get("dataset")
+        dataset = read_object(Path(path) / "config.json").get("dataset")
     except FileProblem:
         return None
     return dict(dataset) if isinstance(dataset, dict) else None

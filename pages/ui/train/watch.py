@@ -20,8 +20,7 @@ from vae_core.datasets.fashion_mnist import CHECKSUM
 from vae_core.network.layers import NetworkError
 from vae_core.runs.directory import ENDED, Run, RunError
 from vae_core.runs.live_reader import View, live
-from vae_core.storage.files import FileProblem
-from vae_core.storage.records import stamps
+from vae_core.storage.records import FileProblem, stamps
 
 FLOOR = 188.28  # nats: the entropy of Fashion-MNIST's train pixels, the least cross-entropy there can be
 TICK, HURRY = 1.0, 0.4  # seconds between two looks; until the first point is there

@@ -1,0 +1,84 @@
+"""Weights and arrays as safetensors files: written whole, and compared with a network before any array is allocated.
+
+>>> import tempfile
+>>> from vae_core.config import ModelConfig
+>>> from vae_core.network import presets
+>>> from vae_core.network.schema import random_weights
+>>> network = presets.build(ModelConfig())
+>>> with tempfile.TemporaryDirectory() as folder:
+...     path = Path(folder, "model.safetensors")
+...     write_weights(path, random_weights(network))
+...     read_weights(path, network)["decoder/logits/bias"].shape
+(1,)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save as safetensors_bytes
+
+from vae_core.network.layers import Network, NetworkError, Weights
+from vae_core.network.schema import check_shapes, check_weights
+from vae_core.storage import limits
+from vae_core.storage.files import write_bytes
+from vae_core.storage.records import FileProblem, reason, require_file
+
+
+def write_weights(path: Path, weights: Mapping[str, np.ndarray]) -> None:
+    """Weights as safetensors, as `write_bytes`."""
+    write_bytes(path, safetensors_bytes({name: np.asarray(array, order="C") for name, array in weights.items()}))
+
+
+def read_weights(path: Path, network: Network) -> Weights:
+    """The weights of `network` from a safetensors file, as float32.
+
+    Names, shapes and types are compared with the network by the file's header before any array is allocated.
+    """
+    with _opened(path) as file:
+        _check_header(path, file, network)
+        weights = {name: file.get_tensor(name).astype(np.float32) for name in network.weight_shapes()}
+    check_weights(network, weights, str(path))
+    return weights
+
+
+def check_weights_file(path: Path, network: Network) -> None:
+    """Raise unless a safetensors file's header names just the network's weights; reads no array.
+
+    Raises `FileProblem` or `NetworkError`, as `read_weights` does.
+    """
+    with _opened(path) as file:
+        _check_header(path, file, network)
+
+
+def _check_header(path: Path, file: Any, network: Network) -> None:
+    names = list(file.keys())
+    check_shapes(network, {name: tuple(file.get_slice(name).get_shape()) for name in names}, str(path))
+    for name in names:
+        if file.get_slice(name).get_dtype() not in ("F32", "F16"):
+            raise NetworkError(f"{path}: {name} is {file.get_slice(name).get_dtype()}, expected F32 or F16.")
+
+
+def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Every array of a safetensors file of our own making, and the strings in its header."""
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 (no mapping)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    require_file(path, limits.STATE)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            yield file
+    except (FileProblem, NetworkError):
+        raise
+    except Exception as error:  # an odd header raises kinds of the library's own, and of numpy's
+        raise FileProblem(
+            f"{path} is no whole safetensors file ({reason(error)}). It may be truncated; copy it again."
+        ) from error
