@@ -57,6 +57,20 @@ def test_odd_cookies_are_none(cookie: str) -> None:
     assert len(cookies(cookie=cookie)) == 1
 
 
+@pytest.mark.parametrize(
+    "other",
+    ['prefs={"a":1,"b":"x y"}', "foo bar", "n\xe4me=\xfc", "x[1]=2", "a@b=1", "a=b c, d", 'a="b', "=", "", "\t"],
+)
+def test_the_cookie_is_seen_beside_those_of_other_programs(other: str) -> None:
+    assert cookies(cookie=f"{other}; {COOKIE}=me") == cookies(cookie=f"{COOKIE}=me; {other}") == []
+    assert cookies(cookie=other) != []
+
+
+@pytest.mark.parametrize("value", ["", " ", '""'])
+def test_an_empty_cookie_is_replaced(value: str) -> None:
+    assert len(cookies(cookie=f"{COOKIE}={value}")) == 1
+
+
 def test_the_name_holds_with_the_cookie_or_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(st, "session_state", {})
     monkeypatch.setattr(visitors.st, "context", SimpleNamespace(cookies={COOKIE: "me"}))

@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 import streamlit as st
+from starlette.requests import HTTPConnection
 
 from pages.ui.app.uploads import Asgi, Message, Receive, Send
 
@@ -54,10 +54,8 @@ class VisitorCookie:
 
 
 def _known(scope: MutableMapping[str, Any]) -> bool:
-    """Whether the request carries the cookie."""
-    try:
-        return any(
-            COOKIE in SimpleCookie(value.decode("latin-1")) for name, value in scope["headers"] if name == b"cookie"
-        )
-    except CookieError:
-        return False
+    """Whether the request carries the cookie, beside whatever other programs of the host have set.
+
+    Read as Streamlit reads it for `visitor`: Python's `SimpleCookie` drops all cookies after an odd one.
+    """
+    return bool(HTTPConnection(scope).cookies.get(COOKIE))
