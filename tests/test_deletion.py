@@ -114,7 +114,7 @@ def test_what_is_no_folder_of_its_own(tmp_path: Path, name: str) -> None:
 
 def test_a_folder_of_models_is_no_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = save_checkpoint(tmp_path / "models" / "mine", MODEL)
-    for name in (".", "models", "..", ""):
+    for name in (".", "models", ".."):
         main(["models", "--root", str(tmp_path / "models"), "--delete", name])
         assert model.exists(), name
 
@@ -146,7 +146,7 @@ def test_an_unreadable_run_can_be_deleted(tmp_path: Path) -> None:
 
 
 def test_what_was_shipped_stays_and_a_run_is_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "ROOT", tmp_path)
+    monkeypatch.setattr(settings, "SHIPPED", tmp_path / "checkpoints")
     shipped = save_checkpoint(tmp_path / "checkpoints" / "fashion-2d", MODEL)
     with pytest.raises(TrashError, match="came with the program"):
         deletion.delete_model(shipped)

@@ -83,7 +83,7 @@ def keep(run: Run, folder: Path | str, replace: bool = False) -> Path:
         ("runs/demo/mine", "would lie inside the run"),
         ("runs/demo/snapshots/00000009", "would lie inside the run"),
         ("models/mine/snapshots", "would lie inside the model"),
-        ("", "has an empty name"),
+        ("models/.trash", "begins with a dot"),
         ("models/noted", "holds more than a model|there is a model"),
         ("models/framed", "holds more than a model|there is a model"),
         ("/", "it is a folder"),
@@ -397,3 +397,15 @@ def test_export_writes_over_no_file(model: Path, tmp_path: Path, capsys: pytest.
     assert contents(tmp_path / "out") == {"decoder.json": b"mine"}
     assert command_line.main([*words, "--replace"]) == 0
     assert sorted(contents(tmp_path / "out")) == ["decoder.bin", "decoder.json"]
+
+
+@pytest.mark.parametrize("place", ["models/mine/sub", "runs/demo/more", "runs/.hidden"])
+def test_a_run_lies_in_no_model_and_in_no_other_run(run: Run, model: Path, tmp_path: Path, place: str) -> None:
+    with pytest.raises(RunError, match=r"would lie inside the|begins with a dot"):
+        Run(tmp_path / place).check_free()
+
+
+def test_nothing_is_exported_into_a_model(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(model.rglob("*"))
+    assert command_line.main(["export", str(model), "--format", "browser", "--output", str(model)]) == 2
+    assert "Choose another folder" in capsys.readouterr().err and sorted(model.rglob("*")) == before

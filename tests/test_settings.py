@@ -11,7 +11,7 @@ from tiny_runs import MODEL
 
 from vae_core import settings
 from vae_core.checkpoints.registry import list_models
-from vae_core.cli.common import model_path, run_path
+from vae_core.cli.common import model_path, named_model, run_path
 from vae_core.cli.main import main
 from vae_core.runs.directory import Run
 
@@ -51,7 +51,7 @@ def test_a_model_is_found_by_its_name_or_path(name: str, named: Path) -> None:
 @pytest.mark.parametrize("name", ["demo", "runs/demo", "~/trained/demo", "../trained/demo"])
 def test_a_run_is_found_by_its_name_or_path(name: str, named: Path) -> None:
     assert model_path(name).resolve() == named / "trained" / "demo"
-    assert run_path(name, settings.command_line_runs()).resolve() == named / "trained" / "demo"
+    assert run_path(name, None).resolve() == named / "trained" / "demo"
 
 
 def test_a_path_comes_before_a_name(named: Path) -> None:
@@ -73,9 +73,9 @@ def test_an_empty_variable_counts_as_not_set(named: Path, monkeypatch: pytest.Mo
     assert settings.checkpoints_folder() == settings.ROOT / "checkpoints"
     assert settings.runs_folder() == settings.ROOT / "runs"
     assert settings.command_line_runs() == Path("runs")
-    assert settings.command_line_checkpoints() == settings.ROOT / "checkpoints"
+    assert settings.command_line_models() == [settings.SHIPPED]
     (named / "elsewhere" / "checkpoints").mkdir()
-    assert settings.command_line_checkpoints() == Path("checkpoints")
+    assert settings.command_line_models() == [Path("checkpoints"), settings.SHIPPED]
 
 
 def test_a_tilde_for_nobody_is_a_folder_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,3 +112,17 @@ def test_a_limit_that_is_set_holds(text: str, value: int, monkeypatch: pytest.Mo
 )
 def test_printed_commands_bear_the_name_that_can_be_typed(started: str, in_checkout: bool, expected: str) -> None:
     assert settings.program_name(started, in_checkout) == expected
+
+
+def test_a_root_that_is_given_is_the_only_place(named: Path, tmp_path: Path) -> None:
+    """`runs --root elsewhere --delete demo` must not find another folder's demo."""
+    assert run_path("demo", tmp_path / "elsewhere") == tmp_path / "elsewhere" / "demo"
+    assert run_path("runs/demo", tmp_path / "elsewhere") == Path("runs/demo")  # a path is that path
+
+
+def test_a_model_to_be_deleted_is_the_one_that_was_named(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    (second / "mine").mkdir(parents=True)
+    assert named_model("mine", [first, second]) == second / "mine"
+    assert named_model("runs/mine", [first, second]) == Path("runs/mine")
+    assert named_model("nowhere", [first, second]) == first / "nowhere"

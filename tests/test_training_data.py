@@ -140,8 +140,8 @@ def test_data_that_have_gone_are_refused_with_the_way_out(
     for words in (
         ["evaluate", run.path],
         ["evaluate", folder],
-        ["reconstruct", folder, "--output", output],
-        ["heatmap", folder, "--output", output],
+        ["reconstruct", folder, "--output", f"{output}.png"],
+        ["heatmap", folder, "--output", f"{output}.png"],
         ["export", folder, "--format", "projector", "--output", output],
         ["keep", run.path, output],
     ):

@@ -74,10 +74,12 @@ def runs_folder() -> Path | None:
     return named or start_folder() / "runs"
 
 
-def command_line_checkpoints() -> Path:
-    """Return the folder of models for the command line: the named one, else `checkpoints` here, else the shipped one."""
-    here = Path("checkpoints")
-    return named_folder(CHECKPOINTS_VARIABLE) or (here if here.is_dir() else SHIPPED)
+def command_line_models() -> list[Path]:
+    """Return the folders of models for the command line: the named one, else `checkpoints` here and the shipped ones."""
+    named, here = named_folder(CHECKPOINTS_VARIABLE), Path("checkpoints")
+    if named:
+        return [named]
+    return [here] if here.resolve() == SHIPPED else [*([here] if here.is_dir() else []), SHIPPED]
 
 
 def command_line_runs() -> Path:
@@ -91,7 +93,7 @@ def named_folder(variable: str) -> Path | None:
     return expanded(named) if named else None
 
 
-def expanded(name: str) -> Path:
+def expanded(name: str | Path) -> Path:
     """Write out `~` for the user's home in a path; a `~` that stands for nobody is left as it is."""
     try:
         return Path(name).expanduser()

@@ -26,7 +26,7 @@ from vae_core.runs.directory import Run, RunError, read_config, read_network
 from vae_core.settings import PROGRAM
 from vae_core.storage import names
 from vae_core.storage.files import TakenProblem, new_folder, recover, write_bytes, write_json
-from vae_core.storage.kind import KIND, MODEL, RUN, kind_of
+from vae_core.storage.kind import KIND, MODEL, RUN, kind_of, surroundings
 from vae_core.storage.npz import read_npz
 from vae_core.storage.records import FileProblem, printable, read_object, unchanged
 from vae_core.storage.weights import check_weights_file, read_weights, write_weights
@@ -194,9 +194,10 @@ def check_place(folder: str | Path, replace: bool = False) -> Path:
         )
     path = Path(os.path.abspath(folder))
     recover(path.parent, path.name)
-    for parent in path.parents:
-        if kind := kind_of(parent):
-            raise CheckpointError(f"{path} would lie inside the {kind} {parent}. Name a folder beside it.")
+    if path.name.startswith("."):
+        raise CheckpointError(f"{path.name} begins with a dot: such a folder is in no list. Choose another name.")
+    if inside := surroundings(path):
+        raise CheckpointError(f"{path} would lie inside the {inside[0]} {inside[1]}. Name a folder beside it.")
     if os.path.lexists(path):
         _check_replaceable(path, replace)
     above = next(parent for parent in path.parents if os.path.lexists(parent))

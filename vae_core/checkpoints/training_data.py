@@ -17,7 +17,7 @@ from vae_core.datasets import fashion_mnist, loading
 from vae_core.datasets.dataset import DRAWN_NAME, FASHION_NAME, OWN_SOURCE, DataError, Dataset, own_name
 from vae_core.datasets.preprocessing import treatment
 from vae_core.runs.directory import Run
-from vae_core.settings import checkpoints_folder, runs_folder
+from vae_core.settings import expanded, model_folders, runs_folder
 from vae_core.storage.records import FileProblem, read_object
 
 FILE = "data.json"  # of a kept model
@@ -69,7 +69,7 @@ def note_for(data: str, folder: Path) -> dict[str, str]:
     """
     if data in (*NAMED, "auto"):
         return {"data": data}
-    place = Path(data).expanduser().resolve()
+    place = expanded(data).resolve()
     return {"data": str(place), "from_here": os.path.relpath(place, folder.resolve())}
 
 
@@ -196,7 +196,7 @@ def _of_the_same_data(folder: Path, described: Mapping[str, Any]) -> Iterator[Pa
     checksum = described.get("checksum")
     if not checksum:
         return
-    for root in (checkpoints_folder(), runs_folder()):
+    for root in (*model_folders(), runs_folder()):
         for path in sorted(root.glob("*/config.json")) if root else ():
             if path.parent == folder or noted(path.parent) is None:
                 continue

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-import sys
 
-from vae_core.settings import APP
+from vae_core.jobs.environment import python_module
+from vae_core.settings import APP, IN_CHECKOUT, ROOT
 
 
 def app(host: str, port: int, no_browser: bool) -> int:
-    """Run the server until it ends; returns its exit code. Runs and models lie in the current folder, or where settings say.
+    """Become the server; returns its exit code where a process cannot become another one (Windows).
+
+    Runs and models lie in the current folder, or where settings say.
 
     Raises:
         ValueError: A port that is none.
@@ -17,8 +20,9 @@ def app(host: str, port: int, no_browser: bool) -> int:
     if not 1 <= port <= 65535:
         raise ValueError(f"--port must be in 1..65535, got {port}.")
     flags = ["--server.address", host, "--server.port", str(port), "--server.headless", str(no_browser).lower()]
-    words = [sys.executable, "-m", "streamlit", "run", str(APP / "streamlit_app.py"), *flags]
-    try:
-        return subprocess.run(words, check=False).returncode
-    except KeyboardInterrupt:  # the server has heard it as well, and ended
-        return 0
+    words = python_module("streamlit", "run", str(APP / "streamlit_app.py"), *flags)
+    if IN_CHECKOUT:  # what the app imports lies there
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    if os.name == "posix":  # so that a signal ends the server, and not only what started it
+        os.execv(words[0], words)
+    return subprocess.run(words, check=False).returncode

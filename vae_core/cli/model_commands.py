@@ -11,7 +11,7 @@ import numpy as np
 
 from vae_core import settings
 from vae_core.cli.app_command import app
-from vae_core.cli.common import model_path
+from vae_core.cli.common import model_path, named_model
 from vae_core.cli.train_commands import TrainingFailed, deletion_note, note, resume, runs, standby, train
 from vae_core.cli.written_files import check_names, check_output, save_png
 from vae_core.datasets.preprocessing import treatment
@@ -74,15 +74,16 @@ def models(root: str | None, delete: str | None, restore: str | None) -> None:
     from vae_core.checkpoints import store as checkpoints
     from vae_core.jobs import deletion
 
-    folder = settings.expanded(root) if root else settings.command_line_checkpoints()
+    folders = [settings.expanded(root)] if root else settings.command_line_models()
+    folder = folders[0]
     if delete:
-        print(deletion_note("models", deletion.delete_model(folder / Path(delete).name)))
+        print(deletion_note("models", deletion.delete_model(named_model(delete, folders))))
         return
     if restore:
         print(f"{deletion.restore_by_name(folder, restore)} is back.")
         return
     found, damaged = [], []
-    for path in checkpoints.list_checkpoints(folder):
+    for path in checkpoints.list_checkpoints(*folders):
         try:
             found.append(checkpoints.inspect(path))
         except checkpoints.CheckpointError as error:

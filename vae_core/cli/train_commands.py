@@ -125,7 +125,7 @@ def _again(data: str, dataset: Dataset) -> str:
     named = {fashion_mnist.CHECKSUM: "fashion"}.get(dataset.checksum)
     if data in ("auto", "fashion", "drawn"):
         return named or "drawn"
-    return str(Path(data).expanduser().resolve())
+    return str(settings.expanded(data).resolve())
 
 
 def resume(run: str, data: str | None, queue: bool, **flags: Any) -> None:
@@ -210,11 +210,11 @@ def runs(
     """List, follow, pause, continue, stop, kill."""
     folder = _runs_folder(root)
     if kill:
-        run = _find(folder, kill)
+        run = _find(root, kill)
         print(f"{run.path}: {end(run)}")
         return
     if others["delete"]:
-        print(deletion_note("runs", delete_run(_find(folder, others["delete"]))))
+        print(deletion_note("runs", delete_run(_find(root, others["delete"]))))
         return
     if others["restore"]:
         print(f"{restore_by_name(folder, others['restore'])} is back.")
@@ -222,10 +222,10 @@ def runs(
     verbs = {"pause": pause, "run": others["continue"], "stop": stop}
     for command, name in verbs.items():
         if name:
-            _ask(_find(folder, name), command)
+            _ask(_find(root, name), command)
             return
     if follow:
-        _follow(_find(folder, follow))
+        _follow(_find(root, follow))
         return
     found = list_runs(folder)
     if not found:
@@ -249,8 +249,8 @@ def deletion_note(command: str, entry: Deleted) -> str:
     return f"{entry.name} is deleted. Within a day this puts it back:  {back}"
 
 
-def _find(folder: Path, name: str) -> Run:
-    run = Run(run_path(name, folder))
+def _find(root: str | None, name: str) -> Run:
+    run = Run(run_path(name, settings.expanded(root) if root else None))
     run.check_kind()
     if not (run.path / "status.json").exists():  # one that waits for its turn has this and no config.json yet
         run.config()

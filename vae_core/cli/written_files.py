@@ -11,6 +11,7 @@ import numpy as np
 
 from vae_core import settings
 from vae_core.storage.files import write_bytes
+from vae_core.storage.kind import kind_of, surroundings
 
 MARK = "vae-explorer"  # a text chunk in each PNG of ours, which may be written over by the next
 
@@ -47,7 +48,13 @@ def save_png(path: Path, image: np.ndarray, replace: bool = False) -> None:
 
 
 def check_names(folder: Path, names: Iterable[str], replace: bool = False) -> None:
-    """`ValueError` if a folder holds one of these files already."""
+    """`ValueError` if a folder holds one of these files already, or belongs to a run or a model."""
+    kind = kind_of(folder)
+    inside = (kind, folder) if kind else surroundings(folder)
+    if inside:
+        raise ValueError(
+            f"{folder} is in the {inside[0]} {inside[1]}, which holds its own files alone. Choose another folder."
+        )
     there = [name for name in names if os.path.lexists(folder / name)]
     if there and not replace:
         raise ValueError(

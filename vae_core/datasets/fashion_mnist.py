@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vae_core.datasets.idx import DataError, idx_digest, read_idx, read_pair
+from vae_core.settings import expanded
 
 VARIABLE = "FASHION_MNIST_DIR"
 BASE_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
@@ -77,7 +78,7 @@ def keras_cache() -> Path:
     if not home:
         user = os.path.expanduser("~")
         home = os.path.join(user if os.access(user, os.W_OK) else tempfile.gettempdir(), ".keras")
-    return Path(home).expanduser() / "datasets" / "fashion-mnist"
+    return expanded(home) / "datasets" / "fashion-mnist"
 
 
 def named_folder() -> Path | None:
@@ -85,7 +86,7 @@ def named_folder() -> Path | None:
     named = os.environ.get(VARIABLE)
     if not named:
         return None
-    folder = Path(named).expanduser()
+    folder = expanded(named)
     problem = problem_with(folder)
     if problem:
         raise DataError(

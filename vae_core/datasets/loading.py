@@ -28,6 +28,7 @@ from vae_core.datasets.dataset import (
 from vae_core.datasets.idx import DataError
 from vae_core.datasets.idx_folders import pairs_in, read_pairs
 from vae_core.datasets.npz_arrays import read_npz
+from vae_core.settings import expanded
 from vae_core.storage import limits
 from vae_core.storage.names import clean
 
@@ -81,7 +82,7 @@ def load(
                 f"For the real images, set {fashion_mnist.VARIABLE} to the folder of its four files."
             )
             return _drawn()
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.is_dir():
         return _any_folder(path, image_shape, fit, notify, progress)
     if path.is_file() and path.suffix.lower() in (".zip", ".npz"):
@@ -120,7 +121,7 @@ def from_folder(
     Raises:
         DataError: Naming the file that is at fault.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     images = image_folders.read_folder(path, image_shape, fit, progress)
     return _own(path.resolve().name, "folder", images, fit, notify)
 
@@ -134,7 +135,7 @@ def from_zip(
     fit: str = "resize",
 ) -> Dataset:
     """Load the user's pictures from a zip, which is read in memory; everything else as `from_folder`."""
-    path = Path(path).expanduser()
+    path = expanded(path)
     return _own(path.stem, "zip", image_folders.read_zip(path, image_shape, fit, progress), fit, notify)
 
 
@@ -150,7 +151,7 @@ def from_npz(
 
     The forms that are read are `npz_arrays.read_npz`'s. With image_shape None the images stay as they are.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     return _own(path.stem, ".npz", read_npz(path, image_shape, fit, progress), fit, notify)
 
 

@@ -6,7 +6,6 @@ import hashlib
 import re
 import shutil
 import subprocess
-import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from vae_core.datasets import image_folders
 from vae_core.datasets.idx import DataError
 from vae_core.jobs import launcher as trainer
 from vae_core.jobs.capacity import check_disk
-from vae_core.jobs.environment import child_environment
+from vae_core.jobs.environment import child_environment, python_module
 from vae_core.jobs.model_check import check_in_child
 from vae_core.jobs.worker import NICE
 from vae_core.runs.directory import ENDED, UNREADABLE, Run, RunError
@@ -78,7 +77,7 @@ def keep(run: Run, name: str) -> Path:
     target = target_of(run, name)
     words = ["keep", str(run.path.resolve()), str(target), "--half", "--snapshots", str(FRAMES)]
     child = subprocess.Popen(
-        [sys.executable, "-m", "vae_core", *words],
+        python_module("vae_core", *words),
         cwd=start_folder(),
         env=child_environment(),
         stdin=subprocess.DEVNULL,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 
-from vae_core.jobs.environment import child_environment
+from vae_core.jobs.environment import child_environment, python_module
 from vae_core.settings import start_folder
 
 MEMORY = 3 << 30  # bytes of address space, most of it libraries
@@ -21,7 +20,7 @@ class ModelProblem(ValueError):
 
 def check_in_child(folder: Path) -> None:
     """Run `check-model` on a folder in a bounded process; `ModelProblem` says why a model is refused."""
-    command = [sys.executable, "-m", "vae_core", "check-model", "--bounded", str(folder.resolve())]
+    command = python_module("vae_core", "check-model", "--bounded", str(folder.resolve()))
     try:
         done = subprocess.run(
             command,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -15,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from vae_core.jobs.environment import child_environment
+from vae_core.jobs.environment import child_environment, python_module
 from vae_core.runs.directory import ENDED, Run
 from vae_core.runs.health import LOG
 from vae_core.runs.process import stamp
@@ -39,7 +38,7 @@ class _Child:
     """A `python -m vae_core standby` and what it has told."""
 
     def __init__(self, root: Path, cold: bool) -> None:
-        words = [sys.executable, "-m", "vae_core", "standby", "--root", str(root)]
+        words = python_module("vae_core", "standby", "--root", str(root))
         # In the server's session, so that its low priority counts; it makes a process group of its own.
         self.process = subprocess.Popen(
             [*words, "--cold"] if cold else words,

@@ -42,7 +42,7 @@ from vae_core.storage.files import (
     write_json,
     write_over,
 )
-from vae_core.storage.kind import KIND, MODEL, RUN, WEIGHTS, kind_of
+from vae_core.storage.kind import KIND, MODEL, RUN, WEIGHTS, kind_of, surroundings
 from vae_core.storage.npz import read_npz
 from vae_core.storage.records import (
     MAX_JSON_BYTES,
@@ -118,6 +118,10 @@ class Run:
         """`RunError` unless a new run may be written here: into a new folder, an empty one, or that of a run that waits."""
         if kind_of(self.path) == MODEL:
             raise RunError(f"{self.path} is a model. Choose another --run-dir; to begin with it, add --start-from.")
+        if self.path.name.startswith("."):
+            raise RunError(f"{self.path} begins with a dot: such a folder is in no list. Choose another --run-dir.")
+        if inside := surroundings(self.path):
+            raise RunError(f"{self.path} would lie inside the {inside[0]} {inside[1]}. Choose a --run-dir beside it.")
         if (self.path / "config.json").exists():
             raise RunError(f"{self.path} holds a run already. Choose another --run-dir, or continue it with resume.")
         try:

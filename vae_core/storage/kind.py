@@ -33,3 +33,11 @@ def kind_of(path: Path, config: Mapping[str, Any] | None = None) -> str | None:
     names = {name for name in OF_RUNS if os.path.lexists(path / name)}
     # One that waits for its turn has no config.json yet.
     return RUN if (names if described else {"status.json", "control.json"} <= names) else None
+
+
+def surroundings(path: Path) -> tuple[str, Path] | None:
+    """The run or model that a path lies inside, as (kind, folder); None where it lies in none."""
+    for parent in Path(os.path.abspath(path)).parents:
+        if kind := kind_of(parent):
+            return kind, parent
+    return None
