@@ -7,31 +7,31 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from pages.ui.app.cache import Opened
+from pages.ui.app.cache import LoadedModel
 from pages.ui.app.frame import frame
 from pages.ui.app.model_pictures import pictures_for
 from pages.ui.app.subject import Subject, subject
 from pages.ui.components.mosaic import Tile, mosaic
 from pages.ui.formatting import markdown_text, number, plain_text, sentence
-from pages.ui.heatmaps.controls import GLANCES, MOSAICS, ONE, ask_look, ask_view, channel_name, take_click
+from pages.ui.heatmaps.controls import GLANCES, MOSAICS, ONE, channel_name, settings_controls, take_click, view_control
 from pages.ui.heatmaps.parts import channel_tile, downloads, layer_sheet
 from pages.ui.heatmaps.pictures import (
     SUMMARIES,
-    Answer,
-    Drawn,
-    Look,
-    answer,
+    FeatureMaps,
+    HeatmapSettings,
+    RenderedMaps,
     channel_ids,
-    draw,
     enlarged,
+    feature_maps_of,
     glance,
     position,
+    render,
     tiles,
 )
-from pages.ui.heatmaps.second_picture import ask_second, second
+from pages.ui.heatmaps.second_picture import second, second_picture_toggle
 from pages.ui.heatmaps.upload_steps import upload_steps
 from pages.ui.images import enlarge
-from pages.ui.shared import png_sheet as heat_sheet
+from pages.ui.shared import png_sheet
 from pages.ui.shared.colour_bar import colour_bar
 from pages.ui.shared.picture import picture
 from pages.ui.shared.picture_picker import choose_picture
@@ -43,36 +43,40 @@ MEANING = (
 )
 
 
-def main(model: Opened) -> None:
+def main(model: LoadedModel) -> None:
     """Controls, result."""
-    found = pictures_for(model)
+    test_images = pictures_for(model)
     take_click()
-    choose_picture(model, found)
-    shown = subject(model, found)
-    if shown.prepared is not None:
-        upload_steps(shown.prepared, model)
+    choose_picture(model, test_images)
+    selected = subject(model, test_images)
+    if selected.prepared is not None:
+        upload_steps(selected.prepared, model)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        view = ask_view()
-        wanted = ask_second()
-    other = second(model, found, shown) if wanted else None
-    pictures = [shown] if other is None else [shown, other]
+        view = view_control()
+        compare = second_picture_toggle()
+    other = second(model, test_images, selected) if compare else None
+    pictures = [selected] if other is None else [selected, other]
     try:
-        answers = [answer(model.engine, one.name, one.image, one.z) for one in pictures]
+        feature_maps = [
+            feature_maps_of(model.engine, pictured.name, pictured.image, pictured.z) for pictured in pictures
+        ]
     except ValueError as error:
         st.error(markdown_text(error), icon=":material/error:")
         return
-    look = ask_look(answers, view)
+    settings = settings_controls(feature_maps, view)
     if view == ONE:
-        one_layer(model, pictures, answers, look)
+        one_layer(model, pictures, feature_maps, settings)
     else:
-        all_layers(model, pictures, answers, look)
+        all_layers(model, pictures, feature_maps, settings)
 
 
-def one_layer(model: Opened, pictures: Sequence[Subject], answers: Sequence[Answer], look: Look) -> None:
+def one_layer(
+    model: LoadedModel, pictures: Sequence[Subject], feature_maps: Sequence[FeatureMaps], settings: HeatmapSettings
+) -> None:
     """The chosen map over each picture, and beside or below it all channels as tiles."""
-    drawn, ids = draw(answers, look), channel_ids(answers, look)
+    rendered, ids = render(feature_maps, settings), channel_ids(feature_maps, settings)
     channels = len(ids) - len(SUMMARIES)
-    words = f"{look.part} {look.layer}, {channel_name(look.channel, channels)}"
+    words = f"{settings.part} {settings.layer}, {channel_name(settings.channel, channels)}"
     if len(pictures) == 1:
         slots = [st.columns([2, 3], gap="medium")]
     else:
@@ -80,81 +84,98 @@ def one_layer(model: Opened, pictures: Sequence[Subject], answers: Sequence[Answ
         slots = [[column, column] for column in st.columns(2, gap="medium")]
     for which, (large, small) in enumerate(slots):
         with large:
-            chosen_map(pictures[which], answers[which], drawn, which, look, words)
+            chosen_map(pictures[which], feature_maps[which], rendered, which, settings, words)
         with small:
-            height, width = drawn.raw[which].shape[:2]
+            height, width = rendered.raw[which].shape[:2]
             which_ones = f"all {channels} channels" if channels > 1 else "its only channel"
-            st.markdown(f"**{look.layer}: {which_ones}**, natively {height:d}\u00a0×\u00a0{width:d}")
+            st.markdown(f"**{settings.layer}: {which_ones}**, natively {height:d}\u00a0×\u00a0{width:d}")
             mosaic(
-                tiles(drawn, which, ids, look.smooth),
-                [channel_tile(drawn, which, channel) for channel in ids],
+                tiles(rendered, which, ids, settings.smooth),
+                [channel_tile(rendered, which, channel) for channel in ids],
                 MOSAICS[which],
-                label=plain_text(f"Channels of {look.layer} for {pictures[which].name}"),
-                chosen=look.channel,
+                label=plain_text(f"Channels of {settings.layer} for {pictures[which].name}"),
+                chosen=settings.channel,
                 size=84 if channels <= 16 else 70 if channels <= 32 else 56,
             )
             st.caption("Click a tile to enlarge it. The number below it is its largest raw value for this picture.")
     st.caption(MEANING)
     downloads(
         model,
-        answers,
-        f"{look.layer}-{look.channel}",
-        lambda: layer_sheet(f"{model.checkpoint.name}, {words}", answers, drawn, look, words),
+        feature_maps,
+        f"{settings.layer}-{settings.channel}",
+        lambda: layer_sheet(f"{model.checkpoint.name}, {words}", feature_maps, rendered, settings, words),
     )
 
 
-def chosen_map(shown: Subject, one: Answer, drawn: Drawn, which: int, look: Look, words: str) -> None:
+def chosen_map(
+    selected: Subject,
+    picture_maps: FeatureMaps,
+    rendered: RenderedMaps,
+    which: int,
+    settings: HeatmapSettings,
+    words: str,
+) -> None:
     """One map enlarged over its picture, its colours with their raw values, and picture and map apart."""
-    below, k = one.below[look.part], position(look.channel)
-    over = "the picture" if look.part == "encoder" else "the reconstruction"
-    raw = drawn.raw[which][..., k]
-    st.markdown(f"**{words[0].upper()}{words[1:]}** over {over}: {markdown_text(one.name)}")
-    picture(enlarged(drawn, which, below, look), alt=plain_text(f"{words} over {over}, {one.name}"))
-    colour_bar(drawn.colormap, float(drawn.low[k]), float(drawn.high[k]))
+    below, k = picture_maps.below[settings.part], position(settings.channel)
+    over = "the picture" if settings.part == "encoder" else "the reconstruction"
+    raw = rendered.raw[which][..., k]
+    st.markdown(f"**{words[0].upper()}{words[1:]}** over {over}: {markdown_text(picture_maps.name)}")
+    picture(enlarged(rendered, which, below, settings), alt=plain_text(f"{words} over {over}, {picture_maps.name}"))
+    colour_bar(rendered.colormap, float(rendered.low[k]), float(rendered.high[k]))
     st.caption(
         f"This map, of one picture: raw {number(raw.min())} to {number(raw.max())}, natively {raw.shape[0]:d}\u00a0×\u00a0{raw.shape[1]:d}"
-        f"{', smoothed here, which looks more precise than it is' if look.smooth else ''}."
+        f"{', smoothed here, which looks more precise than it is' if settings.smooth else ''}."
     )
     with st.container(horizontal=True):
         picture(enlarge(below, 112), caption=f"{over} alone", width=112, alt=f"{over} alone")
-        alone = enlarged(drawn, which, below, look, alpha=1.0)
+        alone = enlarged(rendered, which, below, settings, alpha=1.0)
         picture(alone, caption="the map alone", width=112, alt=f"{words} alone")
-    if shown.decoded and look.part == "encoder":
+    if selected.decoded and settings.part == "encoder":
         st.caption(
             "This picture is itself decoded from z: the encoder answers to the decoder's work, not to a photograph."
         )
 
 
-def all_layers(model: Opened, pictures: Sequence[Subject], answers: Sequence[Answer], look: Look) -> None:
+def all_layers(
+    model: LoadedModel, pictures: Sequence[Subject], feature_maps: Sequence[FeatureMaps], settings: HeatmapSettings
+) -> None:
     """The mean over the channels of every layer, from the picture to z and on to the reconstruction."""
-    sheet: list[heat_sheet.Item] = []
-    for which, one in enumerate(answers):
-        maps = glance(answers, which, look)
-        st.markdown(f"**{markdown_text(sentence(one.name))}**: mean over the channels of every layer")
+    sheet: list[png_sheet.Item] = []
+    for which, picture_maps in enumerate(feature_maps):
+        maps = glance(feature_maps, which, settings)
+        st.markdown(f"**{markdown_text(sentence(picture_maps.name))}**: mean over the channels of every layer")
         entries = [
             Tile(
                 f"{part}/{layer}",
                 layer,
                 f"{number(low)} to {number(high)}",
-                f"{part} {layer}, mean of {one.maps[part][layer].shape[2]:d} channels, colours from {number(low)} to {number(high)}",
+                f"{part} {layer}, mean of {picture_maps.maps[part][layer].shape[2]:d} channels, colours from {number(low)} to {number(high)}",
             )
             for (part, layer), (_, low, high) in maps.items()
         ]
         images = np.stack([image for image, *_ in maps.values()])
-        mosaic(images, entries, GLANCES[which], plain_text(f"Layers for {one.name}"), chosen="", size=112, least=96)
+        mosaic(
+            images,
+            entries,
+            GLANCES[which],
+            plain_text(f"Layers for {picture_maps.name}"),
+            chosen="",
+            size=112,
+            least=96,
+        )
         sheet += [
-            one.name,
+            picture_maps.name,
             mosaics.mosaic(images, columns=len(images), gap=8, fill=255),
             "  ".join(f"{entry.name} {entry.note}" for entry in entries),
         ]
     st.caption(
         "Below each layer: the raw values at the two ends of its colours. The encoder's layers (conv) lie over the picture, "
-        f"the decoder's (deconv, logits) over the reconstruction.{' Both pictures are on a common scale.' if len(answers) > 1 else ''} "
+        f"the decoder's (deconv, logits) over the reconstruction.{' Both pictures are on a common scale.' if len(feature_maps) > 1 else ''} "
         "Click a layer to open it."
     )
     st.caption(MEANING)
     title = f"{model.checkpoint.name}: mean over the channels of every layer"
-    downloads(model, answers, "layers", lambda: heat_sheet.png(title, [sheet]))
+    downloads(model, feature_maps, "layers", lambda: png_sheet.png(title, [sheet]))
 
 
 frame("Heatmaps", main)

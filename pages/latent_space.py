@@ -4,52 +4,51 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui.app.cache import Opened
+from pages.ui.app.cache import LoadedModel
 from pages.ui.app.frame import frame
 from pages.ui.app.model_pictures import pictures_for
 from pages.ui.app.subject import Subject, subject
 from pages.ui.formatting import file_text
-from pages.ui.latent_space import files as latent_files
-from pages.ui.latent_space import view as latent_view
+from pages.ui.latent_space import files, view
 from pages.ui.latent_space.cache import landmarks
 from pages.ui.latent_space.landmarks import Landmarks
 from pages.ui.map.view import map_of, take_click
 from vae_core.analysis import latent_geometry
 
 
-def main(model: Opened) -> None:
+def main(model: LoadedModel) -> None:
     """Map, what is pinned and near it, traversals, files."""
-    found, facts = pictures_for(model), landmarks(model)
-    take_click(model, found)
-    latent_view.take_jump(model, found, facts)
-    shown = subject(model, found)
-    map_of(model, found, shown)
+    test_images, facts = pictures_for(model), landmarks(model)
+    take_click(model, test_images)
+    view.take_jump(model, test_images, facts)
+    selected = subject(model, test_images)
+    map_of(model, test_images, selected)
     left, middle, right = st.columns([3, 3, 4], gap="medium")
     with left:
-        latent_view.pinned(model, shown)
+        view.pinned(model, selected)
     with middle:
-        latent_view.coordinates(model, shown)
+        view.coordinates(model, selected)
         support = st.container()  # filled last: its first look takes a moment
     with right:
-        latent_view.neighbours(model, found, shown)
+        view.neighbours(model, test_images, selected)
         if facts is not None:
-            latent_view.centres(model, shown, facts)
-    latent_view.walks(model, shown, facts)
-    files(model, shown, facts)
+            view.centres(model, selected, facts)
+    view.walks(model, selected, facts)
+    downloads(model, selected, facts)
     if model.latents is not None and st.toggle("Table of the codes", key="latent_codes", persist_state="session"):
-        latent_view.table(model, found)
+        view.table(model, test_images)
     with support:
-        latent_view.supported(model, shown)
+        view.supported(model, selected)
 
 
-def files(model: Opened, shown: Subject, facts: Landmarks | None) -> None:
+def downloads(model: LoadedModel, selected: Subject, facts: Landmarks | None) -> None:
     """Downloads, made when they are asked for."""
     st.subheader("Take away", anchor=False)
-    name, latents = latent_files.stem(model, shown), model.latents
+    name, latents = files.stem(model, selected), model.latents
     with st.container(horizontal=True):
         st.download_button(
             "z (JSON)",
-            lambda: latent_files.z_json(model, shown),
+            lambda: files.z_json(model, selected),
             f"{name}-z.json",
             "application/json",
             key="latent_json",
@@ -58,7 +57,7 @@ def files(model: Opened, shown: Subject, facts: Landmarks | None) -> None:
         )
         st.download_button(
             "Picture (PNG)",
-            lambda: latent_files.picture_png(shown.image),
+            lambda: files.picture_png(selected.image),
             f"{name}.png",
             "image/png",
             key="latent_png",
@@ -68,7 +67,7 @@ def files(model: Opened, shown: Subject, facts: Landmarks | None) -> None:
         if model.engine.latent_dim > 1:
             st.download_button(
                 "Grid (PNG)",
-                lambda: latent_files.grid_png(model, shown, facts),
+                lambda: files.grid_png(model, selected, facts),
                 f"{file_text(model.checkpoint.name)}-grid.png",
                 "image/png",
                 key="latent_grid",

@@ -15,7 +15,7 @@ from pages.ui.models.compare import side_by_side
 from pages.ui.models.facts import Facts, LayerRow, in_digits, layer_rows
 from pages.ui.models.figures import history_figure
 from pages.ui.models.upload import bring_model
-from pages.ui.shared.deletion import ask_deletion, deleted_today, say_what_was_deleted
+from pages.ui.shared.deletion import deleted_today, deletion_control, deletion_messages
 from vae_core.checkpoints.history import LOSSES
 from vae_core.checkpoints.publish import ROWS
 from vae_core.checkpoints.registry import Entry, is_shipped, list_models
@@ -39,7 +39,7 @@ NEW_RUN = f"{PROGRAM} train --epochs 2 --run-dir runs/demo"
 
 def main() -> None:
     """Table, one model, and a place to bring another one."""
-    say_what_was_deleted()
+    deletion_messages()
     models()
     deleted_today(deleted_models(), "models")
     st.divider()
@@ -53,10 +53,10 @@ def models() -> None:
         st.info("There is no model to show yet. Train one, then reload this page:", icon=":material/info:")
         st.code(NEW_RUN, language="bash")
         return
-    found = {entry.id: model_facts(entry) for entry in entries.values()}
-    good = {model_id: facts for model_id, facts in found.items() if isinstance(facts, Facts)}
+    facts_by_id = {entry.id: model_facts(entry) for entry in entries.values()}
+    good = {model_id: facts for model_id, facts in facts_by_id.items() if isinstance(facts, Facts)}
     table(entries, good)
-    for model_id, problem in found.items():
+    for model_id, problem in facts_by_id.items():
         if isinstance(problem, str):
             st.warning(
                 f"{markdown_text(model_id)} is damaged: {markdown_text(problem, SENTENCE)}",
@@ -93,9 +93,9 @@ def deletable(entry: Entry) -> None:
     if is_shipped(entry.path):
         st.caption("It came with the program and is not deleted here.")
     elif entry.state:
-        ask_deletion(entry.path, f"the run {markdown_text(entry.path.name)}", lambda: delete_run(Run(entry.path)))
+        deletion_control(entry.path, f"the run {markdown_text(entry.path.name)}", lambda: delete_run(Run(entry.path)))
     else:
-        ask_deletion(entry.path, f"the model {markdown_text(entry.path.name)}", lambda: delete_model(entry.path))
+        deletion_control(entry.path, f"the model {markdown_text(entry.path.name)}", lambda: delete_model(entry.path))
 
 
 def table(entries: dict[str, Entry], good: dict[str, Facts]) -> None:
@@ -158,20 +158,18 @@ def choose(entries: dict[str, Entry], good: dict[str, Facts]) -> tuple[Entry, Fa
     st.subheader("One model closely", anchor=False)
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
-        shown = st.selectbox(
-            "Which", list(good), key="detail", format_func=lambda name: plain_text(entries[name].label)
-        )
+        name = st.selectbox("Which", list(good), key="detail", format_func=lambda name: plain_text(entries[name].label))
     with right:
         st.button(
             "Look at this model",
             key="look",
             icon=":material/visibility:",
             width="stretch",
-            disabled=shown == chosen,
-            help="Make it the model of every page" if shown != chosen else "It is the model of every page",
+            disabled=name == chosen,
+            help="Make it the model of every page" if name != chosen else "It is the model of every page",
             on_click=lambda: state.choose_model(st.session_state["detail"]),
         )
-    facts = good[shown]
+    facts = good[name]
     network = facts.checkpoint.network
     st.caption(
         f"{network.parameters():,} parameters in {len(network.encoder.walk()) + len(network.decoder.walk())} layers; "
@@ -180,7 +178,7 @@ def choose(entries: dict[str, Entry], good: dict[str, Facts]) -> tuple[Entry, Fa
         f"pictures of {' × '.join(map(str, network.image_shape))}, {markdown_text(network.likelihood.capitalize())} likelihood; trained on "
         f"{markdown_text(facts.data_name)}{_how_long(facts)}."
     )
-    return entries[shown], facts
+    return entries[name], facts
 
 
 def _how_long(facts: Facts) -> str:

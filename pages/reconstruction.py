@@ -8,12 +8,12 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.app import state
-from pages.ui.app.cache import Opened, Source, alike, open_model
+from pages.ui.app.cache import LoadedModel, Source, alike, open_model
 from pages.ui.app.frame import frame
 from pages.ui.app.model_pictures import pictures_for
 from pages.ui.app.subject import Subject, subject
 from pages.ui.formatting import markdown_text, plain_text, sentence
-from pages.ui.reconstruction import comparison as compare
+from pages.ui.reconstruction import comparison
 from pages.ui.reconstruction.cache import quick_to_score, scores_of
 from pages.ui.reconstruction.comparison import Rebuilt
 from pages.ui.reconstruction.view import comparable, downloads, four, sixteen, standing, wipes
@@ -29,31 +29,33 @@ SORTS = ("mse", "ssim", "reconstruction_loss", "negative_elbo")
 NONE = ""
 
 
-def main(model: Opened) -> None:
+def main(model: LoadedModel) -> None:
     """Choice, comparison."""
-    found = pictures_for(model)
-    choose_picture(model, found)
-    if found is not None and quick_to_score(model, found):
-        ask_rank(model, found)
-    many, sampled, other = ask_look(model, found)
+    test_images = pictures_for(model)
+    choose_picture(model, test_images)
+    if test_images is not None and quick_to_score(model, test_images):
+        rank_controls(model, test_images)
+    many, sampled, other = view_controls(model, test_images)
     models = [model] if other is None else [model, other]
-    if found is not None and many:
-        numbers = which_sixteen(model, found)
-        images = found.pixels[numbers].astype(np.float32) / 255
-        names = [f"test image {i} ({plain_text(found.dataset.classes[int(found.labels[i])])})" for i in numbers]
-        sixteen(rebuild(models, images, sampled), names, found)
+    if test_images is not None and many:
+        numbers = which_sixteen(model, test_images)
+        images = test_images.pixels[numbers].astype(np.float32) / 255
+        names = [
+            f"test image {i} ({plain_text(test_images.dataset.classes[int(test_images.labels[i])])})" for i in numbers
+        ]
+        sixteen(rebuild(models, images, sampled), names, test_images)
     else:
-        shown = subject(model, found)
-        one_picture(models, found, shown, rebuild(models, shown.image[None], sampled))
+        selected = subject(model, test_images)
+        one_picture(models, test_images, selected, rebuild(models, selected.image[None], sampled))
 
 
-def rebuild(models: Sequence[Opened], images: np.ndarray, sampled: bool) -> list[Rebuilt]:
+def rebuild(models: Sequence[LoadedModel], images: np.ndarray, sampled: bool) -> list[Rebuilt]:
     """The same pictures through each model."""
     seed = int(st.session_state.get("sample_seed", 0))
-    return [compare.rebuild(plain_text(one.entry.label), one.engine, images, sampled, seed) for one in models]
+    return [comparison.rebuild(plain_text(model.entry.label), model.engine, images, sampled, seed) for model in models]
 
 
-def ask_rank(model: Opened, found: Source) -> None:
+def rank_controls(model: LoadedModel, test_images: Source) -> None:
     """Buttons to the best and the worst of the split, or of the chosen class, by one figure."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
@@ -62,7 +64,7 @@ def ask_rank(model: Opened, found: Source) -> None:
             key="rank_by",
             persist_state="session",
             width=190,
-            format_func=lambda name: compare.called(name, model.engine.likelihood),
+            format_func=lambda name: comparison.figure_name(name, model.engine.likelihood),
             help="Of the chosen class, or of all test images. BCE and −ELBO are of one sample of z per image.",
         )
         for words, place, by, icon in (
@@ -72,18 +74,22 @@ def ask_rank(model: Opened, found: Source) -> None:
             ("Worst", -1, 0, "vertical_align_bottom"),
         ):
             st.button(
-                words, key=f"rank_{words}", on_click=_ranked, args=(model, found, place, by), icon=f":material/{icon}:"
+                words,
+                key=f"rank_{words}",
+                on_click=_ranked,
+                args=(model, test_images, place, by),
+                icon=f":material/{icon}:",
             )
 
 
-def order(model: Opened, found: Source) -> np.ndarray:
+def order(model: LoadedModel, test_images: Source) -> np.ndarray:
     """Numbers of the test images of the chosen class, the best first."""
-    ranked = best_first(scores_of(model, found), st.session_state.get("rank_by", SORTS[0]))
-    return ranked[np.isin(ranked, among(found))]
+    ranked = best_first(scores_of(model, test_images), st.session_state.get("rank_by", SORTS[0]))
+    return ranked[np.isin(ranked, among(test_images))]
 
 
-def _ranked(model: Opened, found: Source, place: int | None, by: int) -> None:
-    ranked, now = order(model, found), state.selection().index
+def _ranked(model: LoadedModel, test_images: Source, place: int | None, by: int) -> None:
+    ranked, now = order(model, test_images), state.selection().index
     if not len(ranked):
         return
     if place is None:
@@ -92,12 +98,12 @@ def _ranked(model: Opened, found: Source, place: int | None, by: int) -> None:
     state.choose_image(int(ranked[place]))
 
 
-def ask_look(model: Opened, found: Source | None) -> tuple[bool, bool, Opened | None]:
+def view_controls(model: LoadedModel, test_images: Source | None) -> tuple[bool, bool, LoadedModel | None]:
     """Sixteen pictures, not one? From a sample, not from z_mean? And beside which other model."""
     others = {entry.id: entry for entry in alike(model)}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         many = False
-        if found is not None:  # a strip is of test images
+        if test_images is not None:  # a strip is of test images
             many = (
                 st.segmented_control(
                     "Show", (ONE, MANY), default=ONE, key="rebuilt_view", required=True, persist_state="session"
@@ -134,31 +140,33 @@ def _count(key: str) -> None:
     st.session_state[key] = st.session_state.get(key, 0) + 1
 
 
-def one_picture(models: Sequence[Opened], found: Source | None, shown: Subject, rebuilt: Sequence[Rebuilt]) -> None:
+def one_picture(
+    models: Sequence[LoadedModel], test_images: Source | None, selected: Subject, rebuilt: Sequence[Rebuilt]
+) -> None:
     """Four pictures a model, the wipe, the figures, and where this picture stands in the split."""
-    st.subheader(markdown_text(sentence(shown.name)), anchor=False)
-    if shown.decoded:
+    st.subheader(markdown_text(sentence(selected.name)), anchor=False)
+    if selected.decoded:
         st.caption(
             "This picture is itself decoded from z: the figures tell how well the encoder finds z again, not how well a "
             "photograph is rebuilt."
         )
-    elif shown.prepared is not None:
-        st.caption("As the model sees it: " + " → ".join(markdown_text(step.name) for step in shown.prepared.steps))
-    for one in rebuilt:
-        four(one, shown.name)
+    elif selected.prepared is not None:
+        st.caption("As the model sees it: " + " → ".join(markdown_text(step.name) for step in selected.prepared.steps))
+    for entry in rebuilt:
+        four(entry, selected.name)
     left, right = st.columns([2, 3], gap="large")
     with left:
         wipes(rebuilt)
     with right:
         st.markdown("**Figures of this one picture**")
-        st.table(compare.table(rebuilt), border="horizontal")
+        st.table(comparison.table(rebuilt), border="horizontal")
         comparable(rebuilt)
-        downloads(rebuilt, [shown.name])
-    if found is not None:
-        standing(models, found, rebuilt)
+        downloads(rebuilt, [selected.name])
+    if test_images is not None:
+        standing(models, test_images, rebuilt)
 
 
-def which_sixteen(model: Opened, found: Source) -> np.ndarray:
+def which_sixteen(model: LoadedModel, test_images: Source) -> np.ndarray:
     """Numbers of up to sixteen test images of the chosen class: from the chosen one on, by chance, the best or the worst."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         which = st.segmented_control(
@@ -173,13 +181,13 @@ def which_sixteen(model: Opened, found: Source) -> np.ndarray:
             st.button(
                 "Draw others", icon=":material/shuffle:", key="strip_again", on_click=_count, args=("strip_seed",)
             )
-    numbers = among(found)
+    numbers = among(test_images)
     if which == CHANCE:
         rng = np.random.default_rng(st.session_state.get("strip_seed", 0))
         return rng.choice(numbers, min(STRIP, len(numbers)), replace=False)
-    if which in (BEST, WORST) and quick_to_score(model, found):
-        return order(model, found)[:: 1 if which == BEST else -1][:STRIP]
-    now = min(state.selection().index or 0, len(found.labels) - 1)
+    if which in (BEST, WORST) and quick_to_score(model, test_images):
+        return order(model, test_images)[:: 1 if which == BEST else -1][:STRIP]
+    now = min(state.selection().index or 0, len(test_images.labels) - 1)
     return np.roll(numbers, -int(np.searchsorted(numbers, now)))[:STRIP]
 
 

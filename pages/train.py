@@ -6,14 +6,14 @@ import streamlit as st
 
 from pages.ui.app import state
 from pages.ui.app.frame import frame_without_model
-from pages.ui.app.widget_sync import tell
+from pages.ui.app.widget_sync import set_widget
 from pages.ui.formatting import SENTENCE, markdown_text, plain_text
-from pages.ui.shared.deletion import deleted_today, say_what_was_deleted
-from pages.ui.train.form import ask_run
+from pages.ui.shared.deletion import deleted_today, deletion_messages
+from pages.ui.train.form import run_form
 from pages.ui.train.watch import watch
 from vae_core.checkpoints.registry import kept_models, newest
 from vae_core.checkpoints.timeline import frame_steps
-from vae_core.jobs import launcher as trainer
+from vae_core.jobs import launcher
 from vae_core.jobs.deletion import deleted_runs
 from vae_core.runs.directory import OVER, Run
 from vae_core.settings import PROGRAM
@@ -23,18 +23,18 @@ NEW = "A new run"
 
 def main() -> None:
     """Which run, then its form or its life."""
-    trainer.prepare()  # a process stands ready by the time the button is pressed
+    launcher.prepare()  # a process stands ready by the time the button is pressed
     problem = st.session_state.pop("train_error", None)
     if problem:
         st.error(markdown_text(problem, SENTENCE), icon=":material/error:")
-    say_what_was_deleted()
+    deletion_messages()
     run = pick_run()
     if run is None:
         st.markdown(
             "Press **Train** and watch a variational autoencoder learn a map of pictures from nothing, in a few minutes. "
             "While it learns you can hover over its map, pause it, turn its dials, and leave: it goes on."
         )
-        ask_run()
+        run_form()
     else:
         watch(run)
     deleted_today(deleted_runs(), "runs")
@@ -42,24 +42,24 @@ def main() -> None:
 
 def pick_run() -> Run | None:
     """A new run, one of yours, or a kept model with a timeline; in the URL as `run`. None for a new one."""
-    wanted = state.asked_run()
-    if wanted is None:  # the first visit: whatever is going on now
-        active = trainer.active()
-        wanted = active[0].name if active else ""
-    every = trainer.runs()
-    runs = {run.name: run for run in newest(every, [wanted])}
+    name = state.asked_run()
+    if name is None:  # the first visit: whatever is going on now
+        active = launcher.active()
+        name = active[0].name if active else ""
+    every = launcher.runs()
+    runs = {run.name: run for run in newest(every, [name])}
     timelines = [path for path in kept_models() if frame_steps(path)]
-    shown = runs | {path.name: Run(path) for path in timelines if path.name not in runs}
-    over = {name: how for name, run in runs.items() if (how := run.state()[0]) in OVER}
-    if wanted and wanted not in shown:
+    listed = runs | {path.name: Run(path) for path in timelines if path.name not in runs}
+    over = {name: condition for name, run in runs.items() if (condition := run.state()[0]) in OVER}
+    if name and name not in listed:
         st.warning(
-            f"There is no run called “{markdown_text(wanted)}” here: it may have been renamed or deleted.",
+            f"There is no run called “{markdown_text(name)}” here: it may have been renamed or deleted.",
             icon=":material/link_off:",
         )
-        wanted = ""
-    state.choose_run(wanted)
-    labels = {name: _words(name, over.get(name), name != NEW and name not in runs) for name in [NEW, *shown]}
-    tell("run_picker", wanted or NEW, labels[wanted or NEW])
+        name = ""
+    state.choose_run(name)
+    labels = {name: _words(name, over.get(name), name != NEW and name not in runs) for name in [NEW, *listed]}
+    set_widget("run_picker", name or NEW, labels[name or NEW])
     st.selectbox(
         "Run",
         list(labels),
@@ -73,7 +73,7 @@ def pick_run() -> Run | None:
             f"The newest {len(runs)} of {len(every):,} runs. `?run=NAME` in this page's address opens any other; "
             f"`{PROGRAM} runs` lists all."
         )
-    return shown.get(wanted)
+    return listed.get(name)
 
 
 def _words(name: str, ended: str | None, kept: bool) -> str:

@@ -278,7 +278,7 @@ def map_of(labels: list[int], **more: Any) -> Any:
 
 
 def test_only_the_lattice_takes_a_click() -> None:
-    figure = map_of([0, 2, 2], shown=np.array([9.0, 0.5]))
+    figure = map_of([0, 2, 2], selected=np.array([9.0, 0.5]))
     assert [trace.name for trace in figure.data] == ["a", "c", "lattice", "shown"]  # no empty class
     assert [trace.hoverinfo for trace in figure.data] == ["skip", "skip", None, "skip"]
     lattice = figure.data[2]

@@ -80,7 +80,10 @@ REVIEWED: dict[tuple[str, str], str] = {
     ("pages/ui/train/others.py", "words"): "the label of a button, a constant at the callers",
     ("pages/ui/shared/deletion.py", "words"): "safe at the callers, which this test reads",
     ("pages/latent_space.py", "name"): "made by latent_space.files.stem with file_text",
-    ("pages/ui/reconstruction/view.py", "compare.shown('ssim', float(one.scores.ssim[0]))"): "a number with its unit",
+    (
+        "pages/ui/reconstruction/view.py",
+        "comparison.figure_text('ssim', float(rebuilt.scores.ssim[0]))",
+    ): "a number with its unit",
     ("pages/heatmaps.py", "words"): "part, layer and channel: a layer is named by letters, digits and underscores",
     (
         "pages/heatmaps.py",
@@ -89,7 +92,7 @@ REVIEWED: dict[tuple[str, str], str] = {
     ("pages/heatmaps.py", "part"): '"encoder" or "decoder"',
     (
         "pages/heatmaps.py",
-        "look.layer",
+        "settings.layer",
     ): "layers are named by lower-case letters, digits and underscores: network.layers refuses others",
     ("pages/models.py", "charts"): "titles of this file, with a number",
     (
@@ -98,31 +101,40 @@ REVIEWED: dict[tuple[str, str], str] = {
     ): "a model card, which is Markdown by intent: card_of takes links, pictures and formulas out",
     (
         "pages/reconstruction.py",
-        "compare.table(rebuilt)",
+        "comparison.table(rebuilt)",
     ): "constants, numbers, and names of models through markdown_text",
     ("pages/ui/app/frame.py", "title"): "the pages name themselves",
+    ("pages/ui/app/frame.py", "type(error).__name__"): "the name of a class",
     ("pages/ui/app/frame.py", "problem"): "made of safe parts by state.take_url",
     ("pages/ui/heatmaps/controls.py", "label"): "constants of this file",
     ("pages/ui/heatmaps/controls.py", "help"): "constants of this file",
-    ("pages/ui/heatmaps/parts.py", "stops"): "colours",
+    ("pages/ui/shared/colour_bar.py", "stops"): "colours",
     ("pages/ui/heatmaps/parts.py", "channel"): '"mean", "max" or a number',
     ("pages/ui/heatmaps/parts.py", "words"): "a channel and numbers",
     (
         "pages/ui/home/view.py",
         "layer",
     ): "layers are named by lower-case letters, digits and underscores: network.layers refuses others",
+    (
+        "pages/ui/home/view.py",
+        "INTRODUCTION.format(thing=model.thing)",
+    ): 'a constant of this file, with "garment" or "picture"',
+    ("pages/ui/map/view.py", "model.thing"): '"garment" or "picture"',
     ("pages/ui/home/view.py", "page"): "constants of this file",
     ("pages/ui/home/view.py", "words"): "constants of this file",
     ("pages/ui/latent_space/view.py", "name"): "a class: made plain when the model was opened",
     ("pages/ui/latent_space/view.py", "model.classes[label]"): "made plain when the model was opened",
     ("pages/ui/shared/picture_picker.py", "model.classes[label]"): "made plain when the model was opened",
-    ("pages/ui/reconstruction/view.py", "how"): "constants and the way",
+    ("pages/ui/reconstruction/view.py", "method"): "constants and the way",
     ("pages/ui/reconstruction/view.py", "rebuilt[0].way"): "constants and a seed",
-    ("pages/ui/reconstruction/view.py", "one.way"): "constants and a seed",
+    ("pages/ui/reconstruction/view.py", "rebuilt.way"): "constants and a seed",
     ("pages/ui/reconstruction/view.py", "what"): "one of COLUMNS",
     ("pages/ui/shared/picture.py", "alt"): "safe at the callers, which this test reads",
     ("pages/ui/shared/picture.py", "caption"): "safe at the callers, which this test reads",
     ("pages/ui/train/controls.py", "words"): "constants of this file",
+    ("pages/ui/train/recipe.py", "_recipe_text(model, training, recipe)"): "numbers, names of settings and of presets",
+    ("pages/ui/train/recipe.py", "label"): "constants of this file",
+    ("pages/ui/train/recipe.py", "about"): "the help of a field of the configuration",
     ("pages/ui/train/watch.py", "rows"): "constants and numbers of fixed_images.sheet",
     ("pages/ui/train/watch.py", "words"): "constants of this file",
 }
@@ -332,7 +344,7 @@ def sinks(path: Path) -> Iterator[tuple[ast.expr, set[str]]]:
             yield node.args[1], MARKDOWN_HELPERS
         if method and name == "download_button" and len(node.args) > 2:
             yield node.args[2], {"file_text"}
-        if name == "ask_deletion":
+        if name == "deletion_control":
             yield node.args[1], MARKDOWN_HELPERS
         if method and name in HTML and node.args:
             yield node.args[0], HTML_HELPERS

@@ -393,7 +393,7 @@ def test_a_model_that_vanishes_gives_way_to_another(folder: Path) -> None:
     ],
 )
 def test_a_model_that_contradicts_itself(folder: Path, file: str, change: Any) -> None:
-    """Opened or refused with a sentence, but never a traceback."""
+    """LoadedModel or refused with a sentence, but never a traceback."""
     model = save_checkpoint(folder / "fashion-2d", ModelConfig("classic", 2))
     values = json.loads((model / file).read_bytes())
     change(values)

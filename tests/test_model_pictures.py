@@ -15,7 +15,7 @@ from own_models import CLASSES, own_run, own_zip, save_run
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.app import model_pictures
-from pages.ui.app.cache import Opened, Source, open_model
+from pages.ui.app.cache import LoadedModel, Source, open_model
 from pages.ui.app.model_pictures import pictures_for
 from pages.ui.map.cache import living
 from pages.ui.reconstruction.cache import scores_of
@@ -51,7 +51,7 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Run:
     return own_run(tmp_path / "runs" / "mine", pictures, shape)
 
 
-def opened(name: str = "runs/mine") -> Opened:
+def opened(name: str = "runs/mine") -> LoadedModel:
     return open_model(next(entry for entry in list_models() if entry.id == name))
 
 

@@ -15,10 +15,10 @@ from tiny_models import save_checkpoint
 
 from pages.ui.app.state import Selection, Upload
 from pages.ui.formatting import number
-from pages.ui.heatmaps import pictures as heat_pictures
+from pages.ui.heatmaps import pictures
 from pages.ui.heatmaps.files import npz
 from pages.ui.heatmaps.parts import layer_sheet
-from pages.ui.heatmaps.pictures import Answer, Look
+from pages.ui.heatmaps.pictures import FeatureMaps, HeatmapSettings
 from vae_core.analysis import heatmaps, normalisation
 from vae_core.checkpoints import store as checkpoints
 from vae_core.config import ModelConfig
@@ -234,7 +234,7 @@ def test_a_model_that_gives_nan_is_named(page: Open, tmp_path: Path) -> None:
 # --- what it is drawn with ------------------------------------------------------------------------------------------
 
 
-def answers(n: int = 2) -> list[Answer]:
+def answers(n: int = 2) -> list[FeatureMaps]:
     """Two layers whose values are known: `small` 0..1, and `signed` -3..3, scaled by the picture's number."""
     rng, found = np.random.default_rng(0), []
     for i in range(n):
@@ -242,20 +242,22 @@ def answers(n: int = 2) -> list[Answer]:
         signed = rng.uniform(-3, 3, (8, 8, 2)).astype(np.float32)
         picture = rng.random((8, 8, 1), np.float32)
         maps = {"encoder": {"small": small, "signed": signed}, "decoder": {"small": small}}
-        found.append(Answer(f"picture {i}", maps, {"encoder": picture, "decoder": picture}, np.zeros(2, np.float32)))
+        found.append(
+            FeatureMaps(f"picture {i}", maps, {"encoder": picture, "decoder": picture}, np.zeros(2, np.float32))
+        )
     return found
 
 
-def look(layer: str = "small", scope: str = "channel", **more: object) -> Look:
+def look(layer: str = "small", scope: str = "channel", **more: object) -> HeatmapSettings:
     values = {"part": "encoder", "layer": layer, "channel": "mean", "scope": scope, "order": "number"}
     values |= {"colormap": "viridis", "diverging": "RdBu_r", "smooth": False, "alpha": 1.0}
-    return Look(**{**values, **more})  # type: ignore[arg-type]
+    return HeatmapSettings(**{**values, **more})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("scope", normalisation.SCOPES)
 @pytest.mark.parametrize("layer", ["small", "signed"])
 def test_the_same_colour_is_the_same_raw_value_in_both_pictures(layer: str, scope: str) -> None:
-    drawn = heat_pictures.draw(answers(), look(layer, scope))
+    drawn = pictures.render(answers(), look(layer, scope))
     for values, raw in zip(drawn.values, drawn.raw, strict=True):
         np.testing.assert_allclose(drawn.low + values * (drawn.high - drawn.low), raw, atol=1e-5)
     assert drawn.signed == (layer == "signed")
@@ -267,7 +269,7 @@ def test_all_layers_share_the_strongest_value() -> None:
     both = answers()
     top = max(np.abs(maps).max() for one in both for maps in one.maps["encoder"].values())
     for layer, low in (("small", 0), ("signed", -top)):
-        drawn = heat_pictures.draw(both, look(layer, "all"))
+        drawn = pictures.render(both, look(layer, "all"))
         np.testing.assert_allclose(drawn.high, top)
         np.testing.assert_allclose(drawn.low, low)
 
@@ -275,25 +277,25 @@ def test_all_layers_share_the_strongest_value() -> None:
 def test_tiles_stand_in_the_order_of_their_ids() -> None:
     both = answers()
     asked = look(order="max")
-    ids = heat_pictures.channel_ids(both, asked)
+    ids = pictures.channel_ids(both, asked)
     assert ids[:2] == ["mean", "max"] and sorted(ids[2:]) == list("01234")
     peaks = [both[0].maps["encoder"]["small"][..., int(channel)].max() for channel in ids[2:]]
     assert peaks == sorted(peaks, reverse=True)
-    drawn = heat_pictures.draw(both, asked)
-    pictures = heat_pictures.tiles(drawn, 1, ids, smooth=False)
-    assert pictures.shape == (7, 4, 4, 3)
+    drawn = pictures.render(both, asked)
+    rows = pictures.tiles(drawn, 1, ids, smooth=False)
+    assert rows.shape == (7, 4, 4, 3)
     expected = heatmaps.colour(drawn.values[1][..., 2 + int(ids[4])], "viridis")
-    np.testing.assert_array_equal(pictures[4], expected)
-    assert heat_pictures.tiles(drawn, 1, ids, smooth=True).shape == (7, 64, 64, 3)
+    np.testing.assert_array_equal(rows[4], expected)
+    assert pictures.tiles(drawn, 1, ids, smooth=True).shape == (7, 64, 64, 3)
 
 
 def test_the_overlay_keeps_the_native_pixels_and_ends_at_the_picture() -> None:
     both = answers()
-    drawn = heat_pictures.draw(both, look())
-    alone = heat_pictures.enlarged(drawn, 0, both[0].below["encoder"], look())
+    drawn = pictures.render(both, look())
+    alone = pictures.enlarged(drawn, 0, both[0].below["encoder"], look())
     native = heatmaps.colour(drawn.values[0][..., 0], "viridis")
     np.testing.assert_array_equal(alone, native.repeat(84, axis=0).repeat(84, axis=1))
-    bare = heat_pictures.enlarged(drawn, 0, both[0].below["encoder"], look(), alpha=0)
+    bare = pictures.enlarged(drawn, 0, both[0].below["encoder"], look(), alpha=0)
     np.testing.assert_array_equal(bare[::42, ::42, 0], np.round(both[0].below["encoder"][..., 0] * 255))
 
 
@@ -301,7 +303,7 @@ def test_the_npz_holds_the_raw_activations(tiny_checkpoint: Path) -> None:
     engine = checkpoints.load(tiny_checkpoint).engine(1)
     image = np.random.default_rng(0).random((28, 28, 1), np.float32)
     z = engine.encode(image[None])[0][0]
-    one = heat_pictures.answer(engine, "a picture", image, z)
+    one = pictures.feature_maps_of(engine, "a picture", image, z)
     kept = np.load(io.BytesIO(npz([one])), allow_pickle=False)
     for part, layers in one.maps.items():
         for layer, maps in layers.items():
@@ -314,17 +316,17 @@ def test_the_npz_holds_the_raw_activations(tiny_checkpoint: Path) -> None:
 
 def test_the_png_shows_map_and_channels() -> None:
     both = answers()
-    drawn = heat_pictures.draw(both, look())
+    drawn = pictures.render(both, look())
     sheet = np.asarray(Image.open(io.BytesIO(layer_sheet("title", both, drawn, look(), "mean"))))
-    large = heat_pictures.enlarged(drawn, 1, both[1].below["encoder"], look())
+    large = pictures.enlarged(drawn, 1, both[1].below["encoder"], look())
     rows, columns = np.nonzero((sheet == large[0, 0]).all(axis=2))
     assert any(np.array_equal(sheet[y : y + 336, x : x + 336], large) for y, x in zip(rows, columns, strict=True))
 
 
 def test_thumbnails() -> None:
     small = np.arange(16, dtype=np.uint8).reshape(4, 4)
-    np.testing.assert_array_equal(heat_pictures.thumbnail(small, 14)[::3, ::3], small)
-    assert heat_pictures.thumbnail(np.zeros((300, 1000, 4), np.uint8), 100).shape == (30, 100, 4)
+    np.testing.assert_array_equal(pictures.thumbnail(small, 14)[::3, ::3], small)
+    assert pictures.thumbnail(np.zeros((300, 1000, 4), np.uint8), 100).shape == (30, 100, 4)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
 
-from pages.ui.app.cache import Opened
+from pages.ui.app.cache import LoadedModel
 from pages.ui.app.state import Selection
 from pages.ui.app.subject import point
 from pages.ui.components import latent_rows
@@ -68,11 +68,13 @@ def drawn_codes(path: Path, model: ModelConfig) -> Path:
     return path
 
 
-def opened(path: Path) -> Opened:
+def opened(path: Path) -> LoadedModel:
     """A model as the page gets it."""
     checkpoint = checkpoints.load(path)
     entry: Any = None
-    return Opened(entry, checkpoint, checkpoint.engine(), checkpoints.load_latents(path), ("a",) * 10, (str(path), 0))
+    return LoadedModel(
+        entry, checkpoint, checkpoint.engine(), checkpoints.load_latents(path), ("a",) * 10, (str(path), 0)
+    )
 
 
 def chosen(at: AppTest) -> Selection:

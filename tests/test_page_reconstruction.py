@@ -19,9 +19,9 @@ from tiny_models import save_checkpoint
 from pages.ui.app.cache import alike, open_model
 from pages.ui.app.state import Selection
 from pages.ui.components.wipe import wipe
-from pages.ui.reconstruction import comparison as compare
+from pages.ui.reconstruction import comparison
 from pages.ui.reconstruction.comparison import COLUMNS, FIGURES, Rebuilt
-from pages.ui.shared import png_sheet as heat_sheet
+from pages.ui.shared import png_sheet
 from vae_core.analysis import image_quality, image_scores
 from vae_core.analysis.image_scores import NAMES, Scores
 from vae_core.checkpoints import store as checkpoints
@@ -366,13 +366,13 @@ def test_without_codes(show: Callable[..., AppTest], tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def rebuilt(models: Path) -> Rebuilt:
     images = np.random.default_rng(0).random((3, 28, 28, 1), np.float32)
-    return compare.rebuild("fashion-2d", checkpoints.load(models / "fashion-2d").engine(), images, False, 0)
+    return comparison.rebuild("fashion-2d", checkpoints.load(models / "fashion-2d").engine(), images, False, 0)
 
 
 def test_a_sample_is_another_picture_of_the_same_posterior(models: Path) -> None:
     engine, images = checkpoints.load(models / "fashion-2d").engine(), drawn()[0][:4]
     mean, first, again, second = (
-        compare.rebuild("m", engine, images, *how) for how in ((False, 0), (True, 0), (True, 0), (True, 1))
+        comparison.rebuild("m", engine, images, *how) for how in ((False, 0), (True, 0), (True, 0), (True, 1))
     )
     np.testing.assert_array_equal(mean.reconstructions, engine.reconstruct(images))
     np.testing.assert_array_equal(first.reconstructions, again.reconstructions)
@@ -386,7 +386,7 @@ def test_a_sample_is_another_picture_of_the_same_posterior(models: Path) -> None
 
 
 def test_parts(rebuilt: Rebuilt) -> None:
-    found = compare.parts(rebuilt, 1)
+    found = comparison.parts(rebuilt, 1)
     assert list(found) == list(COLUMNS)
     np.testing.assert_array_equal(found["original"], rebuilt.images[1])
     too_bright = (rebuilt.reconstructions[1] - rebuilt.images[1])[..., 0] > 0.1
@@ -395,9 +395,9 @@ def test_parts(rebuilt: Rebuilt) -> None:
 
 
 def test_a_strip_keeps_its_scale(rebuilt: Rebuilt) -> None:
-    full = compare.strip(rebuilt, "original", 0, 3)
+    full = comparison.strip(rebuilt, "original", 0, 3)
     assert full.shape == (84, 3 * 84 + 2 * 4, 3)
-    short = compare.strip(rebuilt, "original", 2, 3)
+    short = comparison.strip(rebuilt, "original", 2, 3)
     assert short.shape == full.shape
     np.testing.assert_array_equal(short[:, :84], full[:, -84:])
     assert (short[:, 84:] == 128).all()
@@ -409,17 +409,17 @@ def values(*of: float) -> Scores:
 
 def test_standing() -> None:
     split = values(1, 2, 3, 4)
-    assert compare.standing(0, "mse", split) == 1 and compare.standing(9, "mse", split) == 0
-    assert compare.standing(0, "ssim", split) == 0 and compare.standing(2.5, "ssim", split) == 0.5
-    assert compare.standing(2, "mse", split) == 0.625  # itself counts half
-    assert compare.standing(np.inf, "psnr", values(1, np.inf)) == 0.75
+    assert comparison.standing(0, "mse", split) == 1 and comparison.standing(9, "mse", split) == 0
+    assert comparison.standing(0, "ssim", split) == 0 and comparison.standing(2.5, "ssim", split) == 0.5
+    assert comparison.standing(2, "mse", split) == 0.625  # itself counts half
+    assert comparison.standing(np.inf, "psnr", values(1, np.inf)) == 0.75
 
 
 def test_standing_in_words() -> None:
     split = values(*range(1000))
 
     def say(value: float, name: str = "mse", likelihood: str = "bernoulli") -> str:
-        return compare.standing_words(value, name, split, likelihood, "things, 1,000 images")
+        return comparison.standing_words(value, name, split, likelihood, "things, 1,000 images")
 
     assert say(300.5) == "MSE 300.5000: better than 70 % of things, 1,000 images"
     assert "better than 99.9 % of" in say(0)  # not than all: it is one of them
@@ -431,30 +431,30 @@ def test_standing_in_words() -> None:
 
 def test_the_histogram_holds_every_image() -> None:
     split, other = values(1, 2, 2, np.inf), values(0.5, 3)
-    limits = compare.limits_of("psnr", [split, other], [7.0, np.inf])
+    limits = comparison.limits_of("psnr", [split, other], [7.0, np.inf])
     assert limits == (0.5, 7.0)
-    figure = compare.distribution(split, "psnr", 7.0, "a model", limits, "PSNR")
+    figure = comparison.distribution(split, "psnr", 7.0, "a model", limits, "PSNR")
     assert sum(figure.data[0].y) == 3 and figure.layout.shapes[0].x0 == 7.0
     assert figure.layout.xaxis.title.text == "PSNR, dB: a model"
-    assert not compare.distribution(split, "psnr", np.inf, "a model", limits, "PSNR").layout.shapes
+    assert not comparison.distribution(split, "psnr", np.inf, "a model", limits, "PSNR").layout.shapes
 
 
 @pytest.mark.parametrize("of", [[1.0], [np.inf], []])
 def test_the_histogram_of_next_to_nothing(of: list[float]) -> None:
-    limits = compare.limits_of("psnr", [values(*of)], [])
+    limits = comparison.limits_of("psnr", [values(*of)], [])
     assert np.isfinite(limits).all()
-    assert len(compare.distribution(values(*of), "psnr", 1.0, "a model", limits, "PSNR").data[0].x) == 60
+    assert len(comparison.distribution(values(*of), "psnr", 1.0, "a model", limits, "PSNR").data[0].x) == 60
 
 
 def test_figures_in_words() -> None:
-    assert compare.shown("mse", 0.01394) == "0.0139" and compare.shown("psnr", np.inf) == "∞ dB"
-    assert compare.shown("negative_elbo", -12.34) == "−12.3 nats"
-    assert compare.shown("mse", 2.04e-8) == "2.0e−08" and compare.shown("mse", 0) == "0.0000"
+    assert comparison.figure_text("mse", 0.01394) == "0.0139" and comparison.figure_text("psnr", np.inf) == "∞ dB"
+    assert comparison.figure_text("negative_elbo", -12.34) == "−12.3 nats"
+    assert comparison.figure_text("mse", 2.04e-8) == "2.0e−08" and comparison.figure_text("mse", 0) == "0.0000"
 
 
 def test_the_png_holds_every_picture(rebuilt: Rebuilt) -> None:
-    one = Image.open(io.BytesIO(compare.sheet([rebuilt], ["a"])))
-    many = Image.open(io.BytesIO(compare.sheet([rebuilt, rebuilt], ["a", "b", "c"])))
+    one = Image.open(io.BytesIO(comparison.sheet([rebuilt], ["a"])))
+    many = Image.open(io.BytesIO(comparison.sheet([rebuilt, rebuilt], ["a", "b", "c"])))
     assert one.format == many.format == "PNG"
     assert many.height > 6 * 112
     pixels = np.asarray(one)[..., 0].astype(int)
@@ -467,7 +467,7 @@ def test_the_png_holds_every_picture(rebuilt: Rebuilt) -> None:
 
 
 def test_the_csv(rebuilt: Rebuilt) -> None:
-    rows = list(csv.DictReader(io.StringIO(compare.csv_text([rebuilt, rebuilt], ["a", "b, c", "d"]))))
+    rows = list(csv.DictReader(io.StringIO(comparison.csv_text([rebuilt, rebuilt], ["a", "b, c", "d"]))))
     assert [row["picture"] for row in rows] == ["a", "a", "b, c", "b, c", "d", "d"]
     assert list(rows[0]) == ["picture", "model", *FIGURES, "method"]
     assert "reconstruction_loss and negative_elbo of one sample" in rows[0]["method"]  # by its columns' names
@@ -493,15 +493,15 @@ def test_models_alike_leave_out_what_cannot_be_read(
 
 def test_the_png_has_no_letter_that_its_font_lacks(rebuilt: Rebuilt, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
-    png = heat_sheet.png
+    png = png_sheet.png
 
-    def listen(title: str, columns: list[list[heat_sheet.Item]]) -> bytes:
+    def listen(title: str, columns: list[list[png_sheet.Item]]) -> bytes:
         written.extend([title, *(item for column in columns for item in column if isinstance(item, str))])
         return png(title, columns)
 
-    monkeypatch.setattr(heat_sheet, "png", listen)
+    monkeypatch.setattr(png_sheet, "png", listen)
     perfect = Scores(*[np.full(3, np.inf)] * len(NAMES))
-    compare.sheet([rebuilt, replace(rebuilt, scores=perfect)], ["a", "b", "c"])
+    comparison.sheet([rebuilt, replace(rebuilt, scores=perfect)], ["a", "b", "c"])
     font = ImageFont.load_default(15)
     missing = bytes(font.getmask("\uffff"))
     assert [letter for letter in set("".join(written)) - {" "} if bytes(font.getmask(letter)) == missing] == []

@@ -40,10 +40,10 @@ def plain_text(text: object, most: int | None = None) -> str:
     600 of an exception.
     """
     most = most if most is not None else SENTENCE if isinstance(text, BaseException) else NAME
-    shown = visible(" ".join(str(text)[: 4 * most].split()))
-    shown = shown if len(shown) <= most else shown[: most - 1].rstrip() + "…"
-    leftwards = any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in shown)
-    return f"\u2068{shown}\u2069" if leftwards else shown
+    line = visible(" ".join(str(text)[: 4 * most].split()))
+    line = line if len(line) <= most else line[: most - 1].rstrip() + "…"
+    leftwards = any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in line)
+    return f"\u2068{line}\u2069" if leftwards else line
 
 
 def visible(line: str) -> str:
@@ -65,8 +65,8 @@ def markdown_text(text: object, most: int | None = None) -> str:
     """`plain_text` for Markdown as Streamlit renders it, without any of its powers: no formatting, link, picture, formula,
     icon, colour or HTML comes of it.
     """
-    shown = LATE.sub(BREAK, plain_text(text, most))
-    return _AT_THE_START.sub(r"\2\\\1\3", _ANYWHERE.sub(r"\\\g<0>", shown))
+    line = LATE.sub(BREAK, plain_text(text, most))
+    return _AT_THE_START.sub(r"\2\\\1\3", _ANYWHERE.sub(r"\\\g<0>", line))
 
 
 def html_text(text: object, most: int | None = None) -> str:

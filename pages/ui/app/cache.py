@@ -44,7 +44,7 @@ def spare_collector(page: str) -> None:
 
 
 @dataclass(frozen=True)
-class Opened:
+class LoadedModel:
     """A model ready to be looked at. The arrays are shared: nobody writes to them.
 
     latents: the codes of the test split it was measured on (or of the fixed test images of a run's snapshot), None if the
@@ -97,18 +97,18 @@ class Source:
         return self.pixels[index].astype(np.float32) / 255
 
 
-def open_model(entry: Entry) -> Opened:
+def open_model(entry: Entry) -> LoadedModel:
     """The model of an entry, from the cache. `CheckpointError` says what is wrong with the folder."""
     return _open(entry, str(entry.path), entry.changed)
 
 
 @st.cache_resource(max_entries=6, show_spinner="Opening the model …", hash_funcs={Entry: lambda entry: entry.id})
-def _open(entry: Entry, path: str, changed: int) -> Opened:
+def _open(entry: Entry, path: str, changed: int) -> LoadedModel:
     checkpoint = checkpoints.load(path)
     latents = checkpoints.latents_of(checkpoint)
     engine = checkpoint.engine()
     checkpoints.check_computes(engine)
-    return Opened(entry, checkpoint, engine, latents, class_names(checkpoint, latents), (path, changed))
+    return LoadedModel(entry, checkpoint, engine, latents, class_names(checkpoint, latents), (path, changed))
 
 
 def class_names(checkpoint: Checkpoint, latents: Latents | None) -> tuple[str, ...]:
@@ -125,11 +125,11 @@ def source() -> Source:
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the test pictures …")
 def _source(folder: str) -> Source:
-    found = loading.load_local()
-    return Source(found, found.checksum == fashion_mnist.CHECKSUM, found.pixels("test"), found.labels("test"))
+    dataset = loading.load_local()
+    return Source(dataset, dataset.checksum == fashion_mnist.CHECKSUM, dataset.pixels("test"), dataset.labels("test"))
 
 
-def alike(model: Opened) -> list[Entry]:
+def alike(model: LoadedModel) -> list[Entry]:
     """The other models for pictures of the same shape, which can look at the same picture."""
     return [
         entry
@@ -143,19 +143,19 @@ def _image_shape(path: Path) -> tuple[int, ...]:
     return () if model is None else model.image_shape  # opening it says what is wrong
 
 
-def codes_have_pictures(model: Opened, found: Source | None) -> bool:
+def codes_have_pictures(model: LoadedModel, test_images: Source | None) -> bool:
     """Whether row i of the model's codes is the code of test picture i of this machine."""
     return (
-        found is not None
+        test_images is not None
         and model.latents is not None
-        and found.dataset.checksum == model.checkpoint.dataset.get("checksum")
-        and len(model.latents.labels) <= len(found.labels)
-        and bool(np.array_equal(model.latents.labels, found.labels[: len(model.latents.labels)]))
+        and test_images.dataset.checksum == model.checkpoint.dataset.get("checksum")
+        and len(model.latents.labels) <= len(test_images.labels)
+        and bool(np.array_equal(model.latents.labels, test_images.labels[: len(model.latents.labels)]))
     )
 
 
 def prepared(upload: Upload, image_shape: tuple[int, int, int], how: Mapping[str, Any] | None = None) -> Prepared:
-    """An upload as model input, treated as the model's training data were. how: `Opened.treatment`.
+    """An upload as model input, treated as the model's training data were. how: `LoadedModel.treatment`.
 
     Raises `PictureError` for what is no picture.
     """

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui.app import state
-from pages.ui.app import widget_sync as widgets
-from pages.ui.app.cache import Opened, Source, open_model, spare_collector
+from pages.ui.app import state, widget_sync
+from pages.ui.app.cache import LoadedModel, Source, open_model, spare_collector
 from pages.ui.app.model_pictures import data_line, image_count, missing, pictures_for, real_here
 from pages.ui.formatting import markdown_text, plain_text
 from vae_core.checkpoints.registry import Entry, default_model, is_shipped, list_models
@@ -47,13 +46,13 @@ h1 { font-size: 2.2rem !important; }
 ICON = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 100 100'><text y='.9em' font-size='90'>%F0%9F%91%95</text></svg>"
 
 
-def frame(title: str, content: Callable[[Opened], None]) -> None:
+def frame(title: str, content: Callable[[LoadedModel], None]) -> None:
     """A page about the chosen model: menu, picker, title, the line about model and data, then what `content` draws.
 
     If there is no model, or it cannot be opened, a sentence stands in the place of the content. What is clicked within the
     content draws the content alone again, and the menu, whose links carry what is chosen: half the work of a whole run.
     """
-    with widgets.page(title):
+    with widget_sync.page(title):
         entries, entry, slot = _around(title)
         whole_run = True
 
@@ -73,14 +72,14 @@ def frame(title: str, content: Callable[[Opened], None]) -> None:
 
 def frame_without_model(title: str, content: Callable[[], None]) -> None:
     """A page that is there whatever the chosen model: menu, picker, title, then what `content` draws."""
-    with widgets.page(title):
+    with widget_sync.page(title):
         _, _, slot = _around(title)
         with _menu_around(slot):
             content()
         st.session_state[PROBLEMS] = []
 
 
-def _about_a_model(entry: Entry, content: Callable[[Opened], None]) -> None:
+def _about_a_model(entry: Entry, content: Callable[[LoadedModel], None]) -> None:
     """The line about model and data, and the content."""
     try:
         model = open_model(entry)
@@ -96,7 +95,7 @@ def _about_a_model(entry: Entry, content: Callable[[Opened], None]) -> None:
 
 
 @contextmanager
-def _guarded(model: Opened) -> Iterator[None]:
+def _guarded(model: LoadedModel) -> Iterator[None]:
     """A sentence where the page cannot show this model; what came with the program has no such excuse."""
     try:
         yield
@@ -163,20 +162,20 @@ def _menu_around(slot: DeltaGenerator, whole_run: bool = True) -> Iterator[None]
         _menu(slot)
 
 
-def about(model: Opened, found: Source | None) -> str:
+def about(model: LoadedModel, test_images: Source | None) -> str:
     """Which model, trained on what, and which pictures are shown: one line on every page.
 
-    found: the pictures of the model (`pictures_for`).
+    test_images: the pictures of the model (`pictures_for`).
     """
     checkpoint = model.checkpoint
     units = f"{model.engine.latent_dim:d} latent unit{'' if model.engine.latent_dim == 1 else 's'}"
     trained = f"trained on **{markdown_text(data_name(checkpoint.dataset))}**"
     if model.entry.state:
         trained += f", step {checkpoint.step:,} ({markdown_text(model.entry.state)})"
-    shown = missing(model) if found is None else f"Pictures: **{markdown_text(found.title)}**."
+    pictures = missing(model) if test_images is None else f"Pictures: **{markdown_text(test_images.title)}**."
     return (
         f"Model **{markdown_text(checkpoint.name)}**: {markdown_text(checkpoint.model.preset)}, {checkpoint.network.parameters():,} parameters, "
-        f"{units}, {trained}. {shown}"
+        f"{units}, {trained}. {pictures}"
     )
 
 
@@ -193,15 +192,15 @@ def _pick_model(entries: list[Entry]) -> Entry | None:
     if not entries:
         return None
     by_id = {entry.id: entry for entry in entries}
-    wanted, fallback = state.chosen_model(), default_model(entries)
+    model_id, fallback = state.chosen_model(), default_model(entries)
     assert fallback is not None  # there are entries
-    if wanted is not None and wanted not in by_id:
+    if model_id is not None and model_id not in by_id:
         st.warning(
-            f"The model {markdown_text(wanted)} is gone; {markdown_text(fallback.id)} is shown instead.",
+            f"The model {markdown_text(model_id)} is gone; {markdown_text(fallback.id)} is shown instead.",
             icon=":material/info:",
         )
-    chosen = by_id.get(wanted or "", fallback)
-    widgets.tell("model_picker", chosen.id, chosen.label)
+    chosen = by_id.get(model_id or "", fallback)
+    widget_sync.set_widget("model_picker", chosen.id, chosen.label)
     st.selectbox(
         "Model",
         list(by_id),
@@ -210,7 +209,7 @@ def _pick_model(entries: list[Entry]) -> Entry | None:
         on_change=lambda: state.choose_model(st.session_state["model_picker"]),
         help="Shipped models, and your own runs from their first snapshot on.",
     )
-    if wanted != chosen.id:
+    if model_id != chosen.id:
         state.choose_model(chosen.id)
     return chosen
 

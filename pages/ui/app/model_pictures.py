@@ -1,6 +1,6 @@
 """The pictures of the chosen model: those of the data set that it was trained on, wherever they lie on this machine.
 
-    found = pictures_for(model)   # None where they are not here; `missing(model)` then says why, and what to do
+    test_images = pictures_for(model)   # None where they are not here; `missing(model)` then says why, and what to do
 
 Of a data set only the test split is kept in memory, and of three data sets at once: a tenth of the user's pictures. They are
 read once for all sessions, and again when the file or the folder has changed.
@@ -16,7 +16,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.app.cache import Opened, Source, source
+from pages.ui.app.cache import LoadedModel, Source, source
 from pages.ui.formatting import markdown_text
 from vae_core.checkpoints import training_data
 from vae_core.checkpoints.registry import Entry
@@ -31,7 +31,7 @@ LARGEST = 512 << 20  # bytes of all pixels of a data set that the server reads
 Shape = tuple[int, int, int]
 
 
-def pictures_for(model: Opened) -> Source | None:
+def pictures_for(model: LoadedModel) -> Source | None:
     """The test pictures of the model's own data set; None where they are not on this machine.
 
     For a model of clothes drawn ones then stand in, if they have its shape: its codes still belong to pictures like these.
@@ -42,7 +42,7 @@ def pictures_for(model: Opened) -> Source | None:
     return source() if model.clothes and model.engine.image_shape == source().dataset.image_shape else None
 
 
-def missing(model: Opened) -> str:
+def missing(model: LoadedModel) -> str:
     """Why the model's own pictures are not shown and what to do, as one sentence in Markdown; "" if they are shown."""
     own = own_pictures(model.checkpoint.path, model.checkpoint.dataset, model.engine.image_shape)
     if isinstance(own, Source):
@@ -84,8 +84,8 @@ def data_line(entry: Entry | None) -> str:
     """
     described = None if entry is None else _described(str(entry.path), entry.changed)
     if entry is None or described is None or is_clothes(described):
-        shown = _clothes(entry, described)
-        return markdown_text(shown.title) if real_here() else ""
+        clothes = _clothes(entry, described)
+        return markdown_text(clothes.title) if real_here() else ""
     name, size = markdown_text(data_name(described)), _test_size(described)
     if _place(entry.path, described) is None:
         return f"{name}: its pictures are not on this machine"

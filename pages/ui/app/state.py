@@ -108,8 +108,8 @@ def in_links(train: bool = False) -> dict[str, str]:
 
     Without them Streamlit would first go to the bare page, and our own parameters would be a second step of the history.
     """
-    found = _in_url() | ({"run": chosen_run() or None} if train else {})
-    return {name: value for name, value in found.items() if value is not None}
+    parameters = _in_url() | ({"run": chosen_run() or None} if train else {})
+    return {name: value for name, value in parameters.items() if value is not None}
 
 
 def show_in_url() -> None:

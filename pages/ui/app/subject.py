@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.app import state
-from pages.ui.app.cache import Opened, Source, prepared
+from pages.ui.app.cache import LoadedModel, Source, prepared
 from pages.ui.app.state import Selection
 from pages.ui.formatting import markdown_text, plain_text
 from vae_core.datasets.preprocessing import PictureError, Prepared
@@ -38,7 +38,7 @@ class Subject:
         return self.z_log_var is None
 
 
-def subject(model: Opened, found: Source | None) -> Subject:
+def subject(model: LoadedModel, test_images: Source | None) -> Subject:
     """The selection as this model sees it; where it does not fit the model, the nearest thing that does, and a sentence."""
     chosen = state.selection()
     if chosen.upload is not None:
@@ -46,7 +46,7 @@ def subject(model: Opened, found: Source | None) -> Subject:
             done = prepared(chosen.upload, model.engine.image_shape, model.treatment)
         except PictureError as error:
             st.error(f"{markdown_text(chosen.upload.name)}: {markdown_text(error)}", icon=":material/broken_image:")
-            return _picture(model, found, 0)
+            return _picture(model, test_images, 0)
         z_mean, z_log_var = model.engine.encode(done.image[None])
         return Subject("your picture", done.image, z_mean[0], z_log_var[0], prepared=done)
     if chosen.z is not None:
@@ -57,34 +57,34 @@ def subject(model: Opened, found: Source | None) -> Subject:
             "units. The first picture is shown instead.",
             icon=":material/info:",
         )
-        return _picture(model, found, 0)
+        return _picture(model, test_images, 0)
     index = chosen.index or 0
-    if found is not None and index >= len(found.labels):
+    if test_images is not None and index >= len(test_images.labels):
         st.info(
-            f"There is no test image {index:,}: {markdown_text(found.title)} are numbered from 0. The last is shown instead.",
+            f"There is no test image {index:,}: {markdown_text(test_images.title)} are numbered from 0. The last is shown instead.",
             icon=":material/info:",
         )
-        index = len(found.labels) - 1
-    return _picture(model, found, index)
+        index = len(test_images.labels) - 1
+    return _picture(model, test_images, index)
 
 
-def point(model: Opened, z: np.ndarray) -> Subject:
+def point(model: LoadedModel, z: np.ndarray) -> Subject:
     """The picture decoded from z (d,) float32."""
     return Subject(f"decoded from {in_words(z)}", model.engine.decode(z[None])[0], z, None)
 
 
-def numbered(model: Opened, found: Source, index: int) -> Subject:
+def numbered(model: LoadedModel, test_images: Source, index: int) -> Subject:
     """A test picture of this machine."""
-    image, label = found.image(index), int(found.labels[index])
+    image, label = test_images.image(index), int(test_images.labels[index])
     z_mean, z_log_var = model.engine.encode(image[None])
-    name = f"test image {index} ({plain_text(found.dataset.classes[label])})"
+    name = f"test image {index} ({plain_text(test_images.dataset.classes[label])})"
     return Subject(name, image, z_mean[0], z_log_var[0], label, index)
 
 
-def _picture(model: Opened, found: Source | None, index: int) -> Subject:
+def _picture(model: LoadedModel, test_images: Source | None, index: int) -> Subject:
     """A test picture; without pictures of the model's shape, the decoder's picture of a test code, or of z = 0."""
-    if found is not None:
-        return numbered(model, found, index)
+    if test_images is not None:
+        return numbered(model, test_images, index)
     if model.latents is not None and len(model.latents.labels):
         return point(model, model.latents.z_mean[min(index, len(model.latents.labels) - 1)])
     return point(model, np.zeros(model.engine.latent_dim, np.float32))
@@ -92,11 +92,11 @@ def _picture(model: Opened, found: Source | None, index: int) -> Subject:
 
 def in_words(z: np.ndarray, most: int = 4) -> str:
     """z = (0.12, −1.30), no minus before a zero; the first four of more."""
-    shown = ", ".join(f"{round(float(value), 2) + 0.0:.2f}".replace("-", "−") for value in z[:most])
-    return f"z = ({shown}, …)" if len(z) > most else f"z = ({shown})"
+    numbers = ", ".join(f"{round(float(value), 2) + 0.0:.2f}".replace("-", "−") for value in z[:most])
+    return f"z = ({numbers}, …)" if len(z) > most else f"z = ({numbers})"
 
 
-def upload_selection(name: str, data: bytes, model: Opened) -> Selection | None:
+def upload_selection(name: str, data: bytes, model: LoadedModel) -> Selection | None:
     """An uploaded file as a selection; None, with one sentence on the page, if it is no picture."""
     upload = state.Upload(clean(name), data)
     try:

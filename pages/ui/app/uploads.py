@@ -56,7 +56,7 @@ class Refused(Exception):
         self.status = status
 
 
-def say_refusal() -> None:
+def refusal_message() -> None:
     """Above an uploader: why this session's newest upload was refused, once."""
     context = get_script_run_ctx()
     sentence = None if context is None else _refused.pop(context.session_id, None)

@@ -18,7 +18,7 @@ def page(title: str) -> Iterator[None]:
     st.session_state["widgets_are_new"] = False  # for runs of a fragment
 
 
-def tell(key: str, value: object, label: str = "") -> None:
+def set_widget(key: str, value: object, label: str = "") -> None:
     """Let the widget with this key show `value`; call it just before the widget is drawn. label: the words shown for it.
 
     Said only where the widget shows something else: what is said on every run may reach a busy browser after its visitor has

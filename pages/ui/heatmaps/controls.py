@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import streamlit as st
 
 from pages.ui.components.mosaic import clicked
-from pages.ui.heatmaps.pictures import MAXIMUM, MEAN, Answer, Look
+from pages.ui.heatmaps.pictures import MAXIMUM, MEAN, FeatureMaps, HeatmapSettings
 from vae_core.analysis import activations
 
 ONE, ALL = "one", "all"
@@ -38,9 +38,9 @@ def take_click() -> None:
             st.session_state.update({"part": part, _layer_key(part): layer, "layers": ONE, "channel": MEAN})
 
 
-def ask_look(answers: Sequence[Answer], view: str) -> Look:
+def settings_controls(feature_maps: Sequence[FeatureMaps], view: str) -> HeatmapSettings:
     """Part, layer, channel (for one layer), and how they are drawn."""
-    layers = answers[0].maps
+    layers = feature_maps[0].maps
     part, layer, channel = activations.PARTS[0], "", MEAN
     if view == ONE:
         with st.container(horizontal=True):
@@ -49,9 +49,11 @@ def ask_look(answers: Sequence[Answer], view: str) -> Look:
             usual = [name for name in names if name != "logits"] or names
             _drop_unknown(_layer_key(part), names)
             layer = _segments("Layer", _layer_key(part), names, usual[-1])
-            channel = _ask_channel(layers[part][layer].shape[2])
-    seen = [layers[part][layer]] if view == ONE else [maps for found in layers.values() for maps in found.values()]
-    signed = [bool(one.min() < 0) for one in seen]
+            channel = _channel_control(layers[part][layer].shape[2])
+    drawn_maps = (
+        [layers[part][layer]] if view == ONE else [maps for by_name in layers.values() for maps in by_name.values()]
+    )
+    signed = [bool(maps.min() < 0) for maps in drawn_maps]
     with st.container(horizontal=True):
         scope = _segments(
             "Colours span" if view == ONE else "Each map's colours span",
@@ -81,10 +83,10 @@ def ask_look(answers: Sequence[Answer], view: str) -> Look:
             width=180,
             help="0 shows the picture alone, 1 the map alone.",
         )
-    return Look(part, layer, channel, scope, order, colormap, diverging, pixels == "bilinear", alpha)
+    return HeatmapSettings(part, layer, channel, scope, order, colormap, diverging, pixels == "bilinear", alpha)
 
 
-def ask_view() -> str:
+def view_control() -> str:
     """One layer or all of them."""
     return _segments(
         "Look at", "layers", (ONE, ALL), ONE, {ONE: "One layer", ALL: "All layers at a glance"}.__getitem__
@@ -101,7 +103,7 @@ def channel_name(channel: str, channels: int) -> str:
     )
 
 
-def _ask_channel(channels: int) -> str:
+def _channel_control(channels: int) -> str:
     options = [MEAN, MAXIMUM, *map(str, range(channels))]
     _drop_unknown("channel", options)
 

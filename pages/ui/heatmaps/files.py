@@ -8,21 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from pages.ui.heatmaps.pictures import Answer
+from pages.ui.heatmaps.pictures import FeatureMaps
 
 
-def npz(answers: Sequence[Answer]) -> bytes:
+def npz(feature_maps: Sequence[FeatureMaps]) -> bytes:
     """All raw activations, float32, as "encoder/conv_1" (h, w, channels) and so on, with "picture" and "z".
 
     Of two pictures the names begin with "1/" and "2/".
     """
     arrays: dict[str, Any] = {}
-    for number, one in enumerate(answers, 1):
-        prefix = f"{number}/" if len(answers) > 1 else ""
-        arrays[f"{prefix}picture"] = one.below["encoder"]
-        arrays[f"{prefix}z"] = one.z
+    for number, picture_maps in enumerate(feature_maps, 1):
+        prefix = f"{number}/" if len(feature_maps) > 1 else ""
+        arrays[f"{prefix}picture"] = picture_maps.below["encoder"]
+        arrays[f"{prefix}z"] = picture_maps.z
         arrays |= {
-            f"{prefix}{part}/{layer}": maps for part, layers in one.maps.items() for layer, maps in layers.items()
+            f"{prefix}{part}/{layer}": maps
+            for part, layers in picture_maps.maps.items()
+            for layer, maps in layers.items()
         }
     buffer = BytesIO()
     np.savez_compressed(buffer, **arrays)

@@ -6,46 +6,57 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from pages.ui.app.cache import Opened
+from pages.ui.app.cache import LoadedModel
 from pages.ui.components.mosaic import Tile
 from pages.ui.formatting import file_text, number
 from pages.ui.heatmaps.files import npz
-from pages.ui.heatmaps.pictures import SUMMARIES, Answer, Drawn, Look, channel_ids, enlarged, position, tiles
-from pages.ui.shared import png_sheet as heat_sheet
+from pages.ui.heatmaps.pictures import (
+    SUMMARIES,
+    FeatureMaps,
+    HeatmapSettings,
+    RenderedMaps,
+    channel_ids,
+    enlarged,
+    position,
+    tiles,
+)
+from pages.ui.shared import png_sheet
 from vae_core.analysis import mosaics
 
 
-def channel_tile(drawn: Drawn, which: int, channel: str) -> Tile:
+def channel_tile(rendered: RenderedMaps, which: int, channel: str) -> Tile:
     """A channel's words: its number, and its largest raw value for this picture."""
-    raw = drawn.raw[which][..., position(channel)]
+    raw = rendered.raw[which][..., position(channel)]
     words = f"{'' if channel in SUMMARIES else 'channel '}{channel}: raw {number(raw.min())} to {number(raw.max())}"
     return Tile(channel, channel, number(raw.max(), 2), words)
 
 
-def layer_sheet(title: str, answers: Sequence[Answer], drawn: Drawn, look: Look, words: str) -> bytes:
+def layer_sheet(
+    title: str, feature_maps: Sequence[FeatureMaps], rendered: RenderedMaps, settings: HeatmapSettings, words: str
+) -> bytes:
     """The PNG of one layer: for each picture the enlarged map, its colours, and all the channels."""
-    ids, k = channel_ids(answers, look), position(look.channel)
-    order = look.order if look.order == "number" else f"{look.order} strength"
-    span = {"channel": "each channel's own", "layer": "the whole layer's", "all": "all layers'"}[look.scope]
-    columns: list[list[heat_sheet.Item]] = []
-    for which, one in enumerate(answers):
-        large = enlarged(drawn, which, one.below[look.part], look)
-        sheet = tiles(drawn, which, ids[len(SUMMARIES) :], look.smooth)
+    ids, k = channel_ids(feature_maps, settings), position(settings.channel)
+    order = settings.order if settings.order == "number" else f"{settings.order} strength"
+    span = {"channel": "each channel's own", "layer": "the whole layer's", "all": "all layers'"}[settings.scope]
+    columns: list[list[png_sheet.Item]] = []
+    for which, picture_maps in enumerate(feature_maps):
+        large = enlarged(rendered, which, picture_maps.below[settings.part], settings)
+        sheet = tiles(rendered, which, ids[len(SUMMARIES) :], settings.smooth)
         times = max(1, round(48 / sheet.shape[2]))
         columns.append(
             [
-                one.name,
+                picture_maps.name,
                 large,
-                heat_sheet.bar(drawn.colormap, large.shape[1]),
-                f"{words}: colours {number(drawn.low[k])} to {number(drawn.high[k])}",
+                png_sheet.bar(rendered.colormap, large.shape[1]),
+                f"{words}: colours {number(rendered.low[k])} to {number(rendered.high[k])}",
                 f"all channels by {order}, colours span {span} values",
                 mosaics.mosaic(sheet, columns=min(8, len(sheet)), scale=times, fill=255),
             ]
         )
-    return heat_sheet.png(title, columns)
+    return png_sheet.png(title, columns)
 
 
-def downloads(model: Opened, answers: Sequence[Answer], name: str, png: Callable[[], bytes]) -> None:
+def downloads(model: LoadedModel, feature_maps: Sequence[FeatureMaps], name: str, png: Callable[[], bytes]) -> None:
     """PNG of what is seen, NPZ of all raw activations; made when they are asked for."""
     stem = f"{file_text(model.checkpoint.name)}-{file_text(name)}"
     with st.container(horizontal=True):
@@ -60,7 +71,7 @@ def downloads(model: Opened, answers: Sequence[Answer], name: str, png: Callable
         )
         st.download_button(
             "NPZ: raw activations",
-            lambda: npz(answers),
+            lambda: npz(feature_maps),
             f"{file_text(model.checkpoint.name)}-activations.npz",
             "application/octet-stream",
             key="heat_npz",

@@ -17,7 +17,7 @@ TILE = 64  # pixels a side of a tile at most: larger maps are thinned to it
 
 
 @dataclass(frozen=True)
-class Look:
+class HeatmapSettings:
     """What is looked at and how it is drawn.
 
     channel: "mean", "max" or the number of a channel. scope: as `heatmaps.normalise` takes it. order: "number", or how
@@ -36,8 +36,8 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the network answers to one picture.
+class FeatureMaps:
+    """The feature maps of one picture, in both parts of the network.
 
     maps: {part: {layer: (h, w, channels) float32}}. below: {part: (h, w, c)}, what a part's maps lie over: the picture
     that the encoder sees, and the one that the decoder makes.
@@ -50,7 +50,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class RenderedMaps:
     """One layer of one or two pictures between common limits.
 
     values: per picture (h, w, 2 + channels) float32 in [0, 1]: mean, maximum, then the channels. raw: the same unscaled.
@@ -65,45 +65,47 @@ class Drawn:
     colormap: str
 
 
-def answer(engine: Engine, name: str, image: np.ndarray, z: np.ndarray) -> Answer:
+def feature_maps_of(engine: Engine, name: str, image: np.ndarray, z: np.ndarray) -> FeatureMaps:
     """Both parts' feature maps: the encoder's from the image (h, w, c), the decoder's from z (d,)."""
     maps = {
         "encoder": activations.feature_maps(engine, image),
         "decoder": activations.feature_maps(engine, part="decoder", z=z),
     }
-    return Answer(name, maps, {"encoder": image, "decoder": engine.decode(z[None])[0]}, z)
+    return FeatureMaps(name, maps, {"encoder": image, "decoder": engine.decode(z[None])[0]}, z)
 
 
-def draw(answers: Sequence[Answer], look: Look) -> Drawn:
-    """Scale one layer of all the pictures together, as `look` asks."""
-    raw = [activations.with_summaries(one.maps[look.part][look.layer]) for one in answers]
+def render(feature_maps: Sequence[FeatureMaps], settings: HeatmapSettings) -> RenderedMaps:
+    """Scale one layer of all the pictures together, as `settings` ask."""
+    raw = [
+        activations.with_summaries(picture_maps.maps[settings.part][settings.layer]) for picture_maps in feature_maps
+    ]
     signed = any(maps.min() < 0 for maps in raw)
     limits = None
-    if look.scope == "all":
-        layers = [maps for one in answers for maps in one.maps[look.part].values()]
+    if settings.scope == "all":
+        layers = [maps for picture_maps in feature_maps for maps in picture_maps.maps[settings.part].values()]
         _, top = normalisation.limits_of(layers, signed=True)
         limits = (-top if signed else 0.0, top)  # one unit of response is as bright in every layer
-    scaled = normalisation.normalise_together(raw, look.scope, limits, signed)
+    scaled = normalisation.normalise_together(raw, settings.scope, limits, signed)
     low, high = (np.broadcast_to(end, raw[0].shape[2]) for end in (scaled[0].low, scaled[0].high))
-    colormap = look.diverging if signed else look.colormap
-    return Drawn([one.values for one in scaled], raw, low, high, signed, colormap)
+    colormap = settings.diverging if signed else settings.colormap
+    return RenderedMaps([maps.values for maps in scaled], raw, low, high, signed, colormap)
 
 
 def position(channel: str) -> int:
-    """Where a channel lies in `Drawn`: behind the mean and the maximum."""
+    """Where a channel lies in `RenderedMaps`: behind the mean and the maximum."""
     return SUMMARIES.index(channel) if channel in SUMMARIES else len(SUMMARIES) + int(channel)
 
 
-def channel_ids(answers: Sequence[Answer], look: Look) -> list[str]:
+def channel_ids(feature_maps: Sequence[FeatureMaps], settings: HeatmapSettings) -> list[str]:
     """The mean, the maximum, then the channels by number or by their strength for the first picture."""
-    maps = answers[0].maps[look.part][look.layer]
-    order = range(maps.shape[2]) if look.order == "number" else activations.channel_order(maps, look.order)
+    maps = feature_maps[0].maps[settings.part][settings.layer]
+    order = range(maps.shape[2]) if settings.order == "number" else activations.channel_order(maps, settings.order)
     return [*SUMMARIES, *(str(int(channel)) for channel in order)]
 
 
-def tiles(drawn: Drawn, which: int, ids: Sequence[str], smooth: bool) -> np.ndarray:
+def tiles(rendered: RenderedMaps, which: int, ids: Sequence[str], smooth: bool) -> np.ndarray:
     """One picture's maps in the order of ids, coloured: (n, h, w, 3) uint8, natively, or smoothed to about `TILE`."""
-    values = drawn.values[which][..., [position(channel) for channel in ids]]
+    values = rendered.values[which][..., [position(channel) for channel in ids]]
     longest = max(values.shape[:2])
     if smooth and longest < TILE:
         values = mosaics.resize(values, _times(values.shape, TILE // longest), "bilinear")
@@ -111,28 +113,32 @@ def tiles(drawn: Drawn, which: int, ids: Sequence[str], smooth: bool) -> np.ndar
         step = -(-longest // TILE)
         values = values[::step, ::step]
     # smoothing adds rounding errors of a few millionths
-    return heatmaps.colour(np.moveaxis(np.clip(values, 0, 1), 2, 0), drawn.colormap)
+    return heatmaps.colour(np.moveaxis(np.clip(values, 0, 1), 2, 0), rendered.colormap)
 
 
-def enlarged(drawn: Drawn, which: int, below: np.ndarray, look: Look, alpha: float | None = None) -> np.ndarray:
+def enlarged(
+    rendered: RenderedMaps, which: int, below: np.ndarray, settings: HeatmapSettings, alpha: float | None = None
+) -> np.ndarray:
     """The chosen map over the picture below it, (H, W, 3) uint8 of about `LARGE` pixels; alpha 1 is the map by itself."""
     picture = enlarge(below, LARGE)
-    values = drawn.values[which][..., position(look.channel)]
-    coloured = _coloured(values, picture.shape[:2], drawn.colormap, look.smooth)
-    return mosaics.overlay(picture, coloured, look.alpha if alpha is None else alpha)
+    values = rendered.values[which][..., position(settings.channel)]
+    coloured = _coloured(values, picture.shape[:2], rendered.colormap, settings.smooth)
+    return mosaics.overlay(picture, coloured, settings.alpha if alpha is None else alpha)
 
 
-def glance(answers: Sequence[Answer], which: int, look: Look) -> dict[tuple[str, str], tuple[np.ndarray, float, float]]:
+def glance(
+    feature_maps: Sequence[FeatureMaps], which: int, settings: HeatmapSettings
+) -> dict[tuple[str, str], tuple[np.ndarray, float, float]]:
     """One picture's mean map of every layer, over what it belongs to: {(part, layer): (uint8 (H, W, 3), low, high)}."""
-    found = {}
-    for part, layers in answers[which].maps.items():
-        below = enlarge(answers[which].below[part], 112)
+    maps = {}
+    for part, layers in feature_maps[which].maps.items():
+        below = enlarge(feature_maps[which].below[part], 112)
         for layer in layers:
-            drawn = draw(answers, _mean_of(look, part, layer))
-            coloured = _coloured(drawn.values[which][..., 0], below.shape[:2], drawn.colormap, look.smooth)
-            low, high = float(drawn.low[0]), float(drawn.high[0])
-            found[part, layer] = mosaics.overlay(below, coloured, look.alpha), low, high
-    return found
+            rendered = render(feature_maps, _mean_of(settings, part, layer))
+            coloured = _coloured(rendered.values[which][..., 0], below.shape[:2], rendered.colormap, settings.smooth)
+            low, high = float(rendered.low[0]), float(rendered.high[0])
+            maps[part, layer] = mosaics.overlay(below, coloured, settings.alpha), low, high
+    return maps
 
 
 def thumbnail(image: np.ndarray, pixels: int) -> np.ndarray:
@@ -147,8 +153,18 @@ def thumbnail(image: np.ndarray, pixels: int) -> np.ndarray:
     return np.asarray(small)
 
 
-def _mean_of(look: Look, part: str, layer: str) -> Look:
-    return Look(part, layer, MEAN, look.scope, look.order, look.colormap, look.diverging, look.smooth, look.alpha)
+def _mean_of(settings: HeatmapSettings, part: str, layer: str) -> HeatmapSettings:
+    return HeatmapSettings(
+        part,
+        layer,
+        MEAN,
+        settings.scope,
+        settings.order,
+        settings.colormap,
+        settings.diverging,
+        settings.smooth,
+        settings.alpha,
+    )
 
 
 def _coloured(values: np.ndarray, size: tuple[int, int], colormap: str, smooth: bool) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 from pages.ui.app import state
-from pages.ui.app.cache import Opened
+from pages.ui.app.cache import LoadedModel
 from pages.ui.formatting import markdown_text, plain_text
 from pages.ui.heatmaps.pictures import thumbnail
 from pages.ui.shared.picture import picture
@@ -17,7 +17,7 @@ INVERT = {"auto": None, "yes": True, "no": False}
 STEP = 144  # pixels a side
 
 
-def upload_steps(prepared: Prepared, model: Opened) -> None:
+def upload_steps(prepared: Prepared, model: LoadedModel) -> None:
     """The switches, then the picture as it came and after every step. For an upload that is the selection."""
     upload = state.selection().upload
     assert upload is not None  # only an upload has steps
@@ -34,7 +34,7 @@ def upload_steps(prepared: Prepared, model: Opened) -> None:
                     )
 
 
-def _switches(upload: state.Upload, model: Opened) -> None:
+def _switches(upload: state.Upload, model: LoadedModel) -> None:
     garment = model.treatment["fit"] == "garment"
     crop = garment if upload.crop is None else upload.crop
     now = next(name for name, value in INVERT.items() if value == upload.invert)

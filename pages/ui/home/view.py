@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from pages.ui import images as figures
 from pages.ui.app import state
-from pages.ui.app.cache import Opened, Source, codes_have_pictures
+from pages.ui.app.cache import LoadedModel, Source, codes_have_pictures
 from pages.ui.app.model_pictures import pictures_for
 from pages.ui.app.subject import Subject, in_words, subject
 from pages.ui.formatting import SENTENCE, markdown_text, plain_text
+from pages.ui.images import enlarge
 from pages.ui.map.view import map_of, take_click
 from pages.ui.shared.picture import picture
-from pages.ui.shared.picture_picker import ask_upload
+from pages.ui.shared.picture_picker import upload_control
 from vae_core.analysis import activations, heatmaps, image_quality, latent_geometry, mosaics
 
 NEIGHBOURS = 15
@@ -23,29 +23,29 @@ INTRODUCTION = (
 )
 
 
-def main(model: Opened) -> None:
+def main(model: LoadedModel) -> None:
     """Map, what is chosen."""
     st.markdown(INTRODUCTION.format(thing=model.thing))
-    found = pictures_for(model)
-    take_click(model, found)
+    test_images = pictures_for(model)
+    take_click(model, test_images)
     above, below = st.container(), st.container()
     with below:  # first, since an upload has its place on the map
         st.subheader("Try a picture of yours", anchor=False)
-        ask_upload(model)
-        shown = subject(model, found)
-        inside(model, shown)
+        upload_control(model)
+        selected = subject(model, test_images)
+        inside(model, selected)
     with above:
-        map_of(model, found, shown)
-        nearest_codes(model, found, shown)
+        map_of(model, test_images, selected)
+        nearest_codes(model, test_images, selected)
 
 
-def nearest_codes(model: Opened, found: Source | None, shown: Subject) -> None:
+def nearest_codes(model: LoadedModel, test_images: Source | None, selected: Subject) -> None:
     """Which pictures lie where the chosen one does."""
-    st.markdown(f"**{in_words(shown.z)}** {'' if shown.decoded else f'z_mean of {markdown_text(shown.name)}'}")
+    st.markdown(f"**{in_words(selected.z)}** {'' if selected.decoded else f'z_mean of {markdown_text(selected.name)}'}")
     if model.latents is None or len(model.latents.labels) <= NEIGHBOURS:
         return  # too few to say anything
-    itself = shown.index if codes_have_pictures(model, found) else None
-    nearest, distances = latent_geometry.nearest(model.latents.z_mean, shown.z[None], NEIGHBOURS + 1)
+    itself = selected.index if codes_have_pictures(model, test_images) else None
+    nearest, distances = latent_geometry.nearest(model.latents.z_mean, selected.z[None], NEIGHBOURS + 1)
     others = nearest[0] != itself  # a test image is its own nearest
     nearest, distances = nearest[0][others][:NEIGHBOURS], distances[0][others][:NEIGHBOURS]
     counts = np.bincount(model.latents.labels[nearest])
@@ -55,26 +55,26 @@ def nearest_codes(model: Opened, found: Source | None, shown: Subject) -> None:
     )
 
 
-def inside(model: Opened, shown: Subject) -> None:
+def inside(model: LoadedModel, selected: Subject) -> None:
     """A picture, its reconstruction, and where the last convolution of the encoder responds."""
-    image = shown.image
+    image = selected.image
     rebuilt = model.engine.reconstruct(image[None])[0]
     layer, maps = list(activations.feature_maps(model.engine, image).items())[-1]
-    found = heatmaps.heatmap(activations.over_channels(maps))
-    coloured = mosaics.overlay(image, mosaics.resize(found.rgb, image.shape[:2]), 0.6)
+    heatmap = heatmaps.heatmap(activations.over_channels(maps))
+    coloured = mosaics.overlay(image, mosaics.resize(heatmap.rgb, image.shape[:2]), 0.6)
     mse, ssim = image_quality.mse(image[None], rebuilt[None])[0], image_quality.ssim(image[None], rebuilt[None])[0]
     height, width, channels = maps.shape
     slots = st.columns(3)
     with slots[0]:
         st.markdown("**What the model sees**")
-        picture(figures.enlarge(image), alt=plain_text(f"The picture as the model sees it: {shown.name}"))
-        steps = "" if shown.prepared is None else ": " + " → ".join(step.name for step in shown.prepared.steps)
-        st.caption(markdown_text(f"{shown.name}{steps}", SENTENCE))
+        picture(enlarge(image), alt=plain_text(f"The picture as the model sees it: {selected.name}"))
+        steps = "" if selected.prepared is None else ": " + " → ".join(step.name for step in selected.prepared.steps)
+        st.caption(markdown_text(f"{selected.name}{steps}", SENTENCE))
         _link("latent_space", "Its place in latent space", "scatter_plot")
     with slots[1]:
         st.markdown("**Reconstruction**")
-        picture(figures.enlarge(rebuilt), alt="The model's reconstruction of the picture")
-        if shown.decoded:
+        picture(enlarge(rebuilt), alt="The model's reconstruction of the picture")
+        if selected.decoded:
             words = "Encoded and decoded once more. The picture is the decoder's own, so this is no test of the model"
         else:
             words = "Decoded from z_mean"
@@ -82,10 +82,10 @@ def inside(model: Opened, shown: Subject) -> None:
         _link("reconstruction", "Compare closely", "compare")
     with slots[2]:
         st.markdown(f"**Heatmap of {layer}**")
-        picture(figures.enlarge(coloured), alt=f"Where {layer} responds, over the picture")
+        picture(enlarge(coloured), alt=f"Where {layer} responds, over the picture")
         picture(heatmaps.colour_bar(height=10, width=252, horizontal=True), alt="The heatmap's colours, low to high")
         st.caption(
-            f"{found.low:.3g} (left) to {found.high:.3g} (right): mean of {channels} channels, natively {height}\u00a0×\u00a0{width}. "
+            f"{heatmap.low:.3g} (left) to {heatmap.high:.3g} (right): mean of {channels} channels, natively {height}\u00a0×\u00a0{width}. "
             "A strong response is not importance."
         )
         _link("heatmaps", "Every layer and channel", "blur_on")

@@ -10,7 +10,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from pages.ui.app.cache import Opened
+from pages.ui.app.cache import LoadedModel
 from pages.ui.app.subject import Subject, in_words
 from pages.ui.formatting import file_text
 from pages.ui.images import SIDE, enlarge
@@ -25,15 +25,15 @@ MARGIN, LINE = 64, 26
 INK, PAPER = "#1d1a26", "#ffffff"
 
 
-def z_json(model: Opened, shown: Subject) -> str:
+def z_json(model: LoadedModel, selected: Subject) -> str:
     """Where the shown picture lies: z, and its posterior's z_log_var if it has one."""
     facts = {
         "model": model.checkpoint.name,
         "step": model.checkpoint.step,
-        "subject": shown.name,
-        "is": "a chosen point" if shown.decoded else "z_mean of the picture",
-        "z": [float(value) for value in shown.z],
-        "z_log_var": None if shown.z_log_var is None else [float(value) for value in shown.z_log_var],
+        "subject": selected.name,
+        "is": "a chosen point" if selected.decoded else "z_mean of the picture",
+        "z": [float(value) for value in selected.z],
+        "z_log_var": None if selected.z_log_var is None else [float(value) for value in selected.z_log_var],
     }
     return json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
 
@@ -43,23 +43,23 @@ def picture_png(image: np.ndarray) -> bytes:
     return _png(Image.fromarray(enlarge(image, PICTURE)))
 
 
-def grid_units(model: Opened, facts: Landmarks | None) -> tuple[int, int]:
+def grid_units(model: LoadedModel, facts: Landmarks | None) -> tuple[int, int]:
     """The two units that the grid moves: the first two of two, else those with the highest KL."""
     if model.engine.latent_dim == 2 or facts is None:
         return 0, 1
     return int(facts.order[0]), int(facts.order[1])
 
 
-def grid_png(model: Opened, shown: Subject, facts: Landmarks | None) -> bytes:
+def grid_png(model: LoadedModel, selected: Subject, facts: Landmarks | None) -> bytes:
     """The plane of two units decoded on SIDE × SIDE places, with title and axes; the other units stay as in the shown z."""
     across, up = grid_units(model, facts)
     extent = 3.0 if facts is None else facts.extent
-    z, (steps, _) = latent_points.grid(model.engine.latent_dim, SIDE, (across, up), extent=extent, base=shown.z)
+    z, (steps, _) = latent_points.grid(model.engine.latent_dim, SIDE, (across, up), extent=extent, base=selected.z)
     tiles = small(model.engine.decode(z))
     times = max(1, SHEET // (SIDE * tiles.shape[2]))
     sheet = mosaic(tiles, columns=SIDE, gap=0, scale=times)
     height, width = sheet.shape[:2]
-    rest = f"; the other units as in {in_words(shown.z)}" if model.engine.latent_dim > 2 else ""
+    rest = f"; the other units as in {in_words(selected.z)}" if model.engine.latent_dim > 2 else ""
     title = f"{model.checkpoint.name}: {SIDE} × {SIDE} pictures decoded where they lie{rest}"
     axes = f"{unit_name(across)} to the right, {unit_name(up)} upwards, even steps from {_signed(-extent)} to {_signed(extent)}"
     page = Image.new("RGB", (width + MARGIN + LINE, height + MARGIN + 2 * LINE), PAPER)
@@ -74,9 +74,9 @@ def grid_png(model: Opened, shown: Subject, facts: Landmarks | None) -> bytes:
     return _png(page)
 
 
-def stem(model: Opened, shown: Subject) -> str:
+def stem(model: LoadedModel, selected: Subject) -> str:
     """For a file's name: "fashion-2d-test-image-12"."""
-    what = "point" if shown.decoded else f"test-image-{shown.index}" if shown.index is not None else "picture"
+    what = "point" if selected.decoded else f"test-image-{selected.index}" if selected.index is not None else "picture"
     return f"{file_text(model.checkpoint.name)}-{what}"
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.app import state
-from pages.ui.app.cache import Opened, Source, codes_have_pictures
+from pages.ui.app.cache import LoadedModel, Source, codes_have_pictures
 from pages.ui.app.subject import Subject, in_words
 from pages.ui.components.latent_rows import Row, latent_rows
 from pages.ui.components.latent_rows import clicked as row_clicked
@@ -26,11 +26,11 @@ PLAIN_ROWS = 24  # units that a plain table lists
 FEW, MOST = 16, 64  # rows of traversals shown at first, and at most
 
 
-def take_jump(model: Opened, found: Source | None, facts: Landmarks | None) -> None:
+def take_jump(model: LoadedModel, test_images: Source | None, facts: Landmarks | None) -> None:
     """Make a click on a neighbour, a centre, or a traversal the choice. Call it before `subject`."""
     near, centre = clicked(NEAR), clicked(CENTRES)
     if near is not None and near.isdecimal():
-        jump(model, found, int(near))
+        jump(model, test_images, int(near))
     if centre is not None and facts is not None and centre in map(str, facts.classes):
         state.choose_point(facts.centres[[str(label) for label in facts.classes].index(centre)].tolist())
     z = row_clicked(ROWS, model.engine.latent_dim)
@@ -38,42 +38,42 @@ def take_jump(model: Opened, found: Source | None, facts: Landmarks | None) -> N
         state.choose_point(z)
 
 
-def jump(model: Opened, found: Source | None, code: int) -> None:
+def jump(model: LoadedModel, test_images: Source | None, code: int) -> None:
     """Choose the picture behind a code, or the code itself where the picture is not here."""
     if model.latents is None or code >= len(model.latents.labels):
         return
-    if codes_have_pictures(model, found):
+    if codes_have_pictures(model, test_images):
         state.choose_image(code)
     else:
         state.choose_point(model.latents.z_mean[code].tolist())
 
 
-def pinned(model: Opened, shown: Subject) -> None:
+def pinned(model: LoadedModel, selected: Subject) -> None:
     """The picture, large; beside an encoded one what the decoder makes of its z_mean."""
     st.subheader("Pinned", anchor=False)
-    st.markdown(f"**{markdown_text(sentence(shown.name))}**")
-    picture(enlarge(shown.image, LARGE), alt=plain_text(f"The pinned picture: {shown.name}"))
-    if not shown.decoded:
+    st.markdown(f"**{markdown_text(sentence(selected.name))}**")
+    picture(enlarge(selected.image, LARGE), alt=plain_text(f"The pinned picture: {selected.name}"))
+    if not selected.decoded:
         with st.container(horizontal=True, vertical_alignment="center"):
-            rebuilt = model.engine.decode(shown.z[None])[0]
+            rebuilt = model.engine.decode(selected.z[None])[0]
             picture(enlarge(rebuilt, 84), width=84, alt="The picture decoded from its z_mean")
             st.caption("What the decoder makes of its z_mean.", width="stretch")
 
 
-def coordinates(model: Opened, shown: Subject) -> None:
+def coordinates(model: LoadedModel, selected: Subject) -> None:
     """z unit by unit, with what the picture's own posterior says of each."""
     st.subheader("Its z", anchor=False)
     units = range(model.engine.latent_dim)
     columns: dict[str, list[float] | list[str]] = {
         "Unit": [unit_name(unit) for unit in units],
-        "z" if shown.decoded else "z_mean": [float(shown.z[unit]) for unit in units],
+        "z" if selected.decoded else "z_mean": [float(selected.z[unit]) for unit in units],
     }
     words = "A chosen point: it has no posterior of its own."
-    if shown.z_log_var is not None:
-        kl = likelihood.kl_per_unit(shown.z[None], shown.z_log_var[None])[0]
-        columns["sigma"] = [float(np.exp(shown.z_log_var[unit] / 2)) for unit in units]
+    if selected.z_log_var is not None:
+        kl = likelihood.kl_per_unit(selected.z[None], selected.z_log_var[None])[0]
+        columns["sigma"] = [float(np.exp(selected.z_log_var[unit] / 2)) for unit in units]
         columns["KL, nats"] = [float(kl[unit]) for unit in units]
-        words = f"Posterior of {markdown_text(shown.name)}: mean and sigma per unit, and its KL from the prior, {kl.sum():.2f} nats in all."
+        words = f"Posterior of {markdown_text(selected.name)}: mean and sigma per unit, and its KL from the prior, {kl.sum():.2f} nats in all."
     if len(units) <= PLAIN_ROWS:  # a plain table: the interactive one has Streamlit import pandas
         lines = [" | ".join(columns), " | ".join(["---", *["---:"] * (len(columns) - 1)])]
         for row in zip(*columns.values(), strict=True):
@@ -85,19 +85,21 @@ def coordinates(model: Opened, shown: Subject) -> None:
             columns,
             hide_index=True,
             height=598,
-            alt=plain_text(f"z of {shown.name}"),
+            alt=plain_text(f"z of {selected.name}"),
             column_config={name: number(format="%.3f", width="small") for name in columns if name != "Unit"},
         )
     st.caption(words)
 
 
-def supported(model: Opened, shown: Subject) -> None:
+def supported(model: LoadedModel, selected: Subject) -> None:
     """Whether the decoder has been taught anything here."""
     level = support(model)
     if level is None or model.latents is None:
         return
     draws = latent_geometry.support_draws(*model.latents.z_mean.shape)
-    density = float(latent_geometry.aggregate_density(model.latents.z_mean, model.latents.z_log_var, shown.z[None])[0])
+    density = float(
+        latent_geometry.aggregate_density(model.latents.z_mean, model.latents.z_log_var, selected.z[None])[0]
+    )
     if density < level:
         st.warning(
             "**Unsupported.** Next to none of the test images' posteriors reach here: what the decoder draws here was never "
@@ -112,30 +114,31 @@ def supported(model: Opened, shown: Subject) -> None:
     )
 
 
-def neighbours(model: Opened, found: Source | None, shown: Subject) -> None:
+def neighbours(model: LoadedModel, test_images: Source | None, selected: Subject) -> None:
     """The test images whose codes are nearest, to jump to."""
     st.subheader("Nearest test images", anchor=False)
     if model.latents is None or len(model.latents.labels) < 2:
         st.caption("There are no codes beside this model, so nothing to be near to.")
         return
-    real, codes = codes_have_pictures(model, found), model.latents.z_mean
-    itself = shown.index if real and shown.index is not None and shown.index < len(codes) else None
+    real, codes = codes_have_pictures(model, test_images), model.latents.z_mean
+    itself = selected.index if real and selected.index is not None and selected.index < len(codes) else None
     most = NEIGHBOURS if real else affordable(model.engine, NEIGHBOURS)
     count = min(most + (itself is not None), len(codes))
-    rows, far = (one[0] for one in latent_geometry.nearest(codes, shown.z[None], count))
+    nearest, distances = latent_geometry.nearest(codes, selected.z[None], count)
+    rows, distances = nearest[0], distances[0]
     kept = rows != itself
-    rows, far = rows[kept][:most], far[kept][:most]
-    images = found.pixels[rows] if real and found is not None else model.engine.decode(codes[rows])
+    rows, distances = rows[kept][:most], distances[kept][:most]
+    images = test_images.pixels[rows] if real and test_images is not None else model.engine.decode(codes[rows])
     names = [model.classes[int(model.latents.labels[row])] for row in rows]
     kind = "" if real else ", reconstructed"
     tiles = [
         Tile(
             f"{row:d}",
             name,
-            f"{one:.3f}" if one < 10 else f"{one:.1f}",
-            f"Test image {row:d}{kind}: {name}, {one:.3f} away",
+            f"{distance:.3f}" if distance < 10 else f"{distance:.1f}",
+            f"Test image {row:d}{kind}: {name}, {distance:.3f} away",
         )
-        for row, name, one in zip(rows.tolist(), names, far.tolist(), strict=True)
+        for row, name, distance in zip(rows.tolist(), names, distances.tolist(), strict=True)
     ]
     mosaic(small(images), tiles, NEAR, "Nearest test images", chosen="", size=64, least=64)
     st.caption(
@@ -148,21 +151,23 @@ def neighbours(model: Opened, found: Source | None, shown: Subject) -> None:
     )
 
 
-def centres(model: Opened, shown: Subject, facts: Landmarks) -> None:
+def centres(model: LoadedModel, selected: Subject, facts: Landmarks) -> None:
     """The middle of each class, to jump to."""
     st.subheader("Class centres", anchor=False)
-    far = np.linalg.norm(facts.centres - shown.z, axis=1)
-    nearest = model.classes[int(facts.classes[far.argmin()])]
+    distances = np.linalg.norm(facts.centres - selected.z, axis=1)
+    nearest = model.classes[int(facts.classes[distances.argmin()])]
     tiles = [
         Tile(
             f"{label:d}",
             model.classes[label],
-            f"{one:.2f}",
-            f"Centre of {count:d} codes of {model.classes[label]}, {one:.2f} away",
+            f"{distance:.2f}",
+            f"Centre of {count:d} codes of {model.classes[label]}, {distance:.2f} away",
         )
-        for label, count, one in zip(facts.classes.tolist(), facts.counts.tolist(), far.tolist(), strict=True)
+        for label, count, distance in zip(
+            facts.classes.tolist(), facts.counts.tolist(), distances.tolist(), strict=True
+        )
     ]
-    here = str(facts.classes[far.argmin()]) if shown.decoded and far.min() < 1e-3 else ""
+    here = str(facts.classes[distances.argmin()]) if selected.decoded and distances.min() < 1e-3 else ""
     mosaic(facts.pictures, tiles, CENTRES, "Class centres", chosen=here, size=64, least=64)
     st.caption(
         f"Decoded from the mean z_mean of each class, among the {_codes(model)}; below each its distance from z. The nearest is "
@@ -170,7 +175,7 @@ def centres(model: Opened, shown: Subject, facts: Landmarks) -> None:
     )
 
 
-def walks(model: Opened, shown: Subject, facts: Landmarks | None) -> None:
+def walks(model: LoadedModel, selected: Subject, facts: Landmarks | None) -> None:
     """A traversal per unit through the pinned z, the highest KL first."""
     st.subheader("One unit at a time", anchor=False)
     units, quiet = list(range(model.engine.latent_dim)), 0
@@ -187,26 +192,26 @@ def walks(model: Opened, shown: Subject, facts: Landmarks | None) -> None:
         )
         first = last if more else first
     chosen = tuple(int(unit) for unit in units[:first])
-    pictures, values = traversed(model, tuple(shown.z.tolist()), chosen)
+    pictures, values = traversed(model, tuple(selected.z.tolist()), chosen)
     rows = [Row(unit, unit_name(unit), "" if facts is None else f"KL {facts.kl[unit]:.2f} nats") for unit in chosen]
-    latent_rows(pictures, rows, values, shown.z, ROWS, "Traversals", size=84 if len(rows) <= 4 else 56)
-    extent = traversal_extent(shown.z)
+    latent_rows(pictures, rows, values, selected.z, ROWS, "Traversals", size=84 if len(rows) <= 4 else 56)
+    extent = traversal_extent(selected.z)
     order = f"; KL is the mean over the {_codes(model)}, highest first" if facts is not None else ""
     cut = f" {first:d} of the {len(units):d} units are shown." if first == last < len(units) else ""
     st.caption(
-        f"Each row changes one unit from −{extent:g} to {extent:g} and keeps the others as in {in_words(shown.z)}. The mark above "
+        f"Each row changes one unit from −{extent:g} to {extent:g} and keeps the others as in {in_words(selected.z)}. The mark above "
         f"is where the unit is now{order}.{cut} Click a picture to go there."
     )
 
 
-def table(model: Opened, found: Source | None) -> None:
+def table(model: LoadedModel, test_images: Source | None) -> None:
     """The map in words: every code, a line each; choosing a line chooses its picture."""
     assert model.latents is not None  # the caller has looked
 
     def take() -> None:
         rows = st.session_state[TABLE]["selection"]["rows"]
         if rows:
-            jump(model, found, int(rows[0]))
+            jump(model, test_images, int(rows[0]))
 
     labels, z_mean = model.latents.labels, model.latents.z_mean
     names = np.array([plain_text(name) for name in model.classes], object)[labels.astype(np.int64)]
@@ -227,7 +232,7 @@ def table(model: Opened, found: Source | None) -> None:
     st.caption(f"z_mean of the {_codes(model)}. Click a heading to sort; tick a line to go there.")
 
 
-def _codes(model: Opened) -> str:
+def _codes(model: LoadedModel) -> str:
     assert model.latents is not None
     return f"{len(model.latents.labels):,} test codes"
 

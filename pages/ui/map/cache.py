@@ -1,6 +1,6 @@
 """The cached functions of the map: what the living map holds of a model, and the map without a component.
 
-    living(model, found), plain_map(model), codes_of(dataset, fixed)
+    living(model, test_images), plain_map(model), codes_of(dataset, fixed)
 
 Shared by all sessions; the arrays are never changed.
 """
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui.app.cache import Opened, Source, codes_have_pictures
+from pages.ui.app.cache import LoadedModel, Source, codes_have_pictures
 from pages.ui.components.live_map import MapData, map_data
 from pages.ui.formatting import plain_text
 from pages.ui.images import SIDE, class_colour, extent_of
@@ -36,13 +36,13 @@ class PlainMap:
 @st.cache_resource(
     max_entries=4,
     show_spinner="Drawing the map …",
-    hash_funcs={Opened: lambda model: model.key, Source: lambda found: found.dataset.checksum},
+    hash_funcs={LoadedModel: lambda model: model.key, Source: lambda test_images: test_images.dataset.checksum},
 )
-def living(model: Opened, found: Source | None) -> MapData:
+def living(model: LoadedModel, test_images: Source | None) -> MapData:
     """What the living map holds of a model: decoder, codes, and the pictures behind them where they are here."""
     thumbnails = None
-    if found is not None and model.latents is not None and codes_have_pictures(model, found):
-        thumbnails = found.pixels[: len(model.latents.labels)]
+    if test_images is not None and model.latents is not None and codes_have_pictures(model, test_images):
+        thumbnails = test_images.pixels[: len(model.latents.labels)]
     names, colours = model.classes, [class_colour(i) for i in range(len(model.classes))]
     what = codes_of(model.checkpoint.dataset, fixed=bool(model.entry.state))
     return map_data(model.checkpoint, model.latents, names, colours, thumbnails, what)
@@ -54,8 +54,8 @@ def codes_of(dataset: Mapping[str, Any], fixed: bool) -> str:
     return " ".join(f"{'fixed' if fixed else ''} {name} test images".split())
 
 
-@st.cache_resource(max_entries=4, show_spinner="Drawing the map …", hash_funcs={Opened: lambda model: model.key})
-def plain_map(model: Opened) -> PlainMap:
+@st.cache_resource(max_entries=4, show_spinner="Drawing the map …", hash_funcs={LoadedModel: lambda model: model.key})
+def plain_map(model: LoadedModel) -> PlainMap:
     """The garments of the plane, decoded once. For two latent units."""
     extent = extent_of(model.latents.z_mean) if model.latents is not None else 3.0
     z, _ = grid(2, SIDE, extent=extent)

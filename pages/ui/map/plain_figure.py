@@ -31,12 +31,12 @@ def map_figure(
     codes: np.ndarray,
     labels: np.ndarray,
     classes: Sequence[str],
-    shown: np.ndarray | None = None,
+    selected: np.ndarray | None = None,
 ) -> go.Figure:
     """The plane of z: decoded garments below, test codes above, and an invisible lattice that takes the clicks.
 
     background: (h, w, 3) uint8, SIDE × SIDE garments decoded over -extent..extent, each centred on its z.
-    codes: (n, 2) float32 of the points to draw, labels (n,). shown: (2,) z of what the page shows, marked by a star.
+    codes: (n, 2) float32 of the points to draw, labels (n,). selected: (2,) z of what the page shows, marked by a star.
     """
     import plotly.graph_objects as go  # here, since few pages draw with it
 
@@ -68,8 +68,8 @@ def map_figure(
             hovertemplate="z = (%{x:.2f}, %{y:.2f})<extra></extra>",
         )
     )
-    if shown is not None:
-        z1, z2 = np.clip(shown, -extent, extent)  # one beyond the map's edge is shown at the edge
+    if selected is not None:
+        z1, z2 = np.clip(selected, -extent, extent)  # one beyond the map's edge is shown at the edge
         figure.add_trace(
             go.Scattergl(
                 x=[z1],

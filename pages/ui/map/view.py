@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.app import state
-from pages.ui.app.cache import Opened, Source, codes_have_pictures
+from pages.ui.app.cache import LoadedModel, Source, codes_have_pictures
 from pages.ui.app.subject import Subject
 from pages.ui.components.live_map import Selected, live_map, pinned
 from pages.ui.formatting import html_text, markdown_text, plain_text
@@ -21,12 +21,12 @@ VIEWS = ("Living map", "Plain map")
 LIVING, PLAIN = "living", "map_chart"  # the widgets' keys
 
 
-def take_click(model: Opened, found: Source | None) -> None:
+def take_click(model: LoadedModel, test_images: Source | None) -> None:
     """Make the newest click on a map the choice. Call it before `subject`, so that the whole page shows it at once."""
     pin = pinned(LIVING, model.engine.latent_dim)
     if pin is not None and pin.serial != st.session_state.get("last_pin"):
         st.session_state["last_pin"] = pin.serial
-        if pin.index is not None and codes_have_pictures(model, found):
+        if pin.index is not None and codes_have_pictures(model, test_images):
             state.choose_image(pin.index)
         else:
             state.choose_point(pin.z.tolist())
@@ -38,7 +38,7 @@ def take_click(model: Opened, found: Source | None) -> None:
     st.session_state["last_click"] = clicked
 
 
-def map_of(model: Opened, found: Source | None, shown: Subject, height: int = 620) -> None:
+def map_of(model: LoadedModel, test_images: Source | None, selected: Subject, height: int = 620) -> None:
     """Draw the chosen view with what is selected on it. A model with one latent unit has no map, and the page says so."""
     if model.engine.latent_dim < 2:
         st.info(
@@ -53,27 +53,29 @@ def map_of(model: Opened, found: Source | None, shown: Subject, height: int = 62
             "Map", VIEWS, default=VIEWS[0], key="view", required=True, bind="query-params", label_visibility="collapsed"
         )
     if view == VIEWS[0]:
-        _living(model, found, shown, height)
+        _living(model, test_images, selected, height)
     else:
-        _plain(model, shown)
+        _plain(model, selected)
 
 
-def _living(model: Opened, found: Source | None, shown: Subject, height: int) -> None:
+def _living(model: LoadedModel, test_images: Source | None, selected: Subject, height: int) -> None:
     """The decoder runs in the browser, and only a click comes back."""
-    posterior = None if shown.z_log_var is None else Selected(plain_text(shown.name), shown.z, shown.z_log_var)
-    live_map(living(model, found), LIVING, z=shown.z, selected=posterior, height=height)
+    posterior = (
+        None if selected.z_log_var is None else Selected(plain_text(selected.name), selected.z, selected.z_log_var)
+    )
+    live_map(living(model, test_images), LIVING, z=selected.z, selected=posterior, height=height)
     st.caption(
         f"Move over the map (on a touch screen, drag): each position becomes a {model.thing}, decoded in your browser. A click pins "
         "it; arrow keys move, the wheel zooms."
         + (
             ""
             if posterior is None
-            else f" The ellipses are the posterior of {markdown_text(shown.name)} at one and two sigma, to scale."
+            else f" The ellipses are the posterior of {markdown_text(selected.name)} at one and two sigma, to scale."
         )
     )
 
 
-def _plain(model: Opened, shown: Subject) -> None:
+def _plain(model: LoadedModel, selected: Subject) -> None:
     """Codes over decoded pictures, and an invisible lattice that takes the clicks."""
     assert model.latents is not None  # the view is only offered with codes
     plain, codes, labels = plain_map(model), model.latents.z_mean, model.latents.labels
@@ -84,7 +86,7 @@ def _plain(model: Opened, shown: Subject) -> None:
         codes[drawn],
         labels[drawn],
         [html_text(name) for name in model.classes],
-        shown.z,
+        selected.z,
     )
     with st.container(key="map"):
         st.plotly_chart(

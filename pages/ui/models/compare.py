@@ -83,9 +83,9 @@ def compare(a: Facts, b: Facts) -> list[Row]:
     """The figures of two models; a difference (B − A) only where both mean the same on the same pictures."""
     rows = []
     for name, label in ROWS.items():
-        one, two = a.figures.get(name), b.figures.get(name)
-        if one or two:
-            rows.append(_row(name, label, one, two, _obstacle(name, a, b, one, two)))
+        figure_a, figure_b = a.figures.get(name), b.figures.get(name)
+        if figure_a or figure_b:
+            rows.append(_row(name, label, figure_a, figure_b, _obstacle(name, a, b, figure_a, figure_b)))
     if a.validation or b.validation:
         label = "−ELBO on validation at the last epoch, nats"
         why = "only one of them has it" if not (a.validation and b.validation) else ""
@@ -100,24 +100,26 @@ def compare(a: Facts, b: Facts) -> list[Row]:
     return rows
 
 
-def _obstacle(name: str, a: Facts, b: Facts, one: Figure | None, two: Figure | None, same_data: bool = False) -> str:
+def _obstacle(
+    name: str, a: Facts, b: Facts, figure_a: Figure | None, figure_b: Figure | None, same_data: bool = False
+) -> str:
     """Why two figures must not be subtracted; "" if they may."""
-    if one is None or two is None:
+    if figure_a is None or figure_b is None:
         return "only one of them has it"
     if not same_data and (a.measured_data != b.measured_data or not a.measured_data):
         return "measured on different data"
-    if (one.split, one.n) != (two.split, two.n):
-        return f"A on {one.measured_on}, B on {two.measured_on}"
+    if (figure_a.split, figure_a.n) != (figure_b.split, figure_b.n):
+        return f"A on {figure_a.measured_on}, B on {figure_b.measured_on}"
     if name in BY_LIKELIHOOD and a.checkpoint.network.likelihood != b.checkpoint.network.likelihood:
         return "a density (Gaussian) against a probability (Bernoulli)"
-    return "" if one.method == two.method else "measured in different ways"
+    return "" if figure_a.method == figure_b.method else "measured in different ways"
 
 
-def _row(name: str, label: str, one: Figure | None, two: Figure | None, why: str) -> Row:
-    first, second = (figure.value if figure else None for figure in (one, two))
-    shown = one or two
-    assert shown is not None  # a row is made where one of them is
-    measured = f"{shown.measured_on}; {shown.method}"
+def _row(name: str, label: str, figure_a: Figure | None, figure_b: Figure | None, why: str) -> Row:
+    first, second = (figure.value if figure else None for figure in (figure_a, figure_b))
+    figure_of_either = figure_a or figure_b
+    assert figure_of_either is not None  # a row is made where one of them is
+    measured = f"{figure_of_either.measured_on}; {figure_of_either.method}"
     if why or first is None or second is None:
         return Row(label, first, second, None, "", why, measured)
     difference, better = second - first, ""

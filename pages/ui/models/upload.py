@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui.app import state
-from pages.ui.app.uploads import ZIP_MB, say_refusal
+from pages.ui.app.uploads import ZIP_MB, refusal_message
 from pages.ui.formatting import markdown_text
-from vae_core.jobs import finished_runs as trainer_models
+from vae_core.jobs import finished_runs
 from vae_core.runs.directory import RunError
 
 
@@ -16,7 +16,7 @@ def bring_model() -> None:
     brought = st.session_state.pop("brought", None)
     if brought:
         st.success(f"{markdown_text(brought)} is here now: it is the model of every page.", icon=":material/check:")
-    say_refusal()
+    refusal_message()
     upload = st.file_uploader(
         "Open a model: the zip that Download on the page Train gives, or a zip of a folder like those in checkpoints/",
         ["zip"],
@@ -28,7 +28,7 @@ def bring_model() -> None:
         return
     try:
         with st.spinner("Checking the model: what the pages show of it is worked out once …"):
-            path = trainer_models.take_in(upload.getvalue())
+            path = finished_runs.take_in(upload.getvalue())
     except (ValueError, RunError, OSError) as error:
         st.error(f"{markdown_text(upload.name)}: {markdown_text(error)}", icon=":material/folder_zip:")
         return

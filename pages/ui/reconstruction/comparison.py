@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from pages.ui.formatting import markdown_text
 from pages.ui.images import enlarge
-from pages.ui.shared import png_sheet as heat_sheet
+from pages.ui.shared import png_sheet
 from vae_core.analysis import evaluation, heatmaps, image_quality, likelihood, mosaics
 from vae_core.analysis.image_scores import HIGH_IS_GOOD, Scores
 from vae_core.analysis.latent_points import sample_posterior
@@ -70,12 +70,12 @@ def rebuild(name: str, engine: Engine, images: np.ndarray, sampled: bool, seed: 
     )
 
 
-def called(name: str, likelihood: str) -> str:
+def figure_name(name: str, likelihood: str) -> str:
     """What a figure is called; under a Gaussian likelihood the reconstruction loss is no cross-entropy."""
     return "−log p(x|z)" if name == "reconstruction_loss" and likelihood == "gaussian" else FIGURES[name][0]
 
 
-def shown(name: str, value: float) -> str:
+def figure_text(name: str, value: float) -> str:
     """A figure with its unit: "0.0139", "18.60 dB"."""
     _, unit, digits = FIGURES[name]
     if not np.isfinite(value):
@@ -106,18 +106,18 @@ def strip(rebuilt: Rebuilt, what: str, first: int, count: int, pixels: int = 84)
 
     Always as wide as `count` pictures: what is missing is grey, so that rows keep their scale.
     """
-    found = [
+    images = [
         _rgb(enlarge(part(rebuilt, what, i), pixels)) for i in range(first, min(first + count, len(rebuilt.images)))
     ]
-    found += [np.full_like(found[0], 128)] * (count - len(found))
-    return mosaics.mosaic(np.stack(found), columns=count, gap=4, fill=128)
+    images += [np.full_like(images[0], 128)] * (count - len(images))
+    return mosaics.mosaic(np.stack(images), columns=count, gap=4, fill=128)
 
 
-def table(found: Sequence[Rebuilt], i: int = 0) -> list[dict[str, str]]:
+def table(rebuilt: Sequence[Rebuilt], i: int = 0) -> list[dict[str, str]]:
     """Rows for a table: a figure, its value per model, how it is computed."""
-    sampled, gaussian = found[0].sampled, any(one.likelihood == "gaussian" for one in found)
+    sampled, gaussian = rebuilt[0].sampled, any(entry.likelihood == "gaussian" for entry in rebuilt)
     of = "of this sample of z" if sampled else "of the reconstruction from z_mean"
-    one_sample = "of this sample of z" if sampled else f"of one sample of z (seed {found[0].seed})"
+    one_sample = "of this sample of z" if sampled else f"of one sample of z (seed {rebuilt[0].seed})"
     entropy = "−log p(x|z)" if gaussian else "binary cross-entropy"
     methods = {
         "mse": f"mean squared error of the pixels, {of}",
@@ -129,13 +129,13 @@ def table(found: Sequence[Rebuilt], i: int = 0) -> list[dict[str, str]]:
     }
     return [
         {
-            "Figure": called(name, "gaussian" if gaussian else "bernoulli"),
+            "Figure": figure_name(name, "gaussian" if gaussian else "bernoulli"),
             # neither a name nor a figure is broken over two lines
             **{
-                markdown_text(one.model.replace("-", "‑")): shown(name, float(getattr(one.scores, name)[i])).replace(
-                    " ", "\xa0"
-                )
-                for one in found
+                markdown_text(entry.model.replace("-", "‑")): figure_text(
+                    name, float(getattr(entry.scores, name)[i])
+                ).replace(" ", "\xa0")
+                for entry in rebuilt
             },
             "Method": method,
         }
@@ -160,7 +160,7 @@ def standing_words(value: float, name: str, scores: Scores, likelihood: str, tit
     # rounded down, so that the best but one is not better than 100 %
     percent = f"{np.floor(share * 1000) / 10:.1f}" if share < 0.01 or share > 0.99 else f"{100 * share:.0f}"
     better = "lower" if name == "kl_loss" else "better"
-    return f"{called(name, likelihood)} {shown(name, value)}: {better} than {percent} % of {title}"
+    return f"{figure_name(name, likelihood)} {figure_text(name, value)}: {better} than {percent} % of {title}"
 
 
 def distribution(
@@ -200,53 +200,53 @@ def distribution(
 
 def limits_of(name: str, scores: Sequence[Scores], values: Sequence[float]) -> tuple[float, float]:
     """From the least to the largest finite value of one figure, over the models' splits and the pictures shown."""
-    every = np.concatenate([*(getattr(one, name) for one in scores), np.asarray(values)]).astype(np.float64)
+    every = np.concatenate([*(getattr(entry, name) for entry in scores), np.asarray(values)]).astype(np.float64)
     every = every[np.isfinite(every)]
     return (float(every.min()), float(every.max())) if len(every) else (0.0, 1.0)
 
 
-def sheet(found: Sequence[Rebuilt], names: Sequence[str]) -> bytes:
+def sheet(rebuilt: Sequence[Rebuilt], names: Sequence[str]) -> bytes:
     """The whole comparison as a PNG: a row of four pictures per picture and model, with words, in columns of eight rows."""
     pixels = 168 if len(names) == 1 else 112
-    rows: list[heat_sheet.Item] = []
+    rows: list[png_sheet.Item] = []
     for i, name in enumerate(names):
-        for one in found:
+        for entry in rebuilt:
             figures = ", ".join(
-                f"{FIGURES[key][0]} {shown(key, float(getattr(one.scores, key)[i]))}"
+                f"{FIGURES[key][0]} {figure_text(key, float(getattr(entry.scores, key)[i]))}"
                 for key in ("mse", "ssim", "negative_elbo")
             )
-            pictures = np.stack([_rgb(enlarge(picture, pixels)) for picture in parts(one, i).values()])
-            rows += [f"{name}, {one.model}", figures, mosaics.mosaic(pictures, columns=4, gap=8, fill=255)]
-    bar = heat_sheet.bar(heatmaps.DIVERGING, pixels), heat_sheet.bar(SIMILARITY, pixels)
-    legend: list[heat_sheet.Item] = [
+            pictures = np.stack([_rgb(enlarge(picture, pixels)) for picture in parts(entry, i).values()])
+            rows += [f"{name}, {entry.model}", figures, mosaics.mosaic(pictures, columns=4, gap=8, fill=255)]
+    bar = png_sheet.bar(heatmaps.DIVERGING, pixels), png_sheet.bar(SIMILARITY, pixels)
+    legend: list[png_sheet.Item] = [
         "signed error, −1 (too dark) to 1 (too bright)",
         bar[0],
         "SSIM map, 0 (unlike) to 1 (alike)",
         bar[1],
-        *method(found[0]).split("; "),
+        *method(rebuilt[0]).split("; "),
     ]
     columns = [rows[k : k + 24] for k in range(0, len(rows), 24)]
     columns[-1] = columns[-1] + legend
     columns = [[_plain(item) if isinstance(item, str) else item for item in column] for column in columns]
-    return heat_sheet.png(f"{', '.join(COLUMNS)}. Decoded from {found[0].way}.", columns)
+    return png_sheet.png(f"{', '.join(COLUMNS)}. Decoded from {rebuilt[0].way}.", columns)
 
 
-def csv_text(found: Sequence[Rebuilt], names: Sequence[str]) -> str:
+def csv_text(rebuilt: Sequence[Rebuilt], names: Sequence[str]) -> str:
     """The figures as CSV: a line per picture and model, with how they were computed."""
     rows = [["picture", "model", *FIGURES, "method"]]
     for i, name in enumerate(names):
-        for one in found:
-            values = [f"{getattr(one.scores, key)[i]:.6g}" for key in FIGURES]
-            rows.append([name, one.model, *values, method(one, in_file=True)])
+        for entry in rebuilt:
+            values = [f"{getattr(entry.scores, key)[i]:.6g}" for key in FIGURES]
+            rows.append([name, entry.model, *values, method(entry, in_file=True)])
     return delimited(rows, ",")
 
 
-def method(one: Rebuilt, in_file: bool = False) -> str:
+def method(entry: Rebuilt, in_file: bool = False) -> str:
     """In one sentence what the figures are of, by their names on the page, or in a file by those of its columns."""
-    likely, elbo, kl = (key if in_file else called(key, one.likelihood) for key in (*ONE_SAMPLE, "kl_loss"))
-    if one.sampled:
-        return f"every figure of {one.way}; PSNR in dB, {likely}, {kl} and {elbo} in nats, beta = 1"
-    return f"MSE, PSNR (dB) and SSIM from z_mean; {likely} and {elbo} of one sample of z (seed {one.seed}), in nats like {kl}, beta = 1"
+    likely, elbo, kl = (key if in_file else figure_name(key, entry.likelihood) for key in (*ONE_SAMPLE, "kl_loss"))
+    if entry.sampled:
+        return f"every figure of {entry.way}; PSNR in dB, {likely}, {kl} and {elbo} in nats, beta = 1"
+    return f"MSE, PSNR (dB) and SSIM from z_mean; {likely} and {elbo} of one sample of z (seed {entry.seed}), in nats like {kl}, beta = 1"
 
 
 def _plain(words: str) -> str:

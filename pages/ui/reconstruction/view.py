@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.ui.app.cache import Opened, Source
+from pages.ui.app.cache import LoadedModel, Source
 from pages.ui.components.wipe import wipe
 from pages.ui.formatting import SENTENCE, file_text, html_text, markdown_text, plain_text
 from pages.ui.images import enlarge
-from pages.ui.reconstruction import comparison as compare
+from pages.ui.reconstruction import comparison
 from pages.ui.reconstruction.cache import quick_to_score, scores_of
 from pages.ui.reconstruction.comparison import COLUMNS, FIGURES, Rebuilt
 from pages.ui.shared.colour_bar import colour_bar
@@ -21,30 +21,30 @@ from vae_core.settings import PROGRAM
 BLOCK = 8  # pictures in each half of a strip
 
 
-def four(one: Rebuilt, name: str) -> None:
+def four(rebuilt: Rebuilt, name: str) -> None:
     """Original, reconstruction, signed error, SSIM map, each with what its colours mean; on a phone two by two."""
     captions = {
         "original": markdown_text(name),
-        "reconstruction": f"{markdown_text(one.model)}, decoded from {one.way}",
+        "reconstruction": f"{markdown_text(rebuilt.model)}, decoded from {rebuilt.way}",
         "signed error": "reconstruction − original: red is too bright, blue too dark",
-        "SSIM map": f"1 is alike, 0 unlike. Without the border its mean is {compare.shown('ssim', float(one.scores.ssim[0]))}",
+        "SSIM map": f"1 is alike, 0 unlike. Without the border its mean is {comparison.figure_text('ssim', float(rebuilt.scores.ssim[0]))}",
     }
     pairs = [slot for half in st.columns(2) for slot in half.columns(2, wrap=False)]
-    for slot, (what, part) in zip(pairs, compare.parts(one).items(), strict=True):
+    for slot, (what, part) in zip(pairs, comparison.parts(rebuilt).items(), strict=True):
         with slot:
             st.markdown(f"**{what[0].upper()}{what[1:]}**")
-            picture(enlarge(part), alt=plain_text(f"{what} of {name}, {one.model}"), width="stretch")
+            picture(enlarge(part), alt=plain_text(f"{what} of {name}, {rebuilt.model}"), width="stretch")
             if what == "signed error":
                 colour_bar(heatmaps.DIVERGING, -1, 1)
             elif what == "SSIM map":
-                colour_bar(compare.SIMILARITY, 0, 1)
+                colour_bar(comparison.SIMILARITY, 0, 1)
             st.caption(captions[what])
 
 
 def wipes(rebuilt: Sequence[Rebuilt]) -> None:
     """A slider between two of what there is: original and reconstruction, or the two models' reconstructions."""
     original = ("original", rebuilt[0].images[0])
-    pictures = [(one.model if len(rebuilt) > 1 else "reconstruction", one.reconstructions[0]) for one in rebuilt]
+    pictures = [(entry.model if len(rebuilt) > 1 else "reconstruction", entry.reconstructions[0]) for entry in rebuilt]
     pairs = [(original, picture) for picture in pictures]
     if len(pictures) > 1:
         pairs.append((pictures[0], pictures[1]))
@@ -59,23 +59,23 @@ def wipes(rebuilt: Sequence[Rebuilt]) -> None:
             width=336,
             format_func=lambda i: " and ".join(plain_text(name) for name, _ in pairs[i]),
         )
-    (left, one), (right, another) = pairs[which]
-    wipe(enlarge(one, 336), enlarge(another, 336), (plain_text(left), plain_text(right)), "wipe")
+    (left, first), (right, second) = pairs[which]
+    wipe(enlarge(first, 336), enlarge(second, 336), (plain_text(left), plain_text(right)), "wipe")
 
 
 def comparable(rebuilt: Sequence[Rebuilt]) -> None:
     """Says so where two models' likelihoods cannot be held against each other."""
-    if len({one.likelihood for one in rebuilt}) > 1:
+    if len({entry.likelihood for entry in rebuilt}) > 1:
         st.caption(
             "The two models have different likelihoods, a Bernoulli and a Gaussian one: compare their MSE, PSNR and SSIM, not "
             "their −log p(x|z) and −ELBO."
         )
 
 
-def standing(models: Sequence[Opened], found: Source, rebuilt: Sequence[Rebuilt]) -> None:
+def standing(models: Sequence[LoadedModel], test_images: Source, rebuilt: Sequence[Rebuilt]) -> None:
     """This picture's figure among those of the whole split."""
     st.subheader("Where this picture stands", anchor=False)
-    if not all(quick_to_score(model, found) for model in models):
+    if not all(quick_to_score(model, test_images) for model in models):
         st.caption(f"Scoring all test images with so large a network would take minutes. `{PROGRAM} evaluate` does it.")
         return
     name = st.segmented_control(
@@ -85,34 +85,34 @@ def standing(models: Sequence[Opened], found: Source, rebuilt: Sequence[Rebuilt]
         key="standing_by",
         required=True,
         persist_state="session",
-        format_func=lambda name: compare.called(name, models[0].engine.likelihood),
+        format_func=lambda name: comparison.figure_name(name, models[0].engine.likelihood),
         label_visibility="collapsed",
     )
     assert name is not None  # required
-    splits = [scores_of(model, found) for model in models]
-    values = [float(getattr(one.scores, name)[0]) for one in rebuilt]
-    limits = compare.limits_of(name, splits, values)
+    splits = [scores_of(model, test_images) for model in models]
+    values = [float(getattr(entry.scores, name)[0]) for entry in rebuilt]
+    limits = comparison.limits_of(name, splits, values)
     if name == "kl_loss":
-        how = "The KL is in closed form, for the split as for this picture"
-    elif name in compare.ONE_SAMPLE:
-        how = "One sample of z per image, for the split as for this picture"
+        method = "The KL is in closed form, for the split as for this picture"
+    elif name in comparison.ONE_SAMPLE:
+        method = "One sample of z per image, for the split as for this picture"
     else:
-        how = "The split's images are reconstructed from z_mean"
-        how += f", this picture from {rebuilt[0].way}" if rebuilt[0].sampled else ", as is this picture"
-    for column, one, scores, value in zip(st.columns(len(models)), rebuilt, splits, values, strict=True):
-        words = compare.standing_words(value, name, scores, one.likelihood, found.title)
-        label = compare.called(name, one.likelihood)
+        method = "The split's images are reconstructed from z_mean"
+        method += f", this picture from {rebuilt[0].way}" if rebuilt[0].sampled else ", as is this picture"
+    for column, entry, scores, value in zip(st.columns(len(models)), rebuilt, splits, values, strict=True):
+        words = comparison.standing_words(value, name, scores, entry.likelihood, test_images.title)
+        label = comparison.figure_name(name, entry.likelihood)
         with column:
             st.plotly_chart(
-                compare.distribution(scores, name, value, html_text(one.model), limits, label),
-                key=f"standing_{one.model}",
+                comparison.distribution(scores, name, value, html_text(entry.model), limits, label),
+                key=f"standing_{entry.model}",
                 config={"displayModeBar": False},
-                alt=plain_text(f"Histogram. {words}, {one.model}", SENTENCE),
+                alt=plain_text(f"Histogram. {words}, {entry.model}", SENTENCE),
             )
-            st.caption(f"**{markdown_text(words, SENTENCE)}** by {markdown_text(one.model)}. {how}.")
+            st.caption(f"**{markdown_text(words, SENTENCE)}** by {markdown_text(entry.model)}. {method}.")
 
 
-def sixteen(rebuilt: Sequence[Rebuilt], names: Sequence[str], found: Source) -> None:
+def sixteen(rebuilt: Sequence[Rebuilt], names: Sequence[str], test_images: Source) -> None:
     """Rows of originals, reconstructions, errors and SSIM maps, models below one another; in two halves of eight."""
     if not names:
         st.info("There is no test image of this class. Choose another class above.", icon=":material/info:")
@@ -120,36 +120,36 @@ def sixteen(rebuilt: Sequence[Rebuilt], names: Sequence[str], found: Source) -> 
     for first, column in zip(range(0, len(names), BLOCK), st.columns(2), strict=False):
         with column:
             for what in COLUMNS:
-                for one in rebuilt[:1] if what == "original" else rebuilt:
-                    of = "" if what == "original" or len(rebuilt) == 1 else f", {markdown_text(one.model)}"
+                for entry in rebuilt[:1] if what == "original" else rebuilt:
+                    of = "" if what == "original" or len(rebuilt) == 1 else f", {markdown_text(entry.model)}"
                     last = min(first + BLOCK, len(names)) - 1
                     st.caption(f"**{what[0].upper()}{what[1:]}**{of}")
                     picture(
-                        compare.strip(one, what, first, BLOCK),
+                        comparison.strip(entry, what, first, BLOCK),
                         width="stretch",
-                        alt=plain_text(f"{what}, {one.model}: {', '.join(names[first : last + 1])}", SENTENCE),
+                        alt=plain_text(f"{what}, {entry.model}: {', '.join(names[first : last + 1])}", SENTENCE),
                     )
     left, right = st.columns(2)
     with left:
         colour_bar(heatmaps.DIVERGING, -1, 1)
         st.caption("Signed error: reconstruction − original, red is too bright, blue too dark")
     with right:
-        colour_bar(compare.SIMILARITY, 0, 1)
+        colour_bar(comparison.SIMILARITY, 0, 1)
         st.caption(f"SSIM map: 1 is alike, 0 unlike. {image_quality.SSIM_METHOD.replace(' x ', ' × ')}")
     columns = {
-        f"{compare.called(key, one.likelihood)}{f', {one.model}' if len(rebuilt) > 1 else ''}": (one, key)
+        f"{comparison.figure_name(key, entry.likelihood)}{f', {entry.model}' if len(rebuilt) > 1 else ''}": (entry, key)
         for key in FIGURES
-        for one in rebuilt
+        for entry in rebuilt
     }
     digits = {name: f"%.{FIGURES[key][2]}f" for name, (_, key) in columns.items()}
     st.dataframe(
-        {"Picture": list(names)} | {name: getattr(one.scores, key) for name, (one, key) in columns.items()},
+        {"Picture": list(names)} | {name: getattr(entry.scores, key) for name, (entry, key) in columns.items()},
         hide_index=True,
         column_config={"Picture": st.column_config.TextColumn(pinned=True)}
         | {name: st.column_config.NumberColumn(format=form) for name, form in digits.items()},
     )
     st.caption(
-        f"Of {len(names)} images of {markdown_text(found.title)}, decoded from {rebuilt[0].way}: {markdown_text(compare.method(rebuilt[0]), SENTENCE)}."
+        f"Of {len(names)} images of {markdown_text(test_images.title)}, decoded from {rebuilt[0].way}: {markdown_text(comparison.method(rebuilt[0]), SENTENCE)}."
     )
     comparable(rebuilt)
     downloads(rebuilt, names)
@@ -157,11 +157,11 @@ def sixteen(rebuilt: Sequence[Rebuilt], names: Sequence[str], found: Source) -> 
 
 def downloads(rebuilt: Sequence[Rebuilt], names: Sequence[str]) -> None:
     """The comparison as it is seen, and its figures; made when they are asked for."""
-    stem = "-".join(["reconstruction", *(file_text(one.model.split(" ")[0]) for one in rebuilt)])
+    stem = "-".join(["reconstruction", *(file_text(entry.model.split(" ")[0]) for entry in rebuilt)])
     with st.container(horizontal=True):
         st.download_button(
             "PNG: the comparison",
-            lambda: compare.sheet(rebuilt, names),
+            lambda: comparison.sheet(rebuilt, names),
             f"{stem}.png",
             "image/png",
             key="rebuilt_png",
@@ -170,7 +170,7 @@ def downloads(rebuilt: Sequence[Rebuilt], names: Sequence[str]) -> None:
         )
         st.download_button(
             "CSV: the figures",
-            lambda: compare.csv_text(rebuilt, names),
+            lambda: comparison.csv_text(rebuilt, names),
             f"{stem}.csv",
             "text/csv",
             key="rebuilt_csv",

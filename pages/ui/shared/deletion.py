@@ -15,7 +15,7 @@ from vae_core.storage.trash import Deleted, folder_size
 ASKED, DONE, PROBLEM = "deletion_asked", "deletion_done", "deletion_problem"  # in the session
 
 
-def ask_deletion(
+def deletion_control(
     path: Path, words: str, delete: Callable[[], Deleted], after: Callable[[], None] | None = None
 ) -> None:
     """A button, and once it is pressed the question whether this is really to be deleted.
@@ -26,7 +26,7 @@ def ask_deletion(
     """
     key = str(path)
     if st.session_state.get(ASKED) != key:
-        st.button("Delete …", icon=":material/delete:", key=f"delete_{key}", on_click=_ask, args=(key,))
+        st.button("Delete …", icon=":material/delete:", key=f"delete_{key}", on_click=_open_question, args=(key,))
         return
     with st.container(border=True):
         st.warning(
@@ -43,10 +43,10 @@ def ask_deletion(
                 on_click=_delete,
                 args=(delete, after),
             )
-            st.button("Leave it", key="delete_no", on_click=_ask, args=(None,))
+            st.button("Leave it", key="delete_no", on_click=_open_question, args=(None,))
 
 
-def say_what_was_deleted() -> None:
+def deletion_messages() -> None:
     """In the runs after a deletion: what went, with an Undo; or why it could not be done. Call it at a page's top."""
     problem = st.session_state.pop(PROBLEM, None)
     if problem:
@@ -82,7 +82,7 @@ def deleted_today(entries: Sequence[Deleted], key: str) -> None:
                 )
 
 
-def _ask(key: str | None) -> None:
+def _open_question(key: str | None) -> None:
     st.session_state[ASKED] = key
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.app import state
-from pages.ui.app.cache import Opened, Source
+from pages.ui.app.cache import LoadedModel, Source
 from pages.ui.app.subject import upload_selection
-from pages.ui.app.uploads import PICTURE_MB, say_refusal
-from pages.ui.app.widget_sync import tell
+from pages.ui.app.uploads import PICTURE_MB, refusal_message
+from pages.ui.app.widget_sync import set_widget
 from pages.ui.components.mosaic import Tile, clicked, mosaic
 from pages.ui.formatting import plain_text
 from vae_core.analysis import mosaics
@@ -20,21 +20,21 @@ CODES = 12  # decoded codes offered where there are no pictures
 DECODED = "choose_code"  # the key of their tiles
 
 
-def choose_picture(model: Opened, found: Source | None) -> None:
+def choose_picture(model: LoadedModel, test_images: Source | None) -> None:
     """Number, class, chance, upload. Call it before `subject`: what is chosen here is shown in the same run."""
     above, below = st.container(), st.container()
     with below:  # first, so that the number above knows of an upload
-        ask_upload(model)
+        upload_control(model)
     with above:
-        if found is not None:
-            _from_test(found)
+        if test_images is not None:
+            _from_test(test_images)
         elif model.latents is not None and len(model.latents.labels):
             _from_codes(model)
 
 
-def ask_upload(model: Opened) -> None:
+def upload_control(model: LoadedModel) -> None:
     """An uploaded or pasted picture becomes the choice, once: a later click elsewhere is newer than a file still lying there."""
-    say_refusal()
+    refusal_message()
     upload = st.file_uploader(
         "A picture of yours: one garment on a plain background"
         if model.clothes
@@ -51,10 +51,10 @@ def ask_upload(model: Opened) -> None:
         state.choose(chosen)
 
 
-def _from_test(found: Source) -> None:
-    last = len(found.labels) - 1
+def _from_test(test_images: Source) -> None:
+    last = len(test_images.labels) - 1
     now = state.selection().index
-    tell("choose_index", None if now is None else min(now, last))
+    set_widget("choose_index", None if now is None else min(now, last))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.number_input(
             f"Test image, 0 to {last:,}",
@@ -68,20 +68,22 @@ def _from_test(found: Source) -> None:
         )
         st.selectbox(
             "Of class",
-            [ANY, *found.dataset.classes],
+            [ANY, *test_images.dataset.classes],
             key="choose_class",
             persist_state="session",
             width=190,
             on_change=_of_class,
             format_func=plain_text,
-            args=(found,),
+            args=(test_images,),
         )
-        st.button("Previous", icon=":material/chevron_left:", key="choose_previous", on_click=_step, args=(found, -1))
-        st.button("Next", icon=":material/chevron_right:", key="choose_next", on_click=_step, args=(found, 1))
-        st.button("Random", icon=":material/shuffle:", key="choose_random", on_click=_random, args=(found,))
+        st.button(
+            "Previous", icon=":material/chevron_left:", key="choose_previous", on_click=_step, args=(test_images, -1)
+        )
+        st.button("Next", icon=":material/chevron_right:", key="choose_next", on_click=_step, args=(test_images, 1))
+        st.button("Random", icon=":material/shuffle:", key="choose_random", on_click=_random, args=(test_images,))
 
 
-def _from_codes(model: Opened) -> None:
+def _from_codes(model: LoadedModel) -> None:
     """Without pictures of the model's shape: some test codes, decoded, each of which can be clicked."""
     assert model.latents is not None
     codes, labels = model.latents.z_mean[:CODES], model.latents.labels[:CODES].tolist()
@@ -100,12 +102,12 @@ def _from_codes(model: Opened) -> None:
     mosaic(pictures, tiles, DECODED, "Decoded test codes", "" if chosen is None else str(chosen), size=64, least=72)
 
 
-def among(found: Source) -> np.ndarray:
+def among(test_images: Source) -> np.ndarray:
     """Numbers of the test images of the class that is chosen, ascending."""
     name = st.session_state.get("choose_class", ANY)
-    if name not in found.dataset.classes:
-        return np.arange(len(found.labels))
-    return np.flatnonzero(found.labels == found.dataset.classes.index(name))
+    if name not in test_images.dataset.classes:
+        return np.arange(len(test_images.labels))
+    return np.flatnonzero(test_images.labels == test_images.dataset.classes.index(name))
 
 
 def _by_number() -> None:
@@ -114,23 +116,23 @@ def _by_number() -> None:
         state.choose_image(number)
 
 
-def _of_class(found: Source) -> None:
+def _of_class(test_images: Source) -> None:
     """The chosen picture stays if it is of that class; else the first of it."""
-    numbers, now = among(found), state.selection().index
+    numbers, now = among(test_images), state.selection().index
     if len(numbers) and now not in numbers:
         state.choose_image(int(numbers[0]))
 
 
-def _step(found: Source, by: int) -> None:
+def _step(test_images: Source, by: int) -> None:
     """The next picture of the chosen class, round the end."""
-    numbers, now = among(found), state.selection().index
+    numbers, now = among(test_images), state.selection().index
     if not len(numbers):
         return
     place = np.searchsorted(numbers, -1 if now is None else now, side="right" if by > 0 else "left")
     state.choose_image(int(numbers[(place if by > 0 else place - 1) % len(numbers)]))
 
 
-def _random(found: Source) -> None:
-    numbers = among(found)
+def _random(test_images: Source) -> None:
+    numbers = among(test_images)
     if len(numbers):
         state.choose_image(int(np.random.default_rng().choice(numbers)))

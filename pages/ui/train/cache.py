@@ -20,7 +20,7 @@ from pages.ui.components.live_map import MapData, grid_part, snapshot_map
 from pages.ui.formatting import plain_text
 from pages.ui.images import class_colour, data_uri
 from pages.ui.map.cache import codes_of
-from pages.ui.train import fixed_images as train_pictures
+from pages.ui.train import fixed_images
 from vae_core.checkpoints.history import Curves, curves
 from vae_core.checkpoints.probe import affordable
 from vae_core.checkpoints.timeline import Frame, load_frame
@@ -118,9 +118,9 @@ def sheet_at(path: str, step: int) -> tuple[str, tuple[str, ...]]:
 
 @st.cache_data(max_entries=16, show_spinner=False, hash_funcs={Source: lambda own: own.dataset.checksum})
 def _sheet(path: str, step: int, files: Stamps, own: Source | None) -> tuple[str, tuple[str, ...]]:
-    fixed = Run(path).fixed() if own is None else own.pixels[: train_pictures.SHOWN]
+    fixed = Run(path).fixed() if own is None else own.pixels[: fixed_images.SHOWN]
     codes = frame_at(path, step).latents.z_mean
-    whole, rows = train_pictures.sheet(_engine_at(path, step), codes, fixed)
+    whole, rows = fixed_images.sheet(_engine_at(path, step), codes, fixed)
     return data_uri(whole), rows
 
 

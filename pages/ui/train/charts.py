@@ -117,12 +117,12 @@ def _range(
     smooth: np.ndarray, validation: tuple[np.ndarray, np.ndarray] | None, floor: float | None
 ) -> tuple[float, float]:
     """Lowest and highest value of the axis: all but the highest twentieth, with some air, and the floor if there is one."""
-    found = smooth[np.isfinite(smooth)]
+    values = smooth[np.isfinite(smooth)]
     if validation is not None:
-        found = np.concatenate([found, validation[1][np.isfinite(validation[1])]])
-    if not len(found):
+        values = np.concatenate([values, validation[1][np.isfinite(validation[1])]])
+    if not len(values):
         return 0.0, 1.0
-    low, high = float(found.min()), float(np.quantile(found, 0.95))
+    low, high = float(values.min()), float(np.quantile(values, 0.95))
     if floor is not None:
         low = min(low, floor)
     air = max(0.06 * (high - low), 1e-3 * max(abs(high), 1e-6))

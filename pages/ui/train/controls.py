@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.ui.formatting import markdown_text
 from pages.ui.train.others import SHARED, guarded_button
-from vae_core.jobs import launcher as trainer
+from vae_core.jobs import launcher
 from vae_core.runs.directory import Run, RunError
 from vae_core.runs.live_reader import View
 
@@ -21,20 +21,20 @@ def steer(run: Run, view: View) -> None:
     state = view.health.state
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if state == "paused":
-            _button(run, "Continue", "play_arrow", "go_on", lambda: trainer.go_on(run))
+            _button(run, "Continue", "play_arrow", "go_on", lambda: launcher.go_on(run))
         else:
-            _button(run, "Pause", "pause", "pause", lambda: trainer.pause(run), disabled=state != "running")
+            _button(run, "Pause", "pause", "pause", lambda: launcher.pause(run), disabled=state != "running")
         _button(
             run,
             "One step",
             "skip_next",
             "one_step",
-            lambda: trainer.step(run),
+            lambda: launcher.step(run),
             disabled=state not in ("running", "paused"),
         )
-        _button(run, "Stop", "stop", "stop", lambda: trainer.stop(run))
+        _button(run, "Stop", "stop", "stop", lambda: launcher.stop(run))
         if state == "waiting":
-            _button(run, "Start now, beside the others", "fast_forward", "at_once", lambda: trainer.go_on(run))
+            _button(run, "Start now, beside the others", "fast_forward", "at_once", lambda: launcher.go_on(run))
         if view.health.hangs:
             _button(run, "End it by force", "dangerous", "force", lambda: _forced(run))
         if state in ("running", "paused"):
@@ -44,11 +44,11 @@ def steer(run: Run, view: View) -> None:
                     "Learning rate (the schedule's peak)",
                     0.0,
                     1000.0,
-                    _asked(view, "learning_rate"),
+                    _dial_value(view, "learning_rate"),
                     format="%.5f",
                     key=f"dial_rate_{run.name}",
                 )
-                st.number_input("Beta", 0.0, 1e9, _asked(view, "beta"), key=f"dial_beta_{run.name}")
+                st.number_input("Beta", 0.0, 1e9, _dial_value(view, "beta"), key=f"dial_beta_{run.name}")
                 _button(run, "Apply", "check", "apply_dials", lambda: _turn(run), answer=False)
     st.caption(
         f"It goes on when you close this page or stop the server; only Stop, here or in a terminal, ends it. {SHARED}"
@@ -58,18 +58,18 @@ def steer(run: Run, view: View) -> None:
 def _turn(run: Run) -> None:
     """Asked of the session at the click: a number that was typed just before it counts."""
     rate, beta = (float(st.session_state[f"dial_{dial}_{run.name}"]) for dial in ("rate", "beta"))
-    trainer.turn_dials(run, learning_rate=rate, beta=beta)
+    launcher.turn_dials(run, learning_rate=rate, beta=beta)
 
 
-def _asked(view: View, name: str) -> float:
+def _dial_value(view: View, name: str) -> float:
     """What a dial stands at: what was asked for last, else what the run began with."""
-    found = getattr(view.control, name)
-    found = view.said("training", name) if found is None else found
-    return float(found) if isinstance(found, int | float) else 1.0 if name == "beta" else 1e-3
+    value = getattr(view.control, name)
+    value = view.said("training", name) if value is None else value
+    return float(value) if isinstance(value, int | float) else 1.0 if name == "beta" else 1e-3
 
 
 def _forced(run: Run) -> None:
-    st.session_state["train_error"] = trainer.end(run)
+    st.session_state["train_error"] = launcher.end(run)
 
 
 def _button(

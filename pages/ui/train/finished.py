@@ -8,11 +8,10 @@ import streamlit as st
 
 from pages.ui.app import state
 from pages.ui.formatting import file_text, markdown_text
-from pages.ui.shared.deletion import ask_deletion
+from pages.ui.shared.deletion import deletion_control
 from pages.ui.train.form import duration
 from pages.ui.train.others import guarded_button
-from vae_core.jobs import finished_runs as trainer_models
-from vae_core.jobs import launcher as trainer
+from vae_core.jobs import finished_runs, launcher
 from vae_core.jobs.deletion import delete_run
 from vae_core.jobs.keeping import QUEUE, Keeping
 from vae_core.runs.directory import Run, RunError
@@ -27,7 +26,7 @@ def after_its_end(run: Run, view: View) -> None:
         st.button("Resume", icon=":material/play_arrow:", type="primary", key="resume", on_click=_resume, args=(run,))
     if view.snapshots:
         look_and_keep(run)
-    ask_deletion(
+    deletion_control(
         run.path, f"the run {markdown_text(run.name)}", lambda: delete_run(run), after=lambda: state.choose_run("")
     )
 
@@ -57,7 +56,7 @@ def look_and_keep(run: Run) -> None:
         )
         st.download_button(
             "Download (zip)",
-            lambda: trainer_models.download(run.path),
+            lambda: finished_runs.download(run.path),
             f"{file_text(run.name)}.zip",
             "application/zip",
             key="get_run",
@@ -103,14 +102,14 @@ def _keeping(job: Keeping, was_over: bool) -> None:
 
 def _resume(run: Run) -> None:
     try:
-        trainer.resume(run)
+        launcher.resume(run)
     except (RunError, ValueError) as error:
         st.session_state["train_error"] = str(error)
 
 
 def _rename(run: Run, name: str) -> None:
     try:
-        renamed = trainer_models.rename(run, name)
+        renamed = finished_runs.rename(run, name)
     except (RunError, ValueError) as error:
         st.session_state["train_error"] = str(error)
         return

@@ -8,13 +8,12 @@ import streamlit as st
 
 from pages.ui.app import state
 from pages.ui.app.model_pictures import real_here
-from pages.ui.app.uploads import ZIP_MB, say_refusal
+from pages.ui.app.uploads import ZIP_MB, refusal_message
 from pages.ui.app.visitor import visitor
 from pages.ui.formatting import SENTENCE, markdown_text
 from pages.ui.train.others import SHARED
-from pages.ui.train.recipe import ask_recipe
-from vae_core.jobs import finished_runs as trainer_models
-from vae_core.jobs import launcher as trainer
+from pages.ui.train.recipe import recipe_controls
+from vae_core.jobs import finished_runs, launcher
 from vae_core.jobs.finished_runs import Pictures
 from vae_core.jobs.launcher import Request
 from vae_core.runs.directory import RunError
@@ -24,11 +23,11 @@ REAL, DRAWN, OWN = "Fashion-MNIST", "Drawn clothes", "My pictures (a zip)"
 RESIZE, GARMENT = "Resized, nothing else", "Cut to the garment"
 
 
-def ask_run() -> None:
+def run_form() -> None:
     """Every choice has a good default: the button alone is enough."""
-    ready = trainer.prepare()
-    data, pictures, fit = _ask_data()
-    model, training = ask_recipe(pictures.shape if pictures is not None else (28, 28, 1))
+    ready = launcher.prepare()
+    data, pictures, fit = _data_controls()
+    model, training = recipe_controls(pictures.shape if pictures is not None else (28, 28, 1))
     name = st.text_input("Name", "my-run", max_chars=40, key="form_name", persist_state="session", width=300)
     treated = "garment" if pictures is not None and fit == GARMENT else "resize"
     sizes = None if pictures is None else pictures.sizes
@@ -36,11 +35,11 @@ def ask_run() -> None:
     if ready.state == "unavailable":
         st.markdown(f":material/block: **Nothing can be trained here:** {markdown_text(ready.note, SENTENCE)}")
         return
-    unknown = trainer.estimated(request) is None
+    unknown = launcher.estimated(request) is None
     measuring = unknown and ready.state != "off"
     st.fragment(_estimate, run_every=2 if measuring else None)(request, unknown, measuring)
-    beside = _ask_beside()
-    refusal = None if data == "" else trainer.refusal(request, beside=beside)
+    beside = _beside_control()
+    refusal = None if data == "" else launcher.refusal(request, beside=beside)
     if refusal:
         st.warning(markdown_text(refusal, SENTENCE), icon=":material/block:")
     waiting_for_pictures = data == ""
@@ -61,9 +60,9 @@ def ask_run() -> None:
         st.caption("No process is kept ready here (VAE_EXPLORER_STANDBY=0): a run begins some seconds after the click.")
 
 
-def _ask_beside() -> bool:
+def _beside_control() -> bool:
     """Whether the run is to begin at once where another is in progress; asked only where one more may."""
-    busy, possible = trainer.active(), trainer.may_train_beside()
+    busy, possible = launcher.active(), launcher.may_train_beside()
     if not busy:
         return False
     unless = ", unless you let it run beside it; then both are slower" if possible else ""
@@ -76,14 +75,14 @@ def _ask_beside() -> bool:
 
 def _start(request: Request, beside: bool) -> None:
     try:
-        run = trainer.start(replace(request, visitor=visitor()), beside=beside)
+        run = launcher.start(replace(request, visitor=visitor()), beside=beside)
     except RunError as error:
         st.session_state["train_error"] = str(error)
         return
     state.choose_run(run.name)
 
 
-def _ask_data() -> tuple[str, Pictures | None, str]:
+def _data_controls() -> tuple[str, Pictures | None, str]:
     """What --data will name ("" while a zip is awaited), the user's pictures if it is those, and how they are fitted."""
     real = real_here()
     kinds = [REAL, DRAWN, OWN] if real else [DRAWN, OWN]
@@ -98,7 +97,7 @@ def _ask_data() -> tuple[str, Pictures | None, str]:
     )
     if kind != OWN:
         return "fashion" if kind == REAL else "drawn", None, RESIZE
-    say_refusal()
+    refusal_message()
     upload = st.file_uploader(
         "A zip of pictures; its folders are the classes", ["zip"], key="form_zip", max_upload_size=ZIP_MB
     )
@@ -115,7 +114,7 @@ def _ask_data() -> tuple[str, Pictures | None, str]:
     if upload is None:
         return "", None, str(fit)
     try:
-        pictures = trainer_models.take_pictures(upload.name, upload.getvalue())
+        pictures = finished_runs.take_pictures(upload.name, upload.getvalue())
     except (ValueError, RunError) as error:
         st.error(f"{markdown_text(upload.name)}: {markdown_text(error)}", icon=":material/folder_zip:")
         return "", None, str(fit)
@@ -132,10 +131,10 @@ def _ask_data() -> tuple[str, Pictures | None, str]:
 
 def _estimate(request: Request, unknown: bool, measuring: bool) -> None:
     """How long it will take. Looked for again until it is known: the process that stands ready measures in the meantime."""
-    found = trainer.estimated(request)
-    if found is not None and unknown:
+    estimate = launcher.estimated(request)
+    if estimate is not None and unknown:
         st.rerun(scope="app")  # once: the looking ends
-    if found is None:
+    if estimate is None:
         later = (
             "is being measured; the run itself will tell after its first batches"
             if measuring
@@ -144,7 +143,7 @@ def _estimate(request: Request, unknown: bool, measuring: bool) -> None:
         st.caption(f":material/timer: How long it will take {later}.")
         return
     st.caption(
-        f":material/timer: About **{duration(found.seconds)}** on this machine, {found.images_per_second:,.0f} images a second ({markdown_text(found.method)})."
+        f":material/timer: About **{duration(estimate.seconds)}** on this machine, {estimate.images_per_second:,.0f} images a second ({markdown_text(estimate.method)})."
     )
 
 

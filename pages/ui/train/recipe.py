@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.app.widget_sync import tell
+from pages.ui.app.widget_sync import set_widget
 from vae_core.config import LIKELIHOODS, PRESETS, ModelConfig, TrainingConfig, recommended
 
 LABELS = {
@@ -36,10 +36,10 @@ TOUCHED, CHOICE, MOVED = "form_touched", "form_choice", "form_moved"
 MOST_EPOCHS, MOST_IMAGES = 1000, 60_000
 
 
-def ask_recipe(shape: tuple[int, int, int]) -> tuple[ModelConfig, TrainingConfig]:
+def recipe_controls(shape: tuple[int, int, int]) -> tuple[ModelConfig, TrainingConfig]:
     """Preset, units and dials; shape: (height, width, channels) of the pictures."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        model = _ask_model(shape)
+        model = _model_controls(shape)
         recipe = recommended(model)
         _note_moves(model, recipe)
         values: dict[str, Any] = {
@@ -55,11 +55,11 @@ def ask_recipe(shape: tuple[int, int, int]) -> tuple[ModelConfig, TrainingConfig
         likelihood = st.selectbox("Likelihood", LIKELIHOODS, key="form_likelihood", persist_state="session", width=160)
         values["seed"] = _dial("seed", recipe, width=140)
     training = replace(recipe, **values)
-    st.caption(_told(model, training, recipe))
+    st.caption(_recipe_text(model, training, recipe))
     return replace(model, likelihood=likelihood), training
 
 
-def _ask_model(shape: tuple[int, int, int]) -> ModelConfig:
+def _model_controls(shape: tuple[int, int, int]) -> ModelConfig:
     defaults = ModelConfig()
     preset = st.segmented_control(
         "Preset",
@@ -89,7 +89,7 @@ def _dial(name: str, recipe: TrainingConfig, *, label: str = "", high: float | N
     key, value, about = KEYS[name], getattr(recipe, name), _about(TrainingConfig, name)
     touched = st.session_state.setdefault(TOUCHED, set())
     if key not in touched or key not in st.session_state:
-        tell(key, value)
+        set_widget(key, value)
     kind = type(value)
     return kind(
         st.number_input(
@@ -134,7 +134,7 @@ def _note_moves(model: ModelConfig, recipe: TrainingConfig) -> None:
     st.session_state[MOVED] = " ".join(parts)
 
 
-def _told(model: ModelConfig, training: TrainingConfig, recipe: TrainingConfig) -> str:
+def _recipe_text(model: ModelConfig, training: TrainingConfig, recipe: TrainingConfig) -> str:
     """What will be trained, what is the visitor's own in it, and what has just moved."""
     units = f"{model.latent_dim} latent unit{'' if model.latent_dim == 1 else 's'}"
     own = [name for name in KEYS if getattr(training, name) != getattr(recipe, name)]

@@ -11,7 +11,7 @@ from pages.ui.components.live_map import live_map
 from pages.ui.formatting import SENTENCE, markdown_text, plain_text, sentence
 from pages.ui.images import extent_of
 from pages.ui.shared.picture import picture
-from pages.ui.train import charts as train_charts
+from pages.ui.train import charts
 from pages.ui.train.cache import frame_at, kept_curves, map_at, network_of, sheet_at
 from pages.ui.train.controls import steer
 from pages.ui.train.finished import after_its_end
@@ -58,7 +58,7 @@ def watch(run: Run) -> None:
     with st.container(key="life"):
         st.fragment(_life, run_every=every)(run, active, hurry, follow, _way(first))
     if len(first.steps):
-        say_what_is_drawn(_floor(first))
+        curve_captions(_floor(first))
     if not active:
         after_its_end(run, first)
 
@@ -134,25 +134,25 @@ def _kept(run: Run) -> None:
         the_map(run, step, network_of(str(run.path)).latent_dim)
     with right:
         the_sheet(run, step)
-        found = kept_curves(str(run.path))
+        curves = kept_curves(str(run.path))
         for name in ("loss", "reconstruction_loss", "kl_loss"):
-            if name not in found:
+            if name not in curves:
                 continue
-            epochs, values = found[name]
-            each = steps[-1] / epochs[-1]  # steps of an epoch
-            seen = found.get(f"val_{name}")
+            epochs, values = curves[name]
+            epoch_steps = steps[-1] / epochs[-1]  # steps of an epoch
+            validation = curves.get(f"val_{name}")
             _chart(
-                train_charts.curve(
-                    epochs * each,
+                charts.curve(
+                    epochs * epoch_steps,
                     values,
                     values,
                     name=name,
                     marks=[(step, "shown")],
-                    validation=None if seen is None else (seen[0] * each, seen[1]),
+                    validation=None if validation is None else (validation[0] * epoch_steps, validation[1]),
                 ),
                 name,
             )
-        if found:
+        if curves:
             st.caption("After each epoch: the mean over its batches (violet) and the validation split (orange).")
 
 
@@ -248,13 +248,16 @@ def _which(run: Run, steps: list[int], active: bool, follow: bool) -> int:
     )
 
 
-def curves_of(view: View, shown: int | None) -> tuple[dict[str, Spec], dict[str, Spec]]:
-    """The three losses; time per batch and KL of each unit. By name. shown: the step that the timeline stands at."""
+def curves_of(view: View, selected_step: int | None) -> tuple[dict[str, Spec], dict[str, Spec]]:
+    """The three losses; time per batch and KL of each unit. By name. selected_step: the step that the timeline stands at."""
     floor, losses = _floor(view), {}
-    marks = [*view.marks, *([] if shown is None or shown == view.snapshots[-1] else [(shown, "shown")])]
+    marks = [
+        *view.marks,
+        *([] if selected_step is None or selected_step == view.snapshots[-1] else [(selected_step, "shown")]),
+    ]
     for name in ("loss", "reconstruction_loss", "kl_loss"):
         series, val = view.series[name], view.validation
-        losses[name] = train_charts.curve(
+        losses[name] = charts.curve(
             view.steps,
             series.raw,
             series.smooth,
@@ -264,9 +267,9 @@ def curves_of(view: View, shown: int | None) -> tuple[dict[str, Spec], dict[str,
             floor=floor if name == "reconstruction_loss" else None,
         )
     pace, words = view.series["batch_time"], "time per batch"
-    others = {words: train_charts.curve(view.steps, pace.raw, pace.smooth, name=words, unit="ms", marks=view.marks)}
+    others = {words: charts.curve(view.steps, pace.raw, pace.smooth, name=words, unit="ms", marks=view.marks)}
     if view.kl_per_unit is not None and np.isfinite(view.kl_per_unit).all():
-        others["KL per unit"] = train_charts.bars(view.kl_per_unit, name="KL per unit, newest report")
+        others["KL per unit"] = charts.bars(view.kl_per_unit, name="KL per unit, newest report")
     return losses, others
 
 
@@ -274,7 +277,7 @@ def _chart(spec: Spec, words: str) -> None:
     st.echarts_chart(spec, height=CHART, key=f"chart_{words}", alt=f"{words} of the run")
 
 
-def say_what_is_drawn(floor: float | None) -> None:
+def curve_captions(floor: float | None) -> None:
     """The method behind the curves."""
     st.caption(
         "Train: means over the batches between two reports (thin), and their moving average (bold). Validation (orange): the "
