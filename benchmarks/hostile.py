@@ -32,8 +32,7 @@ from app_testing import PAGES, go, visit  # noqa: E402
 from tiny_models import save_checkpoint  # noqa: E402
 from tiny_runs import MODEL  # noqa: E402
 
-from vae_core.checkpoints.bundle import ImportProblem, take_in  # noqa: E402
-from vae_core.checkpoints.packing import packed  # noqa: E402
+from vae_core.checkpoints.bundle import ImportProblem, import_model, pack_model  # noqa: E402
 from vae_core.config import ModelConfig  # noqa: E402
 from vae_core.jobs.model_check import check_in_child  # noqa: E402
 
@@ -66,9 +65,9 @@ class Peak:
 
 def corpus(folder: Path, heavy_only: bool) -> Iterator[tuple[str, bytes]]:
     for name, (model, codes) in HEAVY.items():
-        yield name, packed(save_checkpoint(folder / "heavy" / name.replace(",", ""), model, codes=codes))
+        yield name, pack_model(save_checkpoint(folder / "heavy" / name.replace(",", ""), model, codes=codes))
     if not heavy_only:
-        yield from hostile.models(packed(save_checkpoint(folder / "whole" / "mine", MODEL, codes=20)))
+        yield from hostile.models(pack_model(save_checkpoint(folder / "whole" / "mine", MODEL, codes=20)))
 
 
 def main() -> None:
@@ -84,7 +83,7 @@ def main() -> None:
         refused = 0
         for name, data in corpus(folder, heavy_only):
             try:
-                taken[name] = take_in(data, folder / "models", check_in_child)
+                taken[name] = import_model(data, folder / "models", check_in_child)
             except ImportProblem as error:
                 refused += 1
                 if name in HEAVY:

@@ -53,10 +53,10 @@ def compare(checkpoint: str, repeat: int) -> bool:
         import tensorflow as tf
 
     from vae_core.analysis import latent_points
-    from vae_core.checkpoints import store as checkpoints
+    from vae_core.checkpoints import store
     from vae_core.training.keras_export import to_keras
 
-    loaded = checkpoints.load(checkpoint)
+    loaded = store.load(checkpoint)
     engine = loaded.engine()
     encoder, decoder = to_keras(loaded.network, loaded.weights)
     rng = np.random.default_rng(0)
@@ -130,9 +130,9 @@ def compare(checkpoint: str, repeat: int) -> bool:
 def cold(checkpoint: str, which: str) -> float:
     """Seconds from nothing imported to the first decoded picture."""
     began = time.perf_counter()
-    from vae_core.checkpoints import store as checkpoints
+    from vae_core.checkpoints import store
 
-    loaded = checkpoints.load(checkpoint)
+    loaded = store.load(checkpoint)
     z = np.zeros((1, loaded.network.latent_dim), np.float32)
     if which == "engine":
         loaded.engine().decode(z)
@@ -145,10 +145,10 @@ def cold(checkpoint: str, which: str) -> float:
 
 def beside_training(checkpoint: str, repeat: int) -> bool:
     """Decode p95 alone, then while a niced trainer runs on the same cores."""
-    from vae_core.checkpoints import store as checkpoints
+    from vae_core.checkpoints import store
     from vae_core.runs.directory import Run
 
-    engine = checkpoints.load(checkpoint).engine()
+    engine = store.load(checkpoint).engine()
     z = np.zeros((1, engine.latent_dim), np.float32)
 
     def paced() -> list[float]:

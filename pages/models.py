@@ -16,8 +16,8 @@ from pages.ui.models.facts import Facts, LayerRow, in_digits, layer_rows
 from pages.ui.models.figures import history_figure
 from pages.ui.models.upload import bring_model
 from pages.ui.shared.deletion import deleted_today, deletion_control, deletion_messages
+from vae_core.checkpoints.card import ROWS
 from vae_core.checkpoints.history import LOSSES
-from vae_core.checkpoints.publish import ROWS
 from vae_core.checkpoints.registry import Entry, is_shipped, list_models
 from vae_core.jobs.deletion import delete_model, delete_run, deleted_models
 from vae_core.network.layers import Part

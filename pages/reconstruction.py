@@ -19,7 +19,7 @@ from pages.ui.reconstruction.comparison import Rebuilt
 from pages.ui.reconstruction.view import comparable, downloads, four, sixteen, standing, wipes
 from pages.ui.shared.picture_picker import among, choose_picture
 from vae_core.analysis.image_scores import best_first
-from vae_core.checkpoints.store import CheckpointError
+from vae_core.checkpoints.errors import CheckpointError
 
 WAYS = ("From z_mean", "From a sample of z")
 ONE, MANY = "One picture", "A strip of 16"

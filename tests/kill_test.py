@@ -24,8 +24,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 import numpy as np  # noqa: E402
 from tiny_runs import MODEL, Squares, recipe  # noqa: E402
 
-from vae_core.checkpoints import publish  # noqa: E402
-from vae_core.checkpoints import store as checkpoints  # noqa: E402
+from vae_core.checkpoints import publish, store  # noqa: E402
 from vae_core.runs.directory import Run  # noqa: E402
 from vae_core.storage import files  # noqa: E402
 from vae_core.training import recorder  # noqa: E402
@@ -169,7 +168,7 @@ def kill_training(whole: Run, run: Run, moment: Callable[[Callable[[], None]], N
 
 def kill_keep(whole: Run, folder: Path, between: bool) -> tuple[str, bool]:
     """Killed while it replaces a model; the model of before is whole, and keeping again replaces it."""
-    publish.keep(whole, folder, DATA)
+    publish.publish(whole, folder, DATA)
     old = (folder / "model.safetensors").read_bytes()
 
     def work() -> None:
@@ -177,12 +176,12 @@ def kill_keep(whole: Run, folder: Path, between: bool) -> tuple[str, bool]:
             before(os, "rename", lambda source, target: Path(target) == folder, blow(whole, signal.SIGKILL))
         else:
             before(files, "_move_in", lambda *_: True, blow(whole, signal.SIGKILL))
-        publish.keep(whole, folder, DATA, replace=True)
+        publish.publish(whole, folder, DATA, replace=True)
 
     code = in_a_process(work)
     gone = not folder.exists()
-    whole_again = checkpoints.load(folder).step == 18 and (folder / "model.safetensors").read_bytes() == old
-    publish.keep(whole, folder, DATA, replace=True)
+    whole_again = store.load(folder).step == 18 and (folder / "model.safetensors").read_bytes() == old
+    publish.publish(whole, folder, DATA, replace=True)
     left = [path.name for path in folder.parent.iterdir() if path.name.startswith(f".{folder.name}.")]
     text = f"exit {code}, moved aside: {gone}; the model of before is whole: {whole_again}; left behind: {left or 'nothing'}"
     return text, code == -signal.SIGKILL and whole_again and gone == between and not left

@@ -26,7 +26,7 @@ from pages.ui.app.state import Selection, Upload
 from pages.ui.app.subject import in_words
 from pages.ui.map import plain_figure
 from pages.ui.map.cache import codes_of, living
-from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints import store
 from vae_core.checkpoints.registry import Entry
 from vae_core.config import ModelConfig
 from vae_core.datasets import fashion_mnist, loading
@@ -166,7 +166,7 @@ def test_one_unit_has_no_map_and_the_page_says_so(app: Callable[[Path], AppTest]
 def test_a_run_can_be_looked_at_while_it_trains(
     app: Callable[[Path], AppTest], tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
-    kept, run = checkpoints.load(tiny_checkpoint), Run(tmp_path / "fashion-2d")
+    kept, run = store.load(tiny_checkpoint), Run(tmp_path / "fashion-2d")
     config = {"model": kept.model.to_dict(), "training": kept.training.to_dict(), "dataset": dict(kept.dataset)}
     run.create(config, kept.network)
     codes = {"z_mean": np.zeros((40, 2), np.float32), "z_log_var": np.zeros((40, 2), np.float32)}

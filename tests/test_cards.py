@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_runs import MODEL, Squares
 
-from vae_core.checkpoints import publish as cards
-from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints import publish, store
+from vae_core.checkpoints.card import figures_table
+from vae_core.checkpoints.codes import load_latents
 from vae_core.checkpoints.timeline import frame_steps, load_frame
 from vae_core.config import TrainingConfig
 from vae_core.network.presets import build
@@ -52,12 +53,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def kept(run: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], list[str]]:
     notes: list[str] = []
     folder = tmp_path_factory.mktemp("models") / "squares-2d"
-    return (*cards.keep(run, folder, DATASET, snapshots=3, note=notes.append), notes)
+    return (*publish.publish(run, folder, DATASET, snapshots=3, note=notes.append), notes)
 
 
 def test_what_is_kept_is_the_newest_snapshot(run: Run, kept: Any) -> None:
     path, figures, notes = kept
-    found = checkpoints.load(path)
+    found = store.load(path)
     assert (found.name, found.step, found.model) == ("squares-2d", 40, MODEL)
     assert found.dataset == DATASET.describe()
     assert found.metrics == json.loads(json.dumps(figures))
@@ -70,8 +71,8 @@ def test_what_is_kept_is_the_newest_snapshot(run: Run, kept: Any) -> None:
 
 def test_its_codes_are_those_of_the_whole_test_split(kept: Any) -> None:
     path, _, _ = kept
-    latents = checkpoints.load_latents(path)
-    z_mean, z_log_var = checkpoints.load(path).engine(threads=1).encode(DATASET.images("test"))
+    latents = load_latents(path)
+    z_mean, z_log_var = store.load(path).engine(threads=1).encode(DATASET.images("test"))
     assert latents.z_mean == pytest.approx(z_mean, abs=1e-6)
     assert latents.z_log_var == pytest.approx(z_log_var, abs=1e-6)
     assert np.array_equal(latents.labels, DATASET.labels("test"))
@@ -92,7 +93,7 @@ def test_every_figure_says_split_n_and_method(kept: Any) -> None:
 def test_the_card_shows_the_figures_as_they_were_measured(kept: Any) -> None:
     path, figures, _ = kept
     card = (path / "MODEL_CARD.md").read_text()
-    assert cards.figures_table(figures) in card
+    assert figures_table(figures) in card
     assert f"| −ELBO, nats | {figures['negative_elbo']['value']:.2f} | test, 24 |" in card
     for said in ("# squares-2d\n", "preset `classic`, 2 latent units", "16 × 16 × 1", "40 steps, 2 minutes", "squares"):
         assert said in card
@@ -117,15 +118,15 @@ def test_frames_are_the_first_the_last_and_some_between(run: Run, kept: Any) -> 
 def test_a_run_is_not_measured_on_other_data(run: Run, tmp_path: Path) -> None:
     other: Any = Squares(train=97)
     with pytest.raises(ValueError, match=r"was trained on squares, this is squares .*Pass the same --data"):
-        cards.keep(run, tmp_path / "m", other)
+        publish.publish(run, tmp_path / "m", other)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_fresh_figures_replace_the_old_ones(kept: Any, tmp_path: Path) -> None:
     path = Path(shutil.copytree(kept[0], tmp_path / "squares-2d"))
     figures = {"mse": {"value": 0.125, "split": "test", "n": 7, "method": "by hand"}}
-    cards.write_into(checkpoints.load(path), figures)
-    assert checkpoints.load(path).metrics == figures
+    publish.write_figures(store.load(path), figures)
+    assert store.load(path).metrics == figures
     card = (path / "MODEL_CARD.md").read_text()
     assert "| MSE | 0.1250 | test, 7 | by hand |" in card
     assert "SSIM" not in card
@@ -141,7 +142,7 @@ def test_fresh_figures_replace_the_old_ones(kept: Any, tmp_path: Path) -> None:
     ],
 )
 def test_a_row_of_the_table(name: str, value: float, shown: str) -> None:
-    table = cards.figures_table(
+    table = figures_table(
         {
             name: {"value": value, "split": "test", "n": 10_000, "method": "m"},
             "kl_per_unit": {"value": [1.0], "split": "test", "n": 10_000, "method": "not for a table"},
@@ -153,7 +154,7 @@ def test_a_row_of_the_table(name: str, value: float, shown: str) -> None:
 @given(st.sets(st.integers(0, 10_000), min_size=1, max_size=60), st.integers(1, 20))
 def test_spaced_takes_the_first_the_last_and_no_more_than_asked(steps: set[int], count: int) -> None:
     ordered = sorted(steps)
-    found = cards.spaced(ordered, count)
+    found = publish.spaced_steps(ordered, count)
     assert found == sorted(set(found))
     assert set(found) <= steps
     assert len(found) <= count
@@ -162,14 +163,14 @@ def test_spaced_takes_the_first_the_last_and_no_more_than_asked(steps: set[int],
 
 
 def test_spaced_in_the_logarithm() -> None:
-    assert cards.spaced(list(range(1001)), 4) == [0, 9, 99, 1000]
-    assert cards.spaced([3, 7], 5) == [3, 7]
-    assert cards.spaced([], 5) == cards.spaced([1, 2], 0) == []
+    assert publish.spaced_steps(list(range(1001)), 4) == [0, 9, 99, 1000]
+    assert publish.spaced_steps([3, 7], 5) == [3, 7]
+    assert publish.spaced_steps([], 5) == publish.spaced_steps([1, 2], 0) == []
 
 
 def test_a_run_in_progress_is_not_kept(run: Run, tmp_path: Path) -> None:
     busy = Run(shutil.copytree(run.path, tmp_path / "busy"))
     busy.write_status("running", step=20)
     with pytest.raises(RunError, match="is running; its newest snapshot is not its last"):
-        cards.keep(busy, tmp_path / "model", DATASET)
+        publish.publish(busy, tmp_path / "model", DATASET)
     assert not (tmp_path / "model").exists()

@@ -15,8 +15,8 @@ import pytest
 from safetensors.numpy import save as safetensors_bytes
 from tiny_models import save_checkpoint
 
-from vae_core.checkpoints import store as checkpoints
-from vae_core.checkpoints.store import CheckpointError
+from vae_core.checkpoints import codes, store
+from vae_core.checkpoints.errors import CheckpointError
 from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.network import presets
 from vae_core.network.latents import Latents
@@ -56,7 +56,7 @@ def weights(network: Network) -> Weights:
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory, network: Network, weights: Weights) -> Path:
     path = tmp_path_factory.mktemp("models") / "small"
-    return checkpoints.save(
+    return store.save(
         path,
         config=CONFIG,
         network=network,
@@ -88,7 +88,7 @@ def truncate(path: Path, share: float) -> None:
 
 
 def test_a_checkpoint_comes_back_as_it_was(original: Path, network: Network, weights: Weights) -> None:
-    found = checkpoints.load(original)
+    found = store.load(original)
     assert (found.path, found.name, found.step) == (original, "small", 42)
     assert (found.model, found.training, found.network) == (MODEL, TRAINING, network)
     assert (found.dataset, found.metrics) == (CONFIG["dataset"], METRICS)
@@ -103,13 +103,13 @@ def test_a_gaussian_model_comes_back_with_its_sigma(tmp_path: Path) -> None:
     network = presets.build(model)
     weights = {**random_weights(network), Network.sigma_name: np.array(-1.25, np.float32)}
     config = {**CONFIG, "model": model.to_dict()}
-    found = checkpoints.load(checkpoints.save(tmp_path / "g", config=config, network=network, weights=weights))
+    found = store.load(store.save(tmp_path / "g", config=config, network=network, weights=weights))
     assert found.weights[Network.sigma_name].shape == ()
     assert found.engine(threads=1).log_sigma == -1.25
 
 
 def test_latents_come_back_as_they_were(original: Path) -> None:
-    found = checkpoints.load_latents(original)
+    found = codes.load_latents(original)
     for name in ("z_mean", "z_log_var", "labels"):
         ours, theirs = getattr(found, name), getattr(LATENTS, name)
         assert np.array_equal(ours, theirs)
@@ -127,21 +127,21 @@ def test_a_checkpoint_holds_plain_files_only(original: Path) -> None:
 
 
 def test_a_checkpoint_without_figures_loads(tmp_path: Path, network: Network, weights: Weights) -> None:
-    path = checkpoints.save(tmp_path / "bare", config=CONFIG, network=network, weights=weights)
-    assert checkpoints.load(path).metrics is None
+    path = store.save(tmp_path / "bare", config=CONFIG, network=network, weights=weights)
+    assert store.load(path).metrics is None
     with pytest.raises(CheckpointError, match=r"latents\.npz is missing"):
-        checkpoints.load_latents(path)
+        codes.load_latents(path)
 
 
 def test_a_folder_gives_its_name_where_the_config_has_none(folder: Path) -> None:
     change(folder / "config.json", name=...)
-    assert checkpoints.load(folder).name == "small"
+    assert store.load(folder).name == "small"
 
 
 def test_half_precision_weights_load_as_float32(folder: Path, weights: Weights) -> None:
     half = {name: array.astype(np.float16) for name, array in weights.items()}
     write_weights(folder / "model.safetensors", half)
-    found = checkpoints.load(folder).weights
+    found = store.load(folder).weights
     for name, array in found.items():
         assert array.dtype == np.float32
         assert array == pytest.approx(weights[name], rel=1e-3, abs=1e-6)
@@ -153,29 +153,29 @@ def test_a_run_loads_at_its_newest_snapshot_or_at_the_one_asked_for(
     run = Run(tmp_path / "run")
     run.create({key: CONFIG[key] for key in ("model", "training", "dataset")}, network)
     with pytest.raises(CheckpointError, match=r"model\.safetensors is missing|has no snapshot yet"):
-        checkpoints.load(run.path)
+        store.load(run.path)
     latents = {"z_mean": LATENTS.z_mean, "z_log_var": LATENTS.z_log_var, "labels": LATENTS.labels}
     for step in (3, 20):
         run.save_snapshot(step, {name: array * step for name, array in weights.items()}, latents)
     name = "decoder/logits/kernel"
     for asked, step in ((None, 20), (3, 3), (20, 20)):
-        found = checkpoints.load(run.path, asked)
+        found = store.load(run.path, asked)
         assert found.step == step
         assert found.weights[name] == pytest.approx(weights[name] * step)
     with pytest.raises(CheckpointError, match=r"00000007/weights\.safetensors is missing"):
-        checkpoints.load(run.path, 7)
+        store.load(run.path, 7)
 
 
 def test_a_step_that_a_checkpoint_does_not_hold_is_refused(folder: Path) -> None:
-    assert checkpoints.load(folder, 42).step == 42
+    assert store.load(folder, 42).step == 42
     with pytest.raises(CheckpointError, match="holds the model of step 42 only, not of step 7"):
-        checkpoints.load(folder, 7)
+        store.load(folder, 7)
 
 
 def test_saving_again_replaces_the_folder_whole(folder: Path, network: Network, weights: Weights) -> None:
     (folder / "history.csv").write_text("of the older model")
-    checkpoints.save(folder, config={**CONFIG, "step": 43}, network=network, weights=weights, replace=True)
-    assert checkpoints.load(folder).step == 43
+    store.save(folder, config={**CONFIG, "step": 43}, network=network, weights=weights, replace=True)
+    assert store.load(folder).step == 43
     assert {path.name for path in folder.iterdir()} == {"config.json", "network.json", "model.safetensors"}
     assert [path.name for path in folder.parent.iterdir()] == ["small"]
 
@@ -185,7 +185,7 @@ def test_files_and_folders_are_copied_beside(tmp_path: Path, network: Network, w
     (tmp_path / "frames" / "0001" / "a.txt").write_text("frame")
     (tmp_path / "history.csv").write_text("step,loss\n")
     copy = [tmp_path / "history.csv", tmp_path / "frames", tmp_path / "there-is-none.csv"]
-    path = checkpoints.save(tmp_path / "m", config=CONFIG, network=network, weights=weights, copy=copy)
+    path = store.save(tmp_path / "m", config=CONFIG, network=network, weights=weights, copy=copy)
     assert (path / "history.csv").read_text() == "step,loss\n"
     assert (path / "frames" / "0001" / "a.txt").read_text() == "frame"
 
@@ -202,7 +202,7 @@ def test_a_failed_save_leaves_the_old_folder(folder: Path, network: Network, wei
     else:
         arguments["texts"] = {"no-such-folder/card.md": ""}
     with pytest.raises((NetworkError, OSError)):
-        checkpoints.save(folder, **arguments)
+        store.save(folder, **arguments)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in folder.parent.iterdir()] == ["small"]
 
@@ -213,7 +213,7 @@ def test_checkpoints_are_listed_by_name(original: Path, tmp_path: Path) -> None:
     shutil.copytree(original, tmp_path / "two" / "c")
     (tmp_path / "one" / "no-model").mkdir()
     (tmp_path / "one" / "no-model" / "config.json").write_text("{}")
-    found = checkpoints.list_checkpoints(tmp_path / "one", tmp_path / "two", tmp_path / "none")
+    found = store.list_checkpoints(tmp_path / "one", tmp_path / "two", tmp_path / "none")
     assert [path.name for path in found] == ["a", "b", "c"]
 
 
@@ -224,14 +224,14 @@ def test_no_folder(tmp_path: Path) -> None:
     for path in (tmp_path / "none", tmp_path / "file"):
         (tmp_path / "file").write_text("")
         with pytest.raises(CheckpointError, match=rf"there is no model at {path}: not a folder"):
-            checkpoints.load(path)
+            store.load(path)
 
 
 @pytest.mark.parametrize("name", ["config.json", "network.json", "model.safetensors"])
 def test_a_missing_file(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(CheckpointError, match=rf"{name} is missing\. The folder is incomplete"):
-        checkpoints.load(folder)
+        store.load(folder)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.98])
@@ -239,7 +239,7 @@ def test_a_missing_file(folder: Path, name: str) -> None:
 def test_a_truncated_file(folder: Path, name: str, share: float) -> None:
     truncate(folder / name, share)
     with pytest.raises(CheckpointError, match=rf"{name} is (not valid JSON|no whole safetensors file) .*truncated"):
-        checkpoints.load(folder)
+        store.load(folder)
 
 
 @pytest.mark.parametrize("name", ["config.json", "network.json", "metrics.json"])
@@ -255,7 +255,7 @@ def test_a_truncated_file(folder: Path, name: str, share: float) -> None:
 def test_json_that_is_no_object(folder: Path, name: str, text: bytes, message: str) -> None:
     (folder / name).write_bytes(text)
     with pytest.raises(CheckpointError, match=f"{name} {message}"):
-        checkpoints.load(folder)
+        store.load(folder)
 
 
 @pytest.mark.parametrize(
@@ -285,13 +285,13 @@ def test_json_that_is_no_object(folder: Path, name: str, text: bytes, message: s
 def test_an_odd_config(folder: Path, values: dict[str, Any], message: str) -> None:
     change(folder / "config.json", **values)
     with pytest.raises(CheckpointError, match=message):
-        checkpoints.load(folder)
+        store.load(folder)
 
 
 def test_a_newer_network(folder: Path) -> None:
     change(folder / "network.json", format_version=2)
     with pytest.raises(CheckpointError, match=r"written in format 2, this program reads up to 1\. Update VAE Explorer"):
-        checkpoints.load(folder)
+        store.load(folder)
 
 
 def test_a_hostile_network_is_refused_before_any_weight_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,19 +300,19 @@ def test_a_hostile_network_is_refused_before_any_weight_is_read(folder: Path, mo
     values["decoder"]["layers"][0]["kind"] = "dense"
     values["encoder"]["layers"][0]["kernel_init"] = {"module": "os", "class_name": "system"}
     (folder / "network.json").write_text(json.dumps(values))
-    monkeypatch.setattr(checkpoints, "read_weights", lambda *_: pytest.fail("weights were read"))
+    monkeypatch.setattr(store, "read_weights", lambda *_: pytest.fail("weights were read"))
     with pytest.raises(CheckpointError, match="kernel_init must be one of"):
-        checkpoints.load(folder)
+        store.load(folder)
 
 
 def test_weights_of_another_network(folder: Path, weights: Weights) -> None:
     name = "decoder/logits/kernel"
     write_weights(folder / "model.safetensors", {**weights, name: np.zeros((3, 3, 1, 31), np.float32)})
     with pytest.raises(CheckpointError, match=rf"{name} has shape \(3, 3, 1, 31\), network.json says \(3, 3, 1, 32\)"):
-        checkpoints.load(folder)
+        store.load(folder)
     write_weights(folder / "model.safetensors", {name: weights[name]})
     with pytest.raises(CheckpointError, match="the weights do not belong to this network; missing"):
-        checkpoints.load(folder)
+        store.load(folder)
 
 
 def test_a_huge_tensor_is_refused_by_its_header(folder: Path) -> None:
@@ -323,7 +323,7 @@ def test_a_huge_tensor_is_refused_by_its_header(folder: Path) -> None:
     ).encode()
     path.write_bytes(struct.pack("<Q", len(header)) + header)
     with pytest.raises(CheckpointError, match="no whole safetensors file"):
-        checkpoints.load(folder)
+        store.load(folder)
     small = json.dumps(
         {"encoder/conv_1/kernel": {"dtype": "F32", "shape": [2**28], "data_offsets": [0, 2**30]}}
     ).encode()
@@ -331,7 +331,7 @@ def test_a_huge_tensor_is_refused_by_its_header(folder: Path) -> None:
         file.write(struct.pack("<Q", len(small)) + small)
         file.truncate(8 + len(small) + 2**30)
     with pytest.raises(CheckpointError, match="the weights do not belong to this network"):
-        checkpoints.load(folder)
+        store.load(folder)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -339,7 +339,7 @@ def test_weights_that_are_not_finite(folder: Path, weights: Weights, bad: float)
     spoilt = {**weights, "encoder/conv_1/bias": np.full(32, bad, np.float32)}
     write_weights(folder / "model.safetensors", spoilt)
     with pytest.raises(CheckpointError, match="encoder/conv_1/bias holds NaN or infinite values"):
-        checkpoints.load(folder)
+        store.load(folder)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.int32])
@@ -347,7 +347,7 @@ def test_weights_of_another_number_type(folder: Path, weights: Weights, dtype: A
     spoilt = {**weights, "encoder/conv_1/bias": np.zeros(32, dtype)}
     write_weights(folder / "model.safetensors", spoilt)
     with pytest.raises(CheckpointError, match=r"encoder/conv_1/bias is (F64|I32), expected F32 or F16"):
-        checkpoints.load(folder)
+        store.load(folder)
 
 
 class Trap:
@@ -365,13 +365,13 @@ def test_nothing_is_unpickled(folder: Path, tmp_path: Path) -> None:
     arrays: dict[str, Any] = {"z_mean": np.array([trap], object), "z_log_var": np.zeros(1), "labels": np.zeros(1)}
     np.savez(folder / "latents.npz", **arrays)
     with pytest.raises(CheckpointError, match=r"latents\.npz is not a whole \.npz file .*holds objects"):
-        checkpoints.load_latents(folder)
+        codes.load_latents(folder)
     for name in ("model.safetensors", "latents.npz"):
         (folder / name).write_bytes(pickle.dumps(trap))
     with pytest.raises(CheckpointError, match="no whole safetensors file"):
-        checkpoints.load(folder)
+        store.load(folder)
     with pytest.raises(CheckpointError, match=r"not a whole \.npz file"):
-        checkpoints.load_latents(folder)
+        codes.load_latents(folder)
     assert not sprung.exists()
     pickle.loads(pickle.dumps(trap))
     assert sprung.exists()  # the trap works
@@ -381,7 +381,7 @@ def test_nothing_is_unpickled(folder: Path, tmp_path: Path) -> None:
 def test_truncated_latents(folder: Path, share: float) -> None:
     truncate(folder / "latents.npz", share)
     with pytest.raises(CheckpointError, match=r"latents\.npz is not a whole \.npz file with z_mean, z_log_var, labels"):
-        checkpoints.load_latents(folder)
+        codes.load_latents(folder)
 
 
 @pytest.mark.parametrize(
@@ -397,13 +397,13 @@ def test_truncated_latents(folder: Path, share: float) -> None:
 def test_latents_that_do_not_belong_together(folder: Path, arrays: dict[str, Any]) -> None:
     np.savez(folder / "latents.npz", **arrays)
     with pytest.raises(CheckpointError, match=r"latents\.npz: shapes .* do not belong together"):
-        checkpoints.load_latents(folder)
+        codes.load_latents(folder)
 
 
 def test_latents_without_labels(folder: Path) -> None:
     np.savez(folder / "latents.npz", z_mean=LATENTS.z_mean, z_log_var=LATENTS.z_log_var)
     with pytest.raises(CheckpointError, match="labels"):
-        checkpoints.load_latents(folder)
+        codes.load_latents(folder)
 
 
 def test_an_npz_that_unfolds_to_gigabytes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -490,4 +490,4 @@ def test_a_new_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_so_many_codes_are_kept_that_every_page_opens_soon(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "many", ModelConfig("classic", 2, (16, 16, 1)), codes=30_000)
-    assert len(checkpoints.load_latents(tmp_path / "many").labels) == 20_000
+    assert len(codes.load_latents(tmp_path / "many").labels) == 20_000

@@ -19,7 +19,8 @@ import pytest
 from PIL import Image
 from tiny_runs import MODEL, SHAPE, save_npz
 
-from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints import store
+from vae_core.checkpoints.codes import load_latents
 from vae_core.cli.main import build_parser, main
 from vae_core.network import presets
 from vae_core.runs.directory import Run
@@ -244,9 +245,9 @@ def test_keep_makes_a_whole_checkpoint(kept: Path, capsys: pytest.CaptureFixture
         "scores.npz",
         "data.json",
     }
-    loaded = checkpoints.load(kept)
+    loaded = store.load(kept)
     assert loaded.step == 12 and loaded.metrics and loaded.model.image_shape == SHAPE
-    assert checkpoints.load_latents(kept).z_mean.shape == (20, 2)
+    assert load_latents(kept).z_mean.shape == (20, 2)
     assert len(list((kept / "snapshots").iterdir())) == 2
 
 

@@ -10,8 +10,7 @@ from tiny_models import save_checkpoint
 from tiny_runs import MODEL
 
 from vae_core import settings
-from vae_core.checkpoints import registry
-from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints import registry, store
 from vae_core.cli.main import main
 from vae_core.jobs import deletion
 from vae_core.network import presets
@@ -157,7 +156,7 @@ def test_what_was_shipped_stays_and_a_run_is_no_model(tmp_path: Path, monkeypatc
         deletion.delete_run(Run(own))
     (own / "model.safetensors").write_bytes(b"torn")
     assert deletion.delete_model(own).name == "mine"
-    assert checkpoints.list_checkpoints(tmp_path / "checkpoints") == [shipped]
+    assert store.list_checkpoints(tmp_path / "checkpoints") == [shipped]
 
 
 def test_what_is_deleted_is_no_model_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

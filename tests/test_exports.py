@@ -18,8 +18,7 @@ import pytest
 from PIL import Image
 from tiny_models import save_checkpoint
 
-from vae_core.checkpoints import export as exports
-from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints import export, store
 from vae_core.checkpoints.store import Checkpoint
 from vae_core.config import ModelConfig
 from vae_core.datasets.drawn.wardrobe import CLASSES, draw
@@ -33,7 +32,7 @@ IMAGES = RNG.random((5, 28, 28, 1), np.float32)
 @pytest.fixture(scope="module", params=MODELS)
 def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     folder = tmp_path_factory.mktemp("exports") / request.param
-    return checkpoints.load(save_checkpoint(folder, MODELS[request.param], seed=1))
+    return store.load(save_checkpoint(folder, MODELS[request.param], seed=1))
 
 
 def some_z(checkpoint: Checkpoint, n: int = 5) -> np.ndarray:
@@ -41,7 +40,7 @@ def some_z(checkpoint: Checkpoint, n: int = 5) -> np.ndarray:
 
 
 def test_onnx_files_run_in_a_bare_session(checkpoint: Checkpoint, tmp_path: Path) -> None:
-    paths = exports.onnx_files(checkpoint, tmp_path)
+    paths = export.onnx_files(checkpoint, tmp_path)
     assert [path.name for path in paths] == ["encoder.onnx", "decoder.onnx"]
     encoder, decoder = (onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]) for path in paths)
     engine, z = checkpoint.engine(threads=1), some_z(checkpoint)
@@ -77,8 +76,7 @@ np.savez(sys.argv[3], **found)
 def test_keras_files_open_without_this_package(tmp_path: Path) -> None:
     """In a process that cannot import `vae_core`, in Keras' safe mode: stock layers only."""
     models = {
-        name: checkpoints.load(save_checkpoint(tmp_path / "models" / name, config, seed=1))
-        for name, config in MODELS.items()
+        name: store.load(save_checkpoint(tmp_path / "models" / name, config, seed=1)) for name, config in MODELS.items()
     }
     from vae_core.training import keras_export
 
@@ -108,7 +106,7 @@ def test_keras_files_open_without_this_package(tmp_path: Path) -> None:
 
 def test_the_browser_reads_two_files(checkpoint: Checkpoint, tmp_path: Path) -> None:
     """The decoder run from the two files alone: by hand up to the first map, which the engine then confirms."""
-    assert [path.name for path in exports.browser(checkpoint, tmp_path)] == ["decoder.json", "decoder.bin"]
+    assert [path.name for path in export.browser_files(checkpoint, tmp_path)] == ["decoder.json", "decoder.bin"]
     described = json.loads((tmp_path / "decoder.json").read_text())
     values = np.frombuffer((tmp_path / "decoder.bin").read_bytes(), "<f4")
     weights = {}
@@ -145,7 +143,7 @@ def test_the_browser_reads_two_files(checkpoint: Checkpoint, tmp_path: Path) -> 
 def test_the_browsers_weights_are_little_endian(checkpoint: Checkpoint, tmp_path: Path, order: str) -> None:
     weights = random_weights(checkpoint.network, seed=1)
     swapped = {name: array.astype(order) for name, array in weights.items()}
-    exports.browser(Checkpoint(**{**vars(checkpoint), "weights": swapped}), tmp_path)
+    export.browser_files(Checkpoint(**{**vars(checkpoint), "weights": swapped}), tmp_path)
     first = next(iter(checkpoint.network.decoder.weight_shapes()))
     values = np.frombuffer((tmp_path / "decoder.bin").read_bytes(), "<f4", count=weights[first].size)
     assert np.array_equal(values, weights[first].ravel())
@@ -168,7 +166,7 @@ class Drawn:
 
 def test_the_projector_gets_codes_labels_and_a_sprite(checkpoint: Checkpoint, tmp_path: Path) -> None:
     dataset: Any = Drawn()
-    exports.projector(checkpoint, dataset, tmp_path)
+    export.projector_files(checkpoint, dataset, tmp_path)
     codes = np.loadtxt(tmp_path / "codes.tsv", delimiter="\t")
     expected, _ = checkpoint.engine(threads=1).encode(dataset.images("test"))
     assert codes == pytest.approx(expected, abs=1e-5)

@@ -21,7 +21,7 @@ from tiny_models import save_checkpoint
 
 from pages.ui.app.state import SHORT, Selection
 from pages.ui.formatting import markdown_text
-from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints import store
 from vae_core.checkpoints.registry import PARTS
 from vae_core.config import ModelConfig
 from vae_core.datasets import fashion_mnist, loading
@@ -421,7 +421,7 @@ def test_every_page_takes_every_model(folder: Path, model: ModelConfig) -> None:
 def test_a_run_is_shown_from_its_first_snapshot(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept, run = checkpoints.load(tiny_checkpoint), Run(tmp_path / "runs" / "first")
+    kept, run = store.load(tiny_checkpoint), Run(tmp_path / "runs" / "first")
     config = {"model": kept.model.to_dict(), "training": kept.training.to_dict(), "dataset": dict(kept.dataset)}
     run.create(config, kept.network)
     codes = {"z_mean": np.zeros((40, 2), np.float32), "z_log_var": np.zeros((40, 2), np.float32)}

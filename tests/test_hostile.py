@@ -15,10 +15,8 @@ from test_deletion import ended_run
 from tiny_models import save_checkpoint
 from tiny_runs import MODEL
 
-from vae_core.checkpoints import registry
-from vae_core.checkpoints import store as checkpoints
-from vae_core.checkpoints.bundle import take_in
-from vae_core.checkpoints.packing import packed
+from vae_core.checkpoints import registry, store
+from vae_core.checkpoints.bundle import import_model, pack_model
 from vae_core.cli.main import main
 from vae_core.datasets import fashion_mnist, loading
 from vae_core.datasets.preprocessing import prepare
@@ -39,7 +37,7 @@ SHOWN = (  # of the accepted models, those that are looked at on every page
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return packed(save_checkpoint(tmp_path_factory.mktemp("whole") / "mine", MODEL, codes=20))
+    return pack_model(save_checkpoint(tmp_path_factory.mktemp("whole") / "mine", MODEL, codes=20))
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +62,7 @@ def test_models(cases: list[hostile.Case], tmp_path: Path) -> None:
     counts: Counter[str] = Counter()
     for number, case in enumerate(cases):
         root = tmp_path / str(number)
-        answer = read(case.name, lambda case=case, root=root: take_in(case.content, root))
+        answer = read(case.name, lambda case=case, root=root: import_model(case.content, root))
         counts[answer] += 1
         if answer == "refused":
             assert not root.exists() or list(root.iterdir()) == [], case.name
@@ -76,7 +74,7 @@ def test_refusing_costs_little_memory(cases: list[hostile.Case], tmp_path: Path)
     for case in cases:
         if "claim" in case.name or "million" in case.name or "layers" in case.name:
             tracemalloc.start()
-            assert read(case.name, lambda case=case: take_in(case.content, tmp_path / "in")) == "refused" or (
+            assert read(case.name, lambda case=case: import_model(case.content, tmp_path / "in")) == "refused" or (
                 "(0, 2)" in case.name
             )
             assert tracemalloc.get_traced_memory()[1] < 100 << 20, case.name
@@ -106,8 +104,8 @@ def test_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         run = registry.Run(path)
         assert health(run).state in ("finished", "unreadable", "running", "failed", "waiting"), name
         live(run).view(fresh=True)
-        read(name, lambda path=path: checkpoints.inspect(path))
-        read(name, lambda path=path: checkpoints.load(path))
+        read(name, lambda path=path: store.inspect(path))
+        read(name, lambda path=path: store.load(path))
     registry.list_models()
 
 
@@ -122,7 +120,7 @@ def test_one_damaged_model_does_not_hide_the_others(tmp_path: Path, capsys: pyte
 
 
 def test_a_process_that_takes_too_much_is_ended(base: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = take_in(base, tmp_path)
+    path = import_model(base, tmp_path)
     check_in_child(path)
     (path / "metrics.json").write_text('{"ssim": {"value": 1e999}}')
     with pytest.raises(ModelProblem, match=r"metrics\.json"):
@@ -142,7 +140,7 @@ def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
 
 
 def test_what_was_taken_can_be_shown(cases: list[hostile.Case], app: Path) -> None:
-    taken = [take_in(case.content, app) for case in cases if case.name in SHOWN]
+    taken = [import_model(case.content, app) for case in cases if case.name in SHOWN]
     assert len(taken) == len(SHOWN)
     at = visit()
     for path in taken:

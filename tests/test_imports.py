@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 from tiny_models import save_checkpoint
 from tiny_runs import MODEL
 
-from vae_core.checkpoints import bundle as imports
-from vae_core.checkpoints import store as checkpoints
-from vae_core.checkpoints.bundle import ImportProblem, safe_name, take_in
-from vae_core.checkpoints.packing import packed
+from vae_core.checkpoints import bundle, store
+from vae_core.checkpoints.bundle import ImportProblem, import_model, pack_model, safe_name
+from vae_core.checkpoints.codes import load_latents
 from vae_core.checkpoints.timeline import frame_steps, load_frame
 from vae_core.network import presets
 from vae_core.network.schema import random_weights
@@ -67,36 +66,36 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 
 def test_a_model_goes_out_and_comes_in_again(model: Path, tmp_path: Path) -> None:
-    data = packed(model)
-    found = [take_in(data, tmp_path / "in"), take_in(data, tmp_path / "in")]
+    data = pack_model(model)
+    found = [import_model(data, tmp_path / "in"), import_model(data, tmp_path / "in")]
     assert [path.name for path in found] == ["mine", "mine-2"]  # the second does not take the first one's place
-    before = checkpoints.load(model)
+    before = store.load(model)
     for path in found:
-        after = checkpoints.load(path)
+        after = store.load(path)
         assert after.name == path.name and after.model == before.model
         assert all((after.weights[name] == array).all() for name, array in before.weights.items())
-        np.testing.assert_array_equal(checkpoints.load_latents(path).z_mean, checkpoints.load_latents(model).z_mean)
+        np.testing.assert_array_equal(load_latents(path).z_mean, load_latents(model).z_mean)
     assert sorted(path.name for path in (tmp_path / "in").iterdir()) == ["mine", "mine-2"]
 
 
 def test_a_run_goes_out_as_a_model_with_its_timeline(run: Run, tmp_path: Path) -> None:
     zip_file = tmp_path / "demo.zip"
-    zip_file.write_bytes(packed(run.path))
-    path = take_in(zip_file, tmp_path / "in")
-    assert checkpoints.load(path).step == 9 and frame_steps(path) == [1, 5, 9]
+    zip_file.write_bytes(pack_model(run.path))
+    path = import_model(zip_file, tmp_path / "in")
+    assert store.load(path).step == 9 and frame_steps(path) == [1, 5, 9]
     frame = load_frame(path, run.network(), 5)
     assert (frame.latents.z_mean == 5).all()
     assert "# demo" in (path / "MODEL_CARD.md").read_text(encoding="utf-8")
     run.write_status("running")
     with pytest.raises(ImportProblem, match="demo is running; stop it or wait for its end"):
-        packed(run.path)
+        pack_model(run.path)
 
 
 def test_flat_zips_and_what_a_mac_adds(model: Path, tmp_path: Path) -> None:
-    files = {name.removeprefix("mine/"): content for name, content in members(packed(model)).items()}
-    assert take_in(zipped(files), tmp_path / "flat").name == "mine"
+    files = {name.removeprefix("mine/"): content for name, content in members(pack_model(model)).items()}
+    assert import_model(zipped(files), tmp_path / "flat").name == "mine"
     extra = {"__MACOSX/mine/._config.json": b"?", "mine/.DS_Store": b"?"}
-    assert take_in(zipped({**members(packed(model)), **extra}), tmp_path / "mac").name == "mine"
+    assert import_model(zipped({**members(pack_model(model)), **extra}), tmp_path / "mac").name == "mine"
 
 
 def changed(**files: bytes | None) -> Callable[[dict[str, bytes]], dict[str, bytes]]:
@@ -157,14 +156,14 @@ NETWORK_OF_ANOTHER = json.dumps(presets.build(type(MODEL)("classic", 3, (16, 16,
 def test_what_is_refused(model: Path, tmp_path: Path, change: Any, message: str) -> None:
     root = tmp_path / "in"
     with pytest.raises(ImportProblem, match=message) as caught:
-        take_in(zipped(change(members(packed(model)))), root)
+        import_model(zipped(change(members(pack_model(model)))), root)
     assert ".taken-in" not in str(caught.value)
     assert [path for path in tmp_path.rglob("*") if path != root] == []
 
 
 def test_links_passwords_and_other_methods(model: Path, tmp_path: Path) -> None:
     def with_entry(spoil: Callable[[zipfile.ZipInfo], None], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-        made = BytesIO(packed(model))
+        made = BytesIO(pack_model(model))
         with zipfile.ZipFile(made, "a") as archive:
             info = zipfile.ZipInfo("mine/history.csv")
             info.compress_type = method
@@ -176,38 +175,38 @@ def test_links_passwords_and_other_methods(model: Path, tmp_path: Path) -> None:
         info.external_attr = (stat.S_IFLNK | 0o777) << 16
 
     with pytest.raises(ImportProblem, match=r"link or device 'mine/history\.csv'"):
-        take_in(with_entry(link), tmp_path / "in")
+        import_model(with_entry(link), tmp_path / "in")
     with pytest.raises(ImportProblem, match="packed by method 14"):
-        take_in(with_entry(lambda info: None, zipfile.ZIP_LZMA), tmp_path / "in")
+        import_model(with_entry(lambda info: None, zipfile.ZIP_LZMA), tmp_path / "in")
     data = bytearray(with_entry(lambda info: None))
     data[data.rindex(b"PK\x01\x02") + 8] |= 1  # the flag of an encrypted entry, in the zip's directory
     with pytest.raises(ImportProblem, match="protected by a password"):
-        take_in(bytes(data), tmp_path / "in")
+        import_model(bytes(data), tmp_path / "in")
     assert not (tmp_path / "in").exists()
 
 
 def test_a_bomb_is_refused_by_what_it_claims_and_cut_off_where_it_lies(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(imports.FILES, "history.csv", 1000)
-    bomb = zipped({**members(packed(model)), "mine/history.csv": b"0" * 2000})
+    monkeypatch.setitem(bundle.FILES, "history.csv", 1000)
+    bomb = zipped({**members(pack_model(model)), "mine/history.csv": b"0" * 2000})
     with pytest.raises(ImportProblem, match=r"history\.csv expands to"):
-        take_in(bomb, tmp_path / "in")
+        import_model(bomb, tmp_path / "in")
     data = bytearray(bomb)
     at = data.rindex(b"mine/history.csv") - 46  # its entry in the directory: the size is a lie now
     data[at + 24 : at + 28] = (500).to_bytes(4, "little")
     with pytest.raises(ImportProblem, match="damaged"):
-        take_in(bytes(data), tmp_path / "in")
+        import_model(bytes(data), tmp_path / "in")
     assert list((tmp_path / "in").iterdir()) == []
     monkeypatch.setattr(limits, "MODEL", 1000)
     with pytest.raises(ImportProblem, match="the zip expands to"):
-        take_in(packed(model), tmp_path / "in")
+        import_model(pack_model(model), tmp_path / "in")
 
 
 def test_a_place_that_cannot_be_written(model: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ImportProblem, match="cannot be written to"):
-        take_in(packed(model), tmp_path / "file" / "in")
+        import_model(pack_model(model), tmp_path / "file" / "in")
 
 
 @settings(max_examples=60, deadline=None)
@@ -215,7 +214,7 @@ def test_a_place_that_cannot_be_written(model: Path, tmp_path: Path) -> None:
 def test_any_damage_is_one_clear_error_or_a_whole_model(
     model: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    whole = bytearray(packed(model))
+    whole = bytearray(pack_model(model))
     if data.draw(st.booleans()):
         del whole[data.draw(st.integers(0, len(whole))) :]
     for _ in range(data.draw(st.integers(0, 3))):
@@ -223,11 +222,11 @@ def test_any_damage_is_one_clear_error_or_a_whole_model(
             whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     root = tmp_path_factory.mktemp("in")
     try:
-        path = take_in(bytes(whole), root)
+        path = import_model(bytes(whole), root)
     except ImportProblem:
         assert list(root.iterdir()) == []
     else:
-        checkpoints.load(path)
+        store.load(path)
         assert list(root.iterdir()) == [path]
 
 
@@ -238,6 +237,6 @@ def test_safe_names(text: str) -> None:
 
 
 def test_dot_files_and_folders_in_folders(model: Path, tmp_path: Path) -> None:
-    files = {f"download/{name}": content for name, content in members(packed(model)).items()}
+    files = {f"download/{name}": content for name, content in members(pack_model(model)).items()}
     extra = {"download/.git/config": b"?", "download/mine/@eaDir/x": b"?", "download/mine/.gitignore": b"?"}
-    assert take_in(zipped({**files, **extra}), tmp_path / "in").name == "mine"
+    assert import_model(zipped({**files, **extra}), tmp_path / "in").name == "mine"

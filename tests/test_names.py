@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from tiny_models import save_checkpoint
 
-from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints import store
 from vae_core.checkpoints.registry import list_models
 from vae_core.config import ModelConfig
 from vae_core.storage.files import write_json
@@ -48,6 +48,6 @@ def test_what_a_model_calls_itself_is_cleaned(tmp_path: Path) -> None:
     config = read_object(path / "config.json")
     odd = {"name": "a\n\n# b\u202e" + 200 * "c", "classes": ["\u202ea\t"] * 10}
     write_json(path / "config.json", {**config, "name": odd["name"], "dataset": {**config["dataset"], **odd}})
-    checkpoint = checkpoints.load(path)
+    checkpoint = store.load(path)
     for name in (checkpoint.name, checkpoint.dataset["name"], *checkpoint.dataset["classes"]):
         assert name == clean(name) and name.encode()

@@ -17,9 +17,8 @@ from PIL import Image
 from tiny_models import save_checkpoint
 from tiny_runs import MODEL, Squares
 
-from vae_core.checkpoints import publish, registry
-from vae_core.checkpoints import store as checkpoints
-from vae_core.checkpoints.store import CheckpointError
+from vae_core.checkpoints import publish, registry, store
+from vae_core.checkpoints.errors import CheckpointError
 from vae_core.cli import main as command_line
 from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.network.presets import build
@@ -59,7 +58,7 @@ def contents(folder: Path) -> dict[str, Any]:
 
 
 def keep(run: Run, folder: Path | str, replace: bool = False) -> Path:
-    return publish.keep(run, folder, DATASET, replace=replace)[0]
+    return publish.publish(run, folder, DATASET, replace=replace)[0]
 
 
 @pytest.mark.parametrize("replace", [False, True])
@@ -120,7 +119,7 @@ def test_a_model_is_replaced_when_asked_and_only_then(run: Run, model: Path) -> 
         keep(run, model)
     assert contents(model) == before
     assert keep(run, model, replace=True) == model
-    assert checkpoints.load(model).step == 7
+    assert store.load(model).step == 7
     assert [path.name for path in model.parent.iterdir()] == ["mine"]
 
 
@@ -160,9 +159,9 @@ def test_what_became_something_else_while_it_was_measured_stays(
 
     monkeypatch.setattr(publish, "save_frame", late)
     with pytest.raises(CheckpointError, match="has appeared in the meantime"):
-        publish.keep(run, model, DATASET, snapshots=1, replace=True)
+        publish.publish(run, model, DATASET, snapshots=1, replace=True)
     assert (model / "thesis.tex").read_text() == "put there in this moment"
-    assert checkpoints.load(model).step == 1
+    assert store.load(model).step == 1
 
 
 KILLED = """
@@ -186,9 +185,9 @@ def test_a_kill_between_the_two_moves_is_undone(run: Run, model: Path, monkeypat
     assert subprocess.run([sys.executable, "-c", KILLED, str(model)], timeout=60, check=False).returncode == 9
     assert not model.exists()
     if use == "load":
-        checkpoints.load(model)
+        store.load(model)
     elif use == "list":
-        assert checkpoints.list_checkpoints(model.parent) == [model]
+        assert store.list_checkpoints(model.parent) == [model]
     elif use == "models":
         monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(model.parent))
         assert [entry.id for entry in registry.list_models()] == ["mine"]
@@ -208,7 +207,7 @@ def test_two_who_keep_under_one_name(run: Run, tmp_path: Path) -> None:
         network = build(MODEL)
         config = {**run.config(), "name": "mine", "step": step}
         try:
-            checkpoints.save(
+            store.save(
                 tmp_path / "mine",
                 config=config,
                 network=network,
@@ -226,7 +225,7 @@ def test_two_who_keep_under_one_name(run: Run, tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert sorted(ends)[0] == 0
-    assert checkpoints.load(tmp_path / "mine").step == max(ends)
+    assert store.load(tmp_path / "mine").step == max(ends)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "runs"]
 
 
@@ -288,7 +287,7 @@ def test_the_marker_decides_and_older_folders_are_told_by_their_files(run: Run, 
 
 
 def test_shipped_models_bear_the_marker() -> None:
-    folders = checkpoints.list_checkpoints(Path(__file__).parents[1] / "checkpoints")
+    folders = store.list_checkpoints(Path(__file__).parents[1] / "checkpoints")
     assert len(folders) >= 3
     for folder in folders:
         assert json.loads((folder / "config.json").read_bytes())["kind"] == "model"
@@ -339,7 +338,7 @@ def test_nothing_of_a_run_is_written_into_a_model(model: Path) -> None:
 
 def test_a_model_with_a_stray_control_file_still_loads(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (model / "control.json").write_text('{"command": "pause"}')
-    assert checkpoints.load(model).step == 1
+    assert store.load(model).step == 1
     monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(model.parent))
     assert [entry.state for entry in registry.list_models()] == [""]
 

@@ -20,7 +20,7 @@ from pages.ui.heatmaps.files import npz
 from pages.ui.heatmaps.parts import layer_sheet
 from pages.ui.heatmaps.pictures import FeatureMaps, HeatmapSettings
 from vae_core.analysis import heatmaps, normalisation
-from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints import store
 from vae_core.config import ModelConfig
 
 ROOT = Path(__file__).parents[1]
@@ -222,7 +222,7 @@ def test_what_does_not_fit_the_next_model_is_said(page: Open, tmp_path: Path) ->
 
 def test_a_model_that_gives_nan_is_named(page: Open, tmp_path: Path) -> None:
     folder = save_checkpoint(tmp_path / "broken", ModelConfig("classic", 2))
-    kept = checkpoints.load(folder)
+    kept = store.load(folder)
     kept.weights["encoder/conv_1/kernel"][:] = np.nan
     from safetensors.numpy import save_file
 
@@ -300,7 +300,7 @@ def test_the_overlay_keeps_the_native_pixels_and_ends_at_the_picture() -> None:
 
 
 def test_the_npz_holds_the_raw_activations(tiny_checkpoint: Path) -> None:
-    engine = checkpoints.load(tiny_checkpoint).engine(1)
+    engine = store.load(tiny_checkpoint).engine(1)
     image = np.random.default_rng(0).random((28, 28, 1), np.float32)
     z = engine.encode(image[None])[0][0]
     one = pictures.feature_maps_of(engine, "a picture", image, z)

@@ -25,7 +25,8 @@ from pages.ui.latent_space import view as latent_view
 from pages.ui.latent_space.landmarks import STEPS, landmarks_of, small, traversal_extent, traversals
 from pages.ui.latent_space.view import CENTRES, NEAR, ROWS, TABLE
 from vae_core.analysis import latent_geometry, latent_points
-from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints import store
+from vae_core.checkpoints.codes import load_latents
 from vae_core.config import ModelConfig
 from vae_core.datasets import fashion_mnist, loading
 from vae_core.network.latents import Latents
@@ -63,18 +64,16 @@ def drawn_codes(path: Path, model: ModelConfig) -> Path:
     config = json.loads((path / "config.json").read_bytes())
     config["dataset"] |= {"checksum": found.checksum, "classes": list(found.classes)}
     (path / "config.json").write_text(json.dumps(config))
-    codes = latent_points.encode_dataset(checkpoints.load(path).engine(), found, "test")
+    codes = latent_points.encode_dataset(store.load(path).engine(), found, "test")
     np.savez(path / "latents.npz", z_mean=codes.z_mean, z_log_var=codes.z_log_var, labels=codes.labels)
     return path
 
 
 def opened(path: Path) -> LoadedModel:
     """A model as the page gets it."""
-    checkpoint = checkpoints.load(path)
+    checkpoint = store.load(path)
     entry: Any = None
-    return LoadedModel(
-        entry, checkpoint, checkpoint.engine(), checkpoints.load_latents(path), ("a",) * 10, (str(path), 0)
-    )
+    return LoadedModel(entry, checkpoint, checkpoint.engine(), load_latents(path), ("a",) * 10, (str(path), 0))
 
 
 def chosen(at: AppTest) -> Selection:
@@ -123,7 +122,7 @@ def test_without_a_model(show: Callable[..., AppTest], tmp_path: Path) -> None:
 
 
 def test_nearest_are_the_nearest(show: Callable[..., AppTest], tiny_checkpoint: Path) -> None:
-    codes = checkpoints.load_latents(tiny_checkpoint).z_mean
+    codes = load_latents(tiny_checkpoint).z_mean
     tiles = sent(show(tiny_checkpoint.parent, latent="0.5,-0.25"), NEAR)["tiles"]
     far = np.linalg.norm(codes - np.array([0.5, -0.25]), axis=1)
     assert [int(tile["id"]) for tile in tiles] == np.argsort(far)[:12].tolist()
@@ -163,7 +162,7 @@ def living_parts(at: AppTest) -> list[str]:
 
 
 def test_clicks_jump(show: Callable[..., AppTest], tiny_checkpoint: Path) -> None:
-    at, codes = show(tiny_checkpoint.parent), checkpoints.load_latents(tiny_checkpoint)
+    at, codes = show(tiny_checkpoint.parent), load_latents(tiny_checkpoint)
     click(at, NEAR, "17")  # its picture is not here: the code itself
     assert chosen(at).z == pytest.approx(codes.z_mean[17].tolist())
     classes, centres = latent_geometry.class_centroids(codes.z_mean, codes.labels)
@@ -196,7 +195,7 @@ def test_odd_news_from_the_browser_is_no_choice(
 
 
 def test_unsupported_is_said(show: Callable[..., AppTest], tiny_checkpoint: Path) -> None:
-    latents = checkpoints.load_latents(tiny_checkpoint)
+    latents = load_latents(tiny_checkpoint)
     far, near = np.array([[4.5, -4.5]], np.float32), latents.z_mean[:1]
     level = latent_geometry.support_threshold(latents.z_mean, latents.z_log_var)
     low, high = latent_geometry.aggregate_density(latents.z_mean, latents.z_log_var, np.concatenate([far, near]))
@@ -210,7 +209,7 @@ def test_unsupported_is_said(show: Callable[..., AppTest], tiny_checkpoint: Path
 def test_units_without_kl_wait_behind_a_toggle(show: Callable[..., AppTest], tmp_path: Path) -> None:
     path = save_checkpoint(tmp_path / "five", ModelConfig("classic", 5))
     z_mean = np.random.default_rng(0).normal(size=(200, 5)).astype(np.float32) * [0.5, 0, 2, 0.01, 1]
-    labels = checkpoints.load_latents(path).labels
+    labels = load_latents(path).labels
     np.savez(
         path / "latents.npz", z_mean=z_mean.astype(np.float32), z_log_var=np.zeros((200, 5), np.float32), labels=labels
     )
@@ -226,7 +225,7 @@ def test_units_without_kl_wait_behind_a_toggle(show: Callable[..., AppTest], tmp
 
 
 def test_the_table_holds_every_code(show: Callable[..., AppTest], tiny_checkpoint: Path) -> None:
-    at, codes = show(tiny_checkpoint.parent), checkpoints.load_latents(tiny_checkpoint)
+    at, codes = show(tiny_checkpoint.parent), load_latents(tiny_checkpoint)
     before = len(at.dataframe)
     at.toggle(key="latent_codes").set_value(True)
     at.run()
@@ -289,7 +288,7 @@ def test_an_upload_has_its_place_too(show: Callable[..., AppTest], tiny_checkpoi
 
 
 def test_traversals_change_one_unit(tiny_checkpoint: Path) -> None:
-    engine, z = checkpoints.load(tiny_checkpoint).engine(), np.array([0.3, -4.2], np.float32)
+    engine, z = store.load(tiny_checkpoint).engine(), np.array([0.3, -4.2], np.float32)
     pictures, values = traversals(engine, z, (1, 0))
     assert values[[0, -1]].tolist() == [-5, 5] and len(values) == STEPS == pictures.shape[1]
     expected = small(engine.decode(np.array([[0.3, values[2]], [values[7], -4.2]], np.float32)))
@@ -299,7 +298,7 @@ def test_traversals_change_one_unit(tiny_checkpoint: Path) -> None:
 
 
 def test_landmarks(tiny_checkpoint: Path) -> None:
-    engine = checkpoints.load(tiny_checkpoint).engine()
+    engine = store.load(tiny_checkpoint).engine()
     z = np.array([[1, 0], [3, 0], [0, 1]], np.float32)
     found = landmarks_of(engine, Latents(z, np.zeros_like(z), np.array([4, 4, 1], np.uint8)))
     assert found.classes.tolist() == [1, 4] and found.counts.tolist() == [1, 2]
@@ -366,6 +365,6 @@ def test_z_is_listed_unit_by_unit(show: Callable[..., AppTest], tmp_path: Path, 
     (table,) = [element.value for element in at.markdown if element.value.startswith("Unit | ")]
     head, _, *rows = [line.split(" | ") for line in table.split("\n")]
     assert len(rows) == units and len(at.dataframe) == 0
-    z = checkpoints.load_latents(path).z_mean[0]
+    z = load_latents(path).z_mean[0]
     np.testing.assert_allclose([float(row[1].replace("−", "-")) for row in rows], z, atol=6e-4)
     assert head[0] == "Unit" and all(len(row) == len(head) for row in rows)

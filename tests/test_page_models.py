@@ -23,9 +23,9 @@ from pages.ui.models.card import card_of, without_powers
 from pages.ui.models.compare import compare
 from pages.ui.models.facts import Facts, facts_of, layer_rows
 from pages.ui.models.figures import history_figure
-from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints import store
+from vae_core.checkpoints.bundle import pack_model
 from vae_core.checkpoints.history import curves, thin
-from vae_core.checkpoints.packing import packed
 from vae_core.config import ModelConfig
 from vae_core.datasets import fashion_mnist, loading
 from vae_core.network.presets import build
@@ -87,7 +87,7 @@ def table(at: AppTest, which: int = 0) -> list[dict[str, Any]]:
 
 
 def facts(path: Path) -> Facts:
-    return facts_of(checkpoints.load(path), 0)
+    return facts_of(store.load(path), 0)
 
 
 # --- the table ------------------------------------------------------------------------------------------------------
@@ -341,7 +341,7 @@ def test_names_of_others_have_no_powers(folder: Path) -> None:
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A run with one snapshot, beside a kept model."""
     save(folder / "fashion-2d", metrics=measured(), history=HISTORY)
-    kept, made = checkpoints.load(folder / "fashion-2d"), Run(folder.parent / "runs" / "first")
+    kept, made = store.load(folder / "fashion-2d"), Run(folder.parent / "runs" / "first")
     made.create(
         {"model": kept.model.to_dict(), "training": kept.training.to_dict(), "dataset": dict(kept.dataset)},
         kept.network,
@@ -516,7 +516,7 @@ def bring(data: bytes, name: str = "theirs.zip") -> AppTest:
 
 def test_a_downloaded_model_is_opened_on_every_page(folder: Path, tmp_path: Path) -> None:
     save(folder / "fashion-2d", metrics=measured(), history=HISTORY)
-    data = packed(save(tmp_path / "theirs", metrics=measured(), history=HISTORY))
+    data = pack_model(save(tmp_path / "theirs", metrics=measured(), history=HISTORY))
     at = bring(data)
     assert problems(at) == [] and "theirs is here now" in at.success[0].value
     assert at.query_params["model"] == "theirs" and (folder / "theirs" / "model.safetensors").exists()
@@ -527,7 +527,7 @@ def test_a_downloaded_model_is_opened_on_every_page(folder: Path, tmp_path: Path
 
 
 def test_a_model_can_be_brought_where_there_is_none(folder: Path, tmp_path: Path) -> None:
-    at = bring(packed(save(tmp_path / "theirs", metrics=measured(), history=HISTORY)))
+    at = bring(pack_model(save(tmp_path / "theirs", metrics=measured(), history=HISTORY)))
     assert problems(at) == [] and [line["Model"] for line in table(at)] == ["theirs"]
 
 

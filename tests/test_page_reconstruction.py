@@ -24,7 +24,8 @@ from pages.ui.reconstruction.comparison import COLUMNS, FIGURES, Rebuilt
 from pages.ui.shared import png_sheet
 from vae_core.analysis import image_quality, image_scores
 from vae_core.analysis.image_scores import NAMES, Scores
-from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints import store
+from vae_core.checkpoints.codes import load_latents
 from vae_core.checkpoints.registry import list_models
 from vae_core.config import ModelConfig
 from vae_core.datasets import fashion_mnist, loading
@@ -90,7 +91,7 @@ def drawn() -> tuple[np.ndarray, np.ndarray]:
 
 def order(folder: Path, name: str) -> list[int]:
     """Numbers of the drawn test clothes, the best first."""
-    engine = checkpoints.load(folder).engine()
+    engine = store.load(folder).engine()
     return image_scores.best_first(image_scores.score(engine, drawn()[0]), name).tolist()
 
 
@@ -103,7 +104,7 @@ def test_cold(show: Callable[..., AppTest], models: Path) -> None:
     assert title(at).startswith("Test image 0 (")
     assert len(at.image) == 4 and problems(at) == []
     assert "decoded from z_mean" in shown and "red is too bright, blue too dark" in shown
-    engine, (images, _) = checkpoints.load(models / "fashion-2d").engine(), drawn()
+    engine, (images, _) = store.load(models / "fashion-2d").engine(), drawn()
     rebuilt = engine.reconstruct(images[:1])
     found = table(at)
     assert list(found) == ["MSE", "PSNR", "SSIM", "BCE", "KL", "−ELBO"]
@@ -288,7 +289,7 @@ def test_two_models_on_the_same_picture(show: Callable[..., AppTest], models: Pa
     assert len(at.image) == 8 and len(at.get("plotly_chart")) == 2
     x = drawn()[0][3:4]
     assert table(at)["MSE"][:2] == [
-        f"{image_quality.mse(x, checkpoints.load(models / name).engine().reconstruct(x))[0]:.4f}"
+        f"{image_quality.mse(x, store.load(models / name).engine().reconstruct(x))[0]:.4f}"
         for name in ("fashion-2d", "other")
     ]
     assert "different likelihoods" not in words(at)
@@ -330,7 +331,7 @@ def test_the_other_is_damaged(show: Callable[..., AppTest], tmp_path: Path) -> N
 
 def test_pictures_of_another_shape(show: Callable[..., AppTest], models: Path) -> None:
     at = show(models, model="colour")
-    codes = checkpoints.load_latents(models / "colour").z_mean
+    codes = load_latents(models / "colour").z_mean
     assert title(at).startswith("Decoded from z = ") and len(at.image) == 4
     assert not at.get("plotly_chart")  # no split to stand in
     assert [control.key for control in at.segmented_control] == ["rebuilt_way"]
@@ -366,11 +367,11 @@ def test_without_codes(show: Callable[..., AppTest], tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def rebuilt(models: Path) -> Rebuilt:
     images = np.random.default_rng(0).random((3, 28, 28, 1), np.float32)
-    return comparison.rebuild("fashion-2d", checkpoints.load(models / "fashion-2d").engine(), images, False, 0)
+    return comparison.rebuild("fashion-2d", store.load(models / "fashion-2d").engine(), images, False, 0)
 
 
 def test_a_sample_is_another_picture_of_the_same_posterior(models: Path) -> None:
-    engine, images = checkpoints.load(models / "fashion-2d").engine(), drawn()[0][:4]
+    engine, images = store.load(models / "fashion-2d").engine(), drawn()[0][:4]
     mean, first, again, second = (
         comparison.rebuild("m", engine, images, *how) for how in ((False, 0), (True, 0), (True, 0), (True, 1))
     )

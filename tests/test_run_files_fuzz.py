@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tiny_runs import MODEL, recipe, weights_of
 
-from vae_core.checkpoints import registry, store, timeline
+from vae_core.checkpoints import errors, registry, store, timeline
 from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.jobs import duration, queue
 from vae_core.network import presets
@@ -33,7 +33,7 @@ from vae_core.storage.records import FileProblem
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
 NETWORK = presets.build(MODEL)
-REFUSED = (FileProblem, RunError, NetworkError, store.CheckpointError)  # what a reader may raise
+REFUSED = (FileProblem, RunError, NetworkError, errors.CheckpointError)  # what a reader may raise
 fuzz = settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )

@@ -12,8 +12,7 @@ from tiny_runs import MODEL, Squares
 
 from vae_core.analysis import image_scores, likelihood
 from vae_core.analysis.image_scores import NAMES, Scores
-from vae_core.checkpoints import publish as cards
-from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints import publish, store
 from vae_core.config import TrainingConfig
 from vae_core.network.engine import Engine
 from vae_core.network.presets import build
@@ -25,7 +24,7 @@ CHECKSUM = "c" * 64
 
 @pytest.fixture(scope="module")
 def engine(tiny_checkpoint: Path) -> Engine:
-    return checkpoints.load(tiny_checkpoint).engine()
+    return store.load(tiny_checkpoint).engine()
 
 
 @pytest.fixture(scope="module")
@@ -134,10 +133,10 @@ def test_a_kept_run_has_its_scores(tmp_path: Path) -> None:
     run.save_snapshot(1, random_weights(network, 0), {"z_mean": codes, "z_log_var": codes, "labels": labels})
     (run.path / "history.csv").write_text("step,loss\n1,1.0\n")
     run.write_status("finished", seconds=1.0, step=1)
-    folder, figures = cards.keep(run, tmp_path / "kept", data)
+    folder, figures = publish.publish(run, tmp_path / "kept", data)
     found = image_scores.load(folder, data.checksum, len(labels))
     assert found is not None
     for name in ("mse", "psnr", "ssim"):  # the card's means, image by image
         assert getattr(found, name).mean() == pytest.approx(figures[name]["value"], rel=1e-5)
-    engine = checkpoints.load(folder).engine()  # the weights as they were stored
+    engine = store.load(folder).engine()  # the weights as they were stored
     np.testing.assert_allclose(found.mse, image_scores.score(engine, data.pixels("test")).mse, rtol=1e-5)

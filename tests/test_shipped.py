@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from vae_core.analysis.evaluation import evaluate, knn_accuracy
-from vae_core.checkpoints import publish as cards
-from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints import store
+from vae_core.checkpoints.card import comparison_table, figures_table
+from vae_core.checkpoints.codes import load_latents
 from vae_core.checkpoints.timeline import frame_steps, load_frame
 from vae_core.datasets import loading
 from vae_core.datasets.drawn import wardrobe
@@ -39,7 +40,7 @@ def size(path: Path) -> int:
 
 
 def test_the_three_models_are_there_and_small() -> None:
-    assert [path.name for path in checkpoints.list_checkpoints(ROOT / "checkpoints")] == list(NAMES)
+    assert [path.name for path in store.list_checkpoints(ROOT / "checkpoints")] == list(NAMES)
     assert size(ROOT / "checkpoints") <= 20 * 2**20
     assert size(folder("fashion-2d") / "snapshots") <= 4 * 2**20
 
@@ -72,19 +73,19 @@ def test_the_shipped_figures_reach_the_bars(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_card_shows_the_measured_figures(name: str) -> None:
     card = (folder(name) / "MODEL_CARD.md").read_text()
-    assert cards.figures_table(figures(name)) in card
+    assert figures_table(figures(name)) in card
 
 
 def test_the_readme_shows_what_the_models_command_prints() -> None:
-    models = [checkpoints.load(folder(name)) for name in NAMES]
-    table, _ = cards.comparison_table(models).split("\n\n")  # how each was measured stands on the cards
+    models = [store.load(folder(name)) for name in NAMES]
+    table, _ = comparison_table(models).split("\n\n")  # how each was measured stands on the cards
     assert table in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_latents_and_history_belong_to_the_model(name: str) -> None:
-    model = checkpoints.load(folder(name))
-    latents = checkpoints.load_latents(folder(name))
+    model = store.load(folder(name))
+    latents = load_latents(folder(name))
     assert latents.z_mean.shape == (10_000, model.network.latent_dim)
     assert np.bincount(latents.labels).tolist() == [1000] * 10
     history = (folder(name) / "history.csv").read_text().splitlines()
@@ -92,7 +93,7 @@ def test_latents_and_history_belong_to_the_model(name: str) -> None:
 
 
 def test_the_timeline_of_the_plane_decodes_at_every_frame() -> None:
-    model = checkpoints.load(folder("fashion-2d"))
+    model = store.load(folder("fashion-2d"))
     steps = frame_steps(folder("fashion-2d"))
     assert len(steps) >= 5
     assert steps[-1] == model.step
@@ -111,10 +112,10 @@ def test_the_timeline_of_the_plane_decodes_at_every_frame() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_figures_come_out_again(name: str, fashion_dir: Path) -> None:
     """On the first 2,000 test images: codes equal the shipped ones, and the ELBO is near that of all."""
-    model, data = checkpoints.load(folder(name)), loading.load("fashion")
+    model, data = store.load(folder(name)), loading.load("fashion")
     engine = model.engine()
     z_mean, _ = engine.encode(data.images("test", 2000))
-    assert np.allclose(z_mean, checkpoints.load_latents(folder(name)).z_mean[:2000], atol=1e-4)
+    assert np.allclose(z_mean, load_latents(folder(name)).z_mean[:2000], atol=1e-4)
     found = evaluate(engine, data, "test", n=2000, knn=False)
     assert found["negative_elbo"]["value"] == pytest.approx(figures(name)["negative_elbo"]["value"], abs=5)
 
@@ -123,7 +124,7 @@ def test_the_figures_come_out_again(name: str, fashion_dir: Path) -> None:
 @pytest.mark.slow
 def test_drawn_garments_are_named_rightly_by_the_real_codes(fashion_dir: Path) -> None:
     """15-NN over the real training codes of the shipped 16-D model: 70 % of 2,000 drawn garments, each class 35 %."""
-    engine, data = checkpoints.load(folder("fashion-16d")).engine(), loading.load("fashion")
+    engine, data = store.load(folder("fashion-16d")).engine(), loading.load("fashion")
     codes = engine.encode(data.images("train"))[0]
     pixels, labels = wardrobe.draw(2000, seed=1)
     drawn = engine.encode(pixels.astype(np.float32) / 255)[0]

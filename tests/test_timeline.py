@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vae_core.checkpoints.timeline import frame_steps, load_frame, pack, save_frame, unpack
+from vae_core.checkpoints.timeline import frame_steps, load_frame, save_frame
 from vae_core.config import ModelConfig
 from vae_core.network import presets
 from vae_core.network.engine import Engine
 from vae_core.network.layers import NetworkError
+from vae_core.network.quantize import dequantize, quantize
 from vae_core.network.schema import random_weights
 from vae_core.storage.records import FileProblem
 from vae_core.storage.weights import write_weights
@@ -30,14 +31,14 @@ def folder(tmp_path: Path) -> Path:
 
 def test_eight_bits_are_off_by_half_a_step_at_most() -> None:
     kernel = WEIGHTS["decoder/dense_2/kernel"]
-    again = unpack(pack({"k": kernel, "b": kernel[0]}))
+    again = dequantize(quantize({"k": kernel, "b": kernel[0]}))
     step = np.abs(kernel).max(axis=0) / 127
     assert (np.abs(again["k"] - kernel) <= step / 2 + 1e-7).all()
     assert np.array_equal(again["b"], kernel[0])  # biases are kept as they are
 
 
 def test_a_channel_of_zeros_stays_zeros() -> None:
-    assert not unpack(pack({"k": np.zeros((3, 4), np.float32)}))["k"].any()
+    assert not dequantize(quantize({"k": np.zeros((3, 4), np.float32)}))["k"].any()
 
 
 def test_a_frame_decodes_nearly_as_the_model_did(folder: Path) -> None:
@@ -70,7 +71,7 @@ def test_a_frame_of_another_network_is_refused(folder: Path) -> None:
 def test_a_missing_and_a_damaged_frame_are_told(folder: Path) -> None:
     with pytest.raises(FileProblem, match="missing"):
         load_frame(folder, NETWORK, 41)
-    packed = pack({name: array for name, array in WEIGHTS.items() if name.startswith("decoder/")})
+    packed = quantize({name: array for name, array in WEIGHTS.items() if name.startswith("decoder/")})
     del packed["decoder/dense_1/kernel:scale"]
     write_weights(folder / "snapshots/00000040/decoder.safetensors", packed)
     with pytest.raises(NetworkError, match="no scale"):

@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 from tiny_runs import MODEL, recipe, squares, wait_for
 
-from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints import store
 from vae_core.checkpoints.bundle import ImportProblem
 from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.datasets import loading
@@ -421,7 +421,7 @@ def test_renamed_kept_carried_away_and_brought_along(request_for: Request, tmp_p
 
     kept = trainer_models.keep(run, "kept")
     assert kept == tmp_path / "models" / "kept"
-    opened = checkpoints.load(kept)
+    opened = store.load(kept)
     assert (
         opened.metrics and opened.metrics["ssim"]["split"] == "test" and opened.dataset["classes"] == ["large", "small"]
     )
@@ -432,7 +432,7 @@ def test_renamed_kept_carried_away_and_brought_along(request_for: Request, tmp_p
         found = trainer_models.take_in(trainer_models.download(path))
         assert found == tmp_path / "models" / name
         np.testing.assert_allclose(
-            checkpoints.load(found).weights["encoder/conv_1/kernel"], opened.weights["encoder/conv_1/kernel"], atol=1e-2
+            store.load(found).weights["encoder/conv_1/kernel"], opened.weights["encoder/conv_1/kernel"], atol=1e-2
         )
     (Path(request_for.data)).unlink()
     with pytest.raises(RunError, match="which is no longer at"):

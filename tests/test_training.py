@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from tiny_runs import MODEL, SHAPE, Squares, events, in_thread, recipe, wait_for
 
-from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints import store
 from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.runs.directory import Run, RunError
 from vae_core.training import recorder as callbacks
@@ -102,7 +102,7 @@ def test_history_csv(finished: tuple[Run, Any]) -> None:
 def test_snapshots_open_as_models(finished: tuple[Run, Any]) -> None:
     run, _ = finished
     assert {1, 12} <= set(run.snapshots())
-    opened = checkpoints.load(run.path)
+    opened = store.load(run.path)
     assert opened.step == 12 and opened.model == MODEL
     latents = run.snapshot_latents(12)
     z_mean, z_log_var = opened.engine().encode(Squares().images("test"))
@@ -290,7 +290,7 @@ def test_gaussian_likelihood(tmp_path: Path) -> None:
     assert training.train(model, recipe(epochs=6), Squares(), run) == "finished"
     validation = [row["val_loss"] for row in run.metrics() if row["kind"] == "validation"]
     assert validation[-1] < validation[0]
-    assert -3 < checkpoints.load(run.path).engine().log_sigma < 0  # the scalar survives being written
+    assert -3 < store.load(run.path).engine().log_sigma < 0  # the scalar survives being written
     assert run.snapshot_weights()["likelihood/log_sigma"] != -1.0  # where it began
     assert not (run.path / "tensorboard").exists()
 

@@ -15,10 +15,9 @@ import pytest
 from own_models import CLASSES, own_run, own_zip, save_run
 from PIL import Image
 
-from vae_core.checkpoints import packing, training_data
-from vae_core.checkpoints import publish as cards
-from vae_core.checkpoints import store as checkpoints
-from vae_core.checkpoints.bundle import take_in
+from vae_core.checkpoints import bundle, codes, store, training_data
+from vae_core.checkpoints.bundle import import_model
+from vae_core.checkpoints.card import model_card
 from vae_core.checkpoints.training_data import DataMissing, data_name, is_clothes, own_dataset
 from vae_core.cli.main import main
 from vae_core.datasets import fashion_mnist, loading
@@ -64,7 +63,7 @@ def model_of(run: Run, tmp_path: Path) -> Path:
 def test_evaluate_measures_the_models_own_pictures(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = done(["evaluate", run.path], capsys)
     assert code == 0 and "| data set | pets | test, 6 | checksum" in out and "| MSE | " in out
-    images = checkpoints.load(run.path)
+    images = store.load(run.path)
     own = own_dataset(run.path, images.dataset, images.model.image_shape).images("test")
     error = float(((images.engine().reconstruct(own) - own) ** 2).mean())
     assert f"| MSE | {error:.4f} |" in out
@@ -75,7 +74,7 @@ def test_keep_measures_them_and_the_kept_model_finds_them(
 ) -> None:
     folder = model_of(run, tmp_path)
     assert "| data set | pets | test, 6 |" in capsys.readouterr().out
-    assert checkpoints.load_latents(folder).z_mean.shape == (6, 2)
+    assert codes.load_latents(folder).z_mean.shape == (6, 2)
     code, out, _ = done(["evaluate", folder, "--write"], capsys)
     assert code == 0 and "| data set | pets | test, 6 |" in (folder / "MODEL_CARD.md").read_text()
     assert "| data set | pets | test, 6 |" in out
@@ -190,12 +189,12 @@ def test_runs_models_and_uploads_may_move_together(run: Run, tmp_path: Path) -> 
 def test_a_zip_of_a_model_names_no_path_and_finds_its_pictures_here(run: Run, tmp_path: Path) -> None:
     folder = model_of(run, tmp_path)
     for path in (folder, run.path):
-        with zipfile.ZipFile(io.BytesIO(packing.packed(path))) as archive:
+        with zipfile.ZipFile(io.BytesIO(bundle.pack_model(path))) as archive:
             assert not {"data.json", "request.json"} & {Path(name).name for name in archive.namelist()}
             texts = [archive.read(name) for name in archive.namelist() if name.endswith((".json", ".md"))]
         assert not any(str(tmp_path).encode() in text for text in texts)
-    taken = take_in(packing.packed(folder), tmp_path / "checkpoints")
-    found = checkpoints.load(taken)
+    taken = import_model(bundle.pack_model(folder), tmp_path / "checkpoints")
+    found = store.load(taken)
     assert own_dataset(taken, found.dataset, found.model.image_shape).checksum == found.dataset["checksum"]
     shutil.rmtree(run.path)
     shutil.rmtree(folder)
@@ -209,7 +208,7 @@ def test_a_strangers_note_is_not_taken_over(run: Run, tmp_path: Path) -> None:
     with zipfile.ZipFile(buffer, "w") as archive:
         for path in folder.iterdir():
             archive.write(path, f"kept/{path.name}")
-    taken = take_in(buffer.getvalue(), tmp_path / "checkpoints")
+    taken = import_model(buffer.getvalue(), tmp_path / "checkpoints")
     assert (folder / "data.json").exists() and not (taken / "data.json").exists()
 
 
@@ -225,7 +224,7 @@ def test_pictures_called_like_a_built_in_set_are_told_apart(
     assert not is_clothes(run.config()["dataset"])
     code, out, _ = done(["evaluate", run.path], capsys)
     assert code == 0 and f"| data set | {name} (own pictures) |" in out
-    card = cards.model_card("mine", {**run.config(), "steps": 7, "seconds": 1.0}, 9, {})
+    card = model_card("mine", {**run.config(), "steps": 7, "seconds": 1.0}, 9, {})
     assert f"{name} (own pictures) (train 48" in card and "clothes" not in card.replace(name, "")
 
 
@@ -244,17 +243,17 @@ def test_a_card_claims_only_what_is_so() -> None:
         "sizes": {"train": 48, "validation": 6, "test": 6},
         "classes": ["cats|dogs", "![x](http://a/b.png)"],
     }
-    card = cards.model_card("m", {**base, "dataset": own}, 9, {})
+    card = model_card("m", {**base, "dataset": own}, 9, {})
     assert "clothes" not in card and "garment" not in card and "original training set" not in card
     assert "random tenth each" in card and r"cats\|dogs" in card and "![x]" not in card
     assert "as the nearest of these" in card and "Not measured yet" in card
     older = {**own, "name": "Fashion-MNIST"}  # of a program that took a zip's name as it was
-    assert "clothes" not in cards.model_card("m", {**base, "dataset": older}, 9, {})
+    assert "clothes" not in model_card("m", {**base, "dataset": older}, 9, {})
     assert data_name(older) == "Fashion-MNIST (own pictures)"
     real = {**own, "name": "Fashion-MNIST", "checksum": fashion_mnist.CHECKSUM}
-    assert "ten classes of\ncentred clothes on black" in cards.model_card("m", {**base, "dataset": real}, 9, {})
+    assert "ten classes of\ncentred clothes on black" in model_card("m", {**base, "dataset": real}, 9, {})
     drawn = {**own, "name": "drawn clothes", "source": "garments drawn by rule"}
-    card = cards.model_card("m", {**base, "dataset": drawn}, 9, {})
+    card = model_card("m", {**base, "dataset": drawn}, 9, {})
     assert "drawn by rule" in card and "original training set" not in card
 
 

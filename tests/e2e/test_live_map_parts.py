@@ -14,7 +14,7 @@ from apps.lively import lively
 from PIL import Image
 
 from pages.ui.components.live_map import REMEMBERED, SENT, _coming, _pin, map_data, parts
-from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints import codes, store
 from vae_core.network.latents import Latents
 
 COLOURS = ["#40f8e0", "#8441be", "#f3de07"]
@@ -65,7 +65,7 @@ def test_kl_is_zero_for_the_prior_itself() -> None:
 
 
 def test_what_does_not_belong_together_is_refused(tiny_checkpoint: Path) -> None:
-    checkpoint, latents = checkpoints.load(tiny_checkpoint), checkpoints.load_latents(tiny_checkpoint)
+    checkpoint, latents = store.load(tiny_checkpoint), codes.load_latents(tiny_checkpoint)
     names, colours = [str(i) for i in range(10)], (COLOURS * 4)[:10]
     assert map_data(checkpoint, latents, names, colours).units == (0, 1)
     with pytest.raises(ValueError, match=r"label 9 has no name"):

@@ -1,7 +1,13 @@
-"""Take in a zip of a model's folder, as `packing` makes one: checked, measured, opened; never executed.
+"""A model's folder as one zip: packed to carry away, and imported again, checked and never executed.
 
 A stranger's file may claim anything. So nothing is written under a name of its own choosing, nothing is expanded beyond what
 a model can need, and the folder appears among the others only when the model in it has opened and decoded a picture.
+
+>>> safe_name("my model (2)")
+'my-model-2'
+>>> import_model(b"no zip", Path("models"))
+Traceback (most recent call last):
+vae_core.checkpoints.bundle.ImportProblem: this is no whole zip file (File is not a zip file). Download it again, or pack the folder anew.
 """
 
 from __future__ import annotations
@@ -16,14 +22,18 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from vae_core.analysis import image_scores
-from vae_core.checkpoints import store as checkpoints
+from vae_core.checkpoints import store, timeline
+from vae_core.checkpoints.card import model_card
 from vae_core.checkpoints.probe import probe
+from vae_core.checkpoints.publish import spaced_steps
 from vae_core.checkpoints.store import Checkpoint
 from vae_core.checkpoints.training_data import FILE as DATA_NOTE
+from vae_core.network.latents import Latents
+from vae_core.runs.directory import ENDED, Run
 from vae_core.settings import PROGRAM
 from vae_core.storage import archives, limits
 from vae_core.storage.files import write_json
-from vae_core.storage.kind import KIND, MODEL
+from vae_core.storage.kind import KIND, MODEL, RUN, kind_of
 from vae_core.storage.records import read_object
 
 MIB = limits.MIB
@@ -41,20 +51,31 @@ FILES = {
 }
 FRAME_FILES = {"decoder.safetensors": 96 * MIB, "latents.npz": 16 * MIB}
 MOST_FRAMES = 200
+# Of the timeline that a run's zip holds.
+RUN_FRAMES = 7
 
 
 class ImportProblem(ValueError):
-    """A zip that is not taken in: what came, what was expected, what to do."""
+    """A zip that is not imported, or a folder that is not packed: what came, what was expected, what to do."""
 
 
-def take_in(source: Path | bytes, root: Path, check: Callable[[Path], object] = probe) -> Path:
-    """A new folder in `root` with the zip's model; returns its path. `ImportProblem` says why not, and nothing is left.
+def import_model(source: Path | bytes, root: Path, check: Callable[[Path], object] = probe) -> Path:
+    """Unpack a zip's model into a new folder.
 
-    check: raises for a folder that cannot be shown; by default in this process, for zips of strangers
-    `vae_core.jobs.model_check.check_in_child`.
+    Args:
+        source: The zip, or its bytes.
+        root: Where the folder is made; made itself if there is none.
+        check: Raises for a folder that cannot be shown; by default in this process, for zips of strangers
+            `vae_core.jobs.model_check.check_in_child`.
+
+    Returns:
+        The new folder, called as the model calls itself, with a number if that name is taken.
+
+    Raises:
+        ImportProblem: The zip is none, holds anything but a model, or its model cannot be shown; nothing is left.
     """
-    opened: Path | IO[bytes] = BytesIO(source) if isinstance(source, bytes) else source
-    with _archive(opened) as archive:
+    file: Path | IO[bytes] = BytesIO(source) if isinstance(source, bytes) else source
+    with _archive(file) as archive:
         members = _members(archive)
         try:
             root.mkdir(parents=True, exist_ok=True)
@@ -74,17 +95,75 @@ def take_in(source: Path | bytes, root: Path, check: Callable[[Path], object] = 
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def pack_model(path: Path) -> bytes:
+    """Pack a model's folder, or a run that has ended (its newest snapshot, and some frames), for `import_model`.
+
+    Args:
+        path: A checkpoint folder or a run directory.
+
+    Returns:
+        Bytes of a zip.
+
+    Raises:
+        ImportProblem: A run in progress, or a model larger than `vae_core.storage.limits.MODEL_ZIP`.
+        CheckpointError: A damaged run.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = _snapshot_folder(Run(path), Path(temporary) / path.name) if kind_of(path) == RUN else path
+        names = [name for name in FILES if (folder / name).is_file()]
+        frames = [f"snapshots/{step:08d}" for step in timeline.frame_steps(folder)]
+        names += [f"{frame}/{name}" for frame in frames for name in FRAME_FILES if (folder / frame / name).is_file()]
+        size = sum((folder / name).stat().st_size for name in names)
+        if size > limits.MODEL_ZIP:
+            raise ImportProblem(
+                f"{path.name} has {size >> 20} MiB, at most {limits.MODEL_ZIP >> 20} are packed. Copy its folder."
+            )
+        with tempfile.TemporaryFile() as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                for name in names:
+                    archive.write(folder / name, f"{path.name}/{name}")
+            file.seek(0)
+            return file.read()
+
+
 def safe_name(text: str) -> str:
-    """A folder's name of it: letters, digits, dot, dash and underscore; "model" if nothing is left."""
+    """Make a folder's name of a text: letters, digits, dot, dash and underscore, 60 at most; "model" if nothing is left."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:60] or "model"
+
+
+# --- packing --------------------------------------------------------------------------------------------------------
+
+
+def _snapshot_folder(run: Run, folder: Path) -> Path:
+    """Write a model's folder of a run's newest snapshot, without measuring it: its codes are those of the snapshot."""
+    state, _ = run.state()
+    if state not in ENDED:
+        raise ImportProblem(f"{run.name} is {state}; stop it or wait for its end, then pack it.")
+    checkpoint = store.load(run.path)
+    assert checkpoint.step is not None
+    config = {**run.config(), "name": run.name, "steps": checkpoint.step, "step": checkpoint.step}
+    config["seconds"] = run.status().get("seconds", 0.0)
+    codes = Latents(**run.snapshot_latents(checkpoint.step))
+    store.save(
+        folder,
+        config=config,
+        network=checkpoint.network,
+        weights=checkpoint.weights,
+        latents=codes,
+        texts={"MODEL_CARD.md": model_card(run.name, config, checkpoint.network.parameters(), {})},
+        copy=[run.path / "history.csv"],
+    )
+    for step in spaced_steps(run.snapshots(), RUN_FRAMES):
+        timeline.save_frame(folder, step, run.snapshot_weights(step), run.snapshot_latents(step))
+    return folder
 
 
 # --- the zip ----------------------------------------------------------------------------------------------------------
 
 
-def _archive(opened: Path | IO[bytes]) -> zipfile.ZipFile:
+def _archive(file: Path | IO[bytes]) -> zipfile.ZipFile:
     try:
-        return archives.opened(opened)
+        return archives.opened(file)
     except archives.ArchiveProblem as error:
         raise ImportProblem(str(error)) from error
 
@@ -99,7 +178,8 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     members: dict[str, zipfile.ZipInfo] = {}
     for path, info in entries:
         name = PurePosixPath(*path.parts[strip:]).as_posix()
-        if name == DATA_NOTE:  # where data lie is not taken over: it would let a stranger name a file of this machine
+        # Where data lie is not taken over: it would let a stranger name a file of this machine.
+        if name == DATA_NOTE:
             continue
         if name in members:
             raise ImportProblem(f"the zip holds {name[:60]!r} twice. Pack the folder anew.")
@@ -138,11 +218,13 @@ def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> N
     target.parent.mkdir(parents=True, exist_ok=True)
     with open(target, "wb") as file:
         try:
-            with archive.open(info) as source:  # stops at the size that the directory claims
+            # Reading stops at the size that the zip's directory claims.
+            with archive.open(info) as source:
                 shutil.copyfileobj(source, file, MIB)
         except OSError:
             raise
-        except Exception as error:  # BadZipFile, zlib.error, EOFError ... by the kind of damage
+        # BadZipFile, zlib.error, EOFError ... by the kind of damage.
+        except Exception as error:
             raise ImportProblem(f"{info.filename} is damaged ({error}). Download the zip again.") from error
 
 
@@ -152,7 +234,7 @@ def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> N
 def _checked(folder: Path, check: Callable[[Path], object]) -> Checkpoint:
     """The model of a folder, when everything that pages show of it could be worked out; raises `ImportProblem`."""
     try:
-        described = checkpoints.inspect(folder)
+        described = store.inspect(folder)
         check(folder)
     except (
         ValueError,
@@ -170,15 +252,16 @@ def _checked(folder: Path, check: Callable[[Path], object]) -> Checkpoint:
     return described
 
 
-def _moved(temporary: Path, root: Path, wanted: str) -> Path:
-    """Into place under a free name, in one move."""
-    name = base = safe_name(wanted)
+def _moved(temporary: Path, root: Path, model_name: str) -> Path:
+    """Move a folder into place under a free name, in one move."""
+    name = base = safe_name(model_name)
     for number in range(2, 1000):
         if not (root / name).exists():
             break
         name = f"{base}-{number}"
     config = read_object(temporary / "config.json")
     write_json(temporary / "config.json", {**config, "name": name, KIND: MODEL})
-    temporary.chmod(0o755)  # mkdtemp's own is for nobody else
+    # mkdtemp's own is for nobody else.
+    temporary.chmod(0o755)
     temporary.rename(root / name)
     return root / name

@@ -1,38 +1,58 @@
-"""The codes beside a model (latents.npz): how many are kept, and what they must be so that pages can show them."""
+"""The codes beside a model (latents.npz): how many are kept, and what they must be so that pages can show them.
+
+>>> kept_rows(latent_dim=2), kept_rows(latent_dim=256)
+(20000, 10156)
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vae_core.checkpoints.errors import CheckpointError
 from vae_core.network.latents import Latents
-from vae_core.storage.npz import array_headers
+from vae_core.storage.npz import array_headers, read_npz
 from vae_core.storage.records import FileProblem
 
+if TYPE_CHECKING:
+    from vae_core.checkpoints.store import Checkpoint
+
 CODES = ("z_mean", "z_log_var", "labels")
-MAX_ROWS = 50_000  # that are read
-KEPT_ROWS = 20_000  # that are written beside a model: working out where codes are supported takes a second for these
-MAX_VALUES = 2_600_000  # rows times units: 10 MB an array, and some ten times that while their density is worked out
-MAX_LABEL = 9_999  # config.json names so many classes at most
-MAX_Z = 1e4  # of a z_mean; those of a model that learned are below 10
-LOG_VAR_RANGE = (-60.0, 40.0)  # past it exp() and its inverse leave what 32 bits hold
+# Codes that are read.
+MAX_ROWS = 50_000
+# Codes that are written beside a model: working out where codes are supported takes a second for these.
+KEPT_ROWS = 20_000
+# Rows times units: 10 MB an array, and some ten times that while their density is worked out.
+MAX_VALUES = 2_600_000
+# config.json names so many classes at most.
+MAX_LABEL = 9_999
+# Of a z_mean; those of a model that learned are below 10.
+MAX_Z = 1e4
+# Past it exp() and its inverse leave what 32 bits hold.
+LOG_VAR_RANGE = (-60.0, 40.0)
 
 
-def most_rows(latent_dim: int) -> int:
-    """How many codes of a model are read at most."""
+def max_rows(latent_dim: int) -> int:
+    """Largest number of codes that is read of a model with that many units."""
     return min(MAX_ROWS, MAX_VALUES // max(1, latent_dim))
 
 
 def kept_rows(latent_dim: int) -> int:
-    """How many codes are written beside a model: the first so many of the test split."""
-    return min(KEPT_ROWS, most_rows(latent_dim))
+    """Largest number of codes, the first of the test split, that is written beside a model with that many units."""
+    return min(KEPT_ROWS, max_rows(latent_dim))
 
 
 def check_code_headers(path: Path, latent_dim: int | None = None) -> None:
-    """Raise `FileProblem` unless the file claims codes of a fit shape, type and number; reads no array.
+    """Check the shapes, types and number of codes that a file claims to hold; reads no array.
 
-    latent_dim: what a row must have; None takes what there is.
+    Args:
+        path: A latents.npz.
+        latent_dim: Required length of a row; None accepts any.
+
+    Raises:
+        FileProblem: The file is missing or damaged, or claims something else.
     """
     headers = array_headers(path, CODES)
     z_mean, z_log_var, labels = (headers[name] for name in CODES)
@@ -42,9 +62,9 @@ def check_code_headers(path: Path, latent_dim: int | None = None) -> None:
     rows, units = z_mean.shape
     if latent_dim is not None and units != latent_dim:
         raise FileProblem(f"{path}: its codes are of {units} units, the model has {latent_dim}. Copy the folder again.")
-    if rows > most_rows(units):
+    if rows > max_rows(units):
         raise FileProblem(
-            f"{path} holds {rows:,} codes of {units} units; at most {most_rows(units):,} are read. Keep the first so many."
+            f"{path} holds {rows:,} codes of {units} units; at most {max_rows(units):,} are read. Keep the first so many."
         )
     if any(header.dtype.kind != "f" or header.dtype.itemsize not in (2, 4) for header in (z_mean, z_log_var)):
         raise FileProblem(f"{path}: codes must be 16- or 32-bit floats, got {z_mean.dtype} and {z_log_var.dtype}.")
@@ -53,10 +73,18 @@ def check_code_headers(path: Path, latent_dim: int | None = None) -> None:
 
 
 def check_codes(latents: Latents, origin: str) -> None:
-    """Raise `FileProblem` unless every value can be shown. latents: of shapes that `check_code_headers` has seen."""
+    """Check that every value can be shown.
+
+    Args:
+        latents: Codes of shapes that `check_code_headers` has seen.
+        origin: What the message calls them.
+
+    Raises:
+        FileProblem: A z_mean, z_log_var or label out of range, or NaN.
+    """
     z_mean, z_log_var, labels = latents.z_mean, latents.z_log_var, latents.labels
     low, high = LOG_VAR_RANGE
-    # a NaN fails every comparison
+    # A NaN fails every comparison.
     if not (np.abs(z_mean) <= MAX_Z).all() or not ((z_log_var >= low) & (z_log_var <= high)).all():
         raise FileProblem(
             f"{origin}: its codes are not all finite and of a size that can be shown (z_mean within ±{MAX_Z:g}, z_log_var in "
@@ -64,3 +92,76 @@ def check_codes(latents: Latents, origin: str) -> None:
         )
     if len(labels) and not (int(labels.min()) >= 0 and int(labels.max()) <= MAX_LABEL):
         raise FileProblem(f"{origin}: labels must be in 0..{MAX_LABEL}, got {labels.min()}..{labels.max()}.")
+
+
+def codes_file(path: Path, step: int | None) -> Path:
+    """The latents.npz of a checkpoint folder, or of one snapshot of a run directory."""
+    if step is None or (path / "model.safetensors").exists():
+        return path / "latents.npz"
+    return path / "snapshots" / f"{step:08d}" / "latents.npz"
+
+
+def load_latents(path: str | Path) -> Latents:
+    """Codes of the test split that lie beside a checkpoint.
+
+    Args:
+        path: A checkpoint folder.
+
+    Returns:
+        float32 codes, (n, latent_dim), with their labels.
+
+    Raises:
+        CheckpointError: They are missing or damaged.
+    """
+    return _read_latents(Path(path) / "latents.npz", None)
+
+
+def latents_of(checkpoint: Checkpoint) -> Latents | None:
+    """Codes that belong to a model: its test split's, or of a run those of the newest snapshot's fixed test images.
+
+    Args:
+        checkpoint: The model.
+
+    Returns:
+        float32 codes, (n, latent_dim), with their labels; None where there are no rows.
+
+    Raises:
+        CheckpointError: They are missing, damaged or of other units.
+    """
+    latents = _read_latents(codes_file(checkpoint.path, checkpoint.step), checkpoint.network.latent_dim)
+    return latents if len(latents.labels) else None
+
+
+def check_frame(latents: Latents, latent_dim: int, origin: str) -> None:
+    """Check that the codes of a timeline's frame can be shown.
+
+    Args:
+        latents: The codes, of any shape.
+        latent_dim: Units of the model.
+        origin: What the message calls them.
+
+    Raises:
+        CheckpointError: Another shape or type, or a value out of range.
+    """
+    if (
+        latents.z_mean.ndim != 2
+        or latents.z_mean.shape[1:] != (latent_dim,)
+        or latents.z_log_var.shape != latents.z_mean.shape
+    ):
+        raise CheckpointError(f"{origin}: its codes are {latents.z_mean.shape}, the model has {latent_dim} units.")
+    if latents.labels.shape != latents.z_mean.shape[:1] or latents.labels.dtype.kind not in "iu":
+        raise CheckpointError(f"{origin}: its labels are no whole number for each code.")
+    try:
+        check_codes(latents, origin)
+    except FileProblem as error:
+        raise CheckpointError(str(error)) from error
+
+
+def _read_latents(file: Path, latent_dim: int | None) -> Latents:
+    try:
+        check_code_headers(file, latent_dim)
+        latents = Latents(**read_npz(file, CODES))
+        check_codes(latents, str(file))
+    except FileProblem as error:
+        raise CheckpointError(str(error)) from error
+    return Latents(latents.z_mean.astype(np.float32), latents.z_log_var.astype(np.float32), latents.labels)

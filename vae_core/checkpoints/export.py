@@ -1,4 +1,12 @@
-"""A model, or its codes, for other programs. Our own loader never reads these back."""
+"""A model, or its codes, for other programs. Our own loader never reads these back.
+
+>>> from vae_core.config import ModelConfig
+>>> from vae_core.network import presets, schema
+>>> network = presets.build(ModelConfig("swift"))
+>>> description, data = packed_decoder(network, schema.random_weights(network))
+>>> description["weights"]["decoder/logits/bias"]["shape"], len(data) % 4
+([1], 0)
+"""
 
 from __future__ import annotations
 
@@ -15,7 +23,8 @@ from vae_core.network.layers import Network, Weights
 from vae_core.storage.files import write_bytes, write_json
 from vae_core.storage.tables import delimited
 
-SPRITE_IMAGES = 10_000  # a sprite of 100 × 100 thumbnails
+# A sprite of 100 × 100 thumbnails.
+SPRITE_IMAGES = 10_000
 
 # The files that each format writes.
 NAMES = {
@@ -27,7 +36,15 @@ NAMES = {
 
 
 def onnx_files(checkpoint: Checkpoint, folder: Path) -> list[Path]:
-    """encoder.onnx ("input" -> z_mean, z_log_var) and decoder.onnx ("input" -> logits, image), channels last, checked."""
+    """Write encoder.onnx ("input" -> z_mean, z_log_var) and decoder.onnx ("input" -> logits, image), channels last, checked.
+
+    Args:
+        checkpoint: The model.
+        folder: Where to write.
+
+    Returns:
+        The two files.
+    """
     import onnx
 
     from vae_core.network.onnx_graph import onnx_model
@@ -42,8 +59,16 @@ def onnx_files(checkpoint: Checkpoint, folder: Path) -> list[Path]:
 
 
 def packed_decoder(network: Network, weights: Weights) -> tuple[dict[str, Any], bytes]:
-    """The decoder for a browser: its layer list with each weight's shape and its offset, counted in float32 values,
-    in the bytes beside it (float32, little-endian, Keras' layouts)."""
+    """The decoder for a browser.
+
+    Args:
+        network: The model's layers.
+        weights: Arrays by full name.
+
+    Returns:
+        {"decoder": its layer list, "weights": each weight's "shape" and "offset", counted in float32 values}, and the
+        bytes that the offsets lead into: float32, little-endian, in Keras' layouts.
+    """
     names = list(network.decoder.weight_shapes())
     arrays = [np.ascontiguousarray(weights[name], "<f4") for name in names]
     ends = np.cumsum([array.size for array in arrays]).tolist()
@@ -55,16 +80,33 @@ def packed_decoder(network: Network, weights: Weights) -> tuple[dict[str, Any], 
     return description, b"".join(array.tobytes() for array in arrays)
 
 
-def browser(checkpoint: Checkpoint, folder: Path) -> list[Path]:
-    """decoder.json (the layer list, and where each weight lies) and decoder.bin (float32, little-endian)."""
+def browser_files(checkpoint: Checkpoint, folder: Path) -> list[Path]:
+    """Write decoder.json (the layer list, and where each weight lies) and decoder.bin (float32, little-endian).
+
+    Args:
+        checkpoint: The model.
+        folder: Where to write.
+
+    Returns:
+        The two files.
+    """
     description, weights = packed_decoder(checkpoint.network, checkpoint.weights)
     write_json(folder / "decoder.json", description)
     write_bytes(folder / "decoder.bin", weights)
     return [folder / "decoder.json", folder / "decoder.bin"]
 
 
-def projector(checkpoint: Checkpoint, dataset: Dataset, folder: Path) -> list[Path]:
-    """codes.tsv (z_mean of the test split), metadata.tsv, sprite.png, and the config the Embedding Projector reads."""
+def projector_files(checkpoint: Checkpoint, dataset: Dataset, folder: Path) -> list[Path]:
+    """Write codes.tsv (z_mean of the test split), metadata.tsv, sprite.png, and the config the Embedding Projector reads.
+
+    Args:
+        checkpoint: The model.
+        dataset: Whose test split is encoded, `SPRITE_IMAGES` of it at most.
+        folder: Where to write.
+
+    Returns:
+        The four files.
+    """
     from PIL import Image
 
     from vae_core.analysis.mosaics import mosaic

@@ -1,6 +1,12 @@
-"""Work out once what the pages show of a model, so that one which would break a page or take too long is found beforehand.
+"""Rehearsal of what the pages show of a model, so that one which would break a page or take too long is refused beforehand.
 
 Meant for folders of strangers, in a process that has limits (`vae_core.jobs.model_check`).
+
+>>> from vae_core.config import ModelConfig
+>>> from vae_core.network import presets, schema
+>>> network = presets.build(ModelConfig("swift"))
+>>> affordable(Engine(network, schema.random_weights(network)), wanted=176)
+176
 """
 
 from __future__ import annotations
@@ -17,25 +23,29 @@ import numpy as np
 from vae_core.analysis import activations, heatmaps, image_quality, latent_geometry, likelihood, normalisation
 from vae_core.analysis.image_scores import FILE as SCORES
 from vae_core.analysis.image_scores import NAMES as SCORE_NAMES
-from vae_core.checkpoints import store, timeline
-from vae_core.checkpoints.codes import MAX_Z
+from vae_core.checkpoints import codes, store, timeline
+from vae_core.checkpoints.card import ROWS
 from vae_core.checkpoints.export import packed_decoder
 from vae_core.checkpoints.figures import read_figure
 from vae_core.checkpoints.history import curves
-from vae_core.checkpoints.publish import ROWS
 from vae_core.checkpoints.store import Checkpoint
 from vae_core.network.engine import Engine
 from vae_core.network.latents import Latents
 from vae_core.storage.npz import array_headers
 from vae_core.storage.records import read_bytes
 
-PAGE_SECONDS = 2.0  # of processors, for each part of what a page computes
-PAGE_WORK = 3_000_000_000  # multiply-adds for each set of small pictures that a page decodes: a quarter of a second
-MAX_PARAMETERS = 20_000_000  # 80 MB of float32; while a network is built they are there four times
-MAX_CARD = 200_000  # bytes of MODEL_CARD.md
-MAX_LOGIT = 1e12
-STEPS, ROWS_SHOWN, CENTRES = 11, 16, 100  # of traversals; of class centres
-MAX_SCORES = 200_000  # images
+# Of processors, for each part of what a page computes.
+PAGE_SECONDS = 2.0
+# Multiply-adds for each set of small pictures that a page decodes: a quarter of a second.
+PAGE_WORK = 3_000_000_000
+# 80 MB of float32; while a network is built they are there four times.
+MAX_PARAMETERS = 20_000_000
+# Bytes of MODEL_CARD.md.
+MAX_CARD = 200_000
+# Values of a traversal; traversals beside each other; class centres that are decoded.
+STEPS, TRAVERSALS, CENTRES = 11, 16, 100
+# Images in scores.npz.
+MAX_SCORES = 200_000
 
 
 class ProbeProblem(ValueError):
@@ -43,21 +53,34 @@ class ProbeProblem(ValueError):
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What one part of a model took. seconds: of one processor."""
+class PartTime:
+    """Time that one part of a rehearsal took.
+
+    Attributes:
+        part: What was worked out.
+        seconds: Of one processor.
+    """
 
     part: str
     seconds: float
 
 
-def probe(folder: Path) -> list[Measured]:
-    """Read and compute what the pages do; seconds of each part.
+def probe(folder: Path) -> list[PartTime]:
+    """Read and compute what the pages do.
+
+    Args:
+        folder: A checkpoint folder.
+
+    Returns:
+        The time of each part.
 
     Raises:
-        CheckpointError, FileProblem, NetworkError: the folder cannot be opened, as the pages would find.
-        ProbeProblem: it opens, but a page could not show it, or would take more than `PAGE_SECONDS`.
+        CheckpointError: The folder cannot be opened, as the pages would find.
+        FileProblem: One of its files cannot be read.
+        NetworkError: Its weights do not belong to its network.
+        ProbeProblem: It opens, but a page could not show it, or would take more than `PAGE_SECONDS`.
     """
-    done: list[Measured] = []
+    times: list[PartTime] = []
 
     @contextmanager
     def measured(part: str) -> Iterator[None]:
@@ -65,7 +88,7 @@ def probe(folder: Path) -> list[Measured]:
         with np.errstate(all="ignore"):
             yield
         seconds = time.process_time() - began
-        done.append(Measured(part, seconds))
+        times.append(PartTime(part, seconds))
         if seconds > PAGE_SECONDS:
             raise ProbeProblem(
                 f"its {part} take {seconds:.1f} seconds of a processor, at most {PAGE_SECONDS:g} are spent on a page. "
@@ -77,7 +100,7 @@ def probe(folder: Path) -> list[Measured]:
         _figures(folder, described)
     with measured("weights and codes"):
         checkpoint = store.load(folder)
-        latents = store.latents_of(checkpoint)
+        latents = codes.latents_of(checkpoint)
     with measured("pictures"):
         engine = checkpoint.engine(threads=1)
         z = _pictures(engine)
@@ -85,18 +108,27 @@ def probe(folder: Path) -> list[Measured]:
         _feature_maps(engine, z)
     with measured("map and traversals"):
         packed_decoder(checkpoint.network, checkpoint.weights)
-        many = affordable(engine, STEPS * ROWS_SHOWN)
+        many = affordable(engine, STEPS * TRAVERSALS)
         _bounded(engine.decode(np.repeat(z, many, axis=0)), 1.0, "pictures")
     if latents is not None:
         with measured("codes and neighbours"):
             _codes(engine, latents, z)
     with measured("timeline"):
         _timeline(folder, checkpoint)
-    return done
+    return times
 
 
 def affordable(engine: Engine, wanted: int, least: int = 1) -> int:
-    """How many pictures of `wanted` a page decodes at once: fewer of a heavy decoder."""
+    """Number of pictures that a page decodes at once: fewer of a heavy decoder.
+
+    Args:
+        engine: The model.
+        wanted: How many it would be of a light one.
+        least: How many it is of any.
+
+    Returns:
+        `wanted`, or as many as `PAGE_WORK` allows.
+    """
     return max(least, min(wanted, PAGE_WORK // max(1, engine.network.decoder.multiply_adds())))
 
 
@@ -106,9 +138,9 @@ def _figures(folder: Path, checkpoint: Checkpoint) -> None:
             f"its network has {checkpoint.network.parameters():,} parameters; at most {MAX_PARAMETERS:,} are taken."
         )
     for name, raw in (checkpoint.metrics or {}).items():
-        form = isinstance(raw, dict) and {"value", "split", "n", "method"} <= set(raw) and type(raw["n"]) is int
-        # the figures on a card are numbers; others, as the KL of each unit, may be lists
-        if not form or (name in ROWS and read_figure(raw) is None):
+        well_formed = isinstance(raw, dict) and {"value", "split", "n", "method"} <= set(raw) and type(raw["n"]) is int
+        # The figures on a card are numbers; others, as the KL of each unit, may be lists.
+        if not well_formed or (name in ROWS and read_figure(raw) is None):
             raise ProbeProblem(
                 f"metrics.json holds {name[:60]!r} in an odd form. Expected value, split, n and method of each figure."
             )
@@ -129,21 +161,20 @@ def _figures(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def _pictures(engine: Engine) -> np.ndarray:
-    """z (1, d) of a picture; what is computed on the way must be finite and of a size that can be shown."""
+    """Encode and decode a few pictures, all of which must be finite and of a size that can be shown; z (1, d) of one."""
     image = engine.decode(np.zeros((1, engine.latent_dim), np.float32))
     noise = np.random.default_rng(0).random((2, *engine.image_shape), np.float32)
     for images in (image, np.zeros_like(image), np.ones_like(image), noise):
         _bounded(images, 1.0, "pictures")
         z_mean, z_log_var = engine.encode(images)
-        _bounded(z_mean, MAX_Z, "codes")
+        _bounded(z_mean, codes.MAX_Z, "codes")
         _bounded(z_log_var, 60.0, "codes")
-        _bounded(engine.decode_logits(z_mean), MAX_LOGIT, "pictures")
-        rebuilt = engine.decode(z_mean)
-        _bounded(rebuilt, 1.0, "pictures")
+        _bounded(engine.decode_logits(z_mean), store.MAX_LOGIT, "pictures")
+        _bounded(engine.decode(z_mean), 1.0, "pictures")
     sharp = np.clip(image, 0, 1)
-    again = engine.reconstruct(sharp)
+    reconstruction = engine.reconstruct(sharp)
     for measure in (image_quality.mse, image_quality.psnr, image_quality.ssim):
-        measure(sharp, again)
+        measure(sharp, reconstruction)
     likelihood.reconstruction_loss(engine, sharp, engine.encode(sharp)[0])
     return engine.encode(sharp)[0]
 
@@ -179,13 +210,14 @@ def _codes(engine: Engine, latents: Latents, z: np.ndarray) -> None:
 def _timeline(folder: Path, checkpoint: Checkpoint) -> None:
     for step in timeline.frame_steps(folder):
         frame = timeline.load_frame(folder, checkpoint.network, step)
-        store.check_frame(frame.latents, checkpoint.network.latent_dim, f"snapshots/{step:08d}")
+        codes.check_frame(frame.latents, checkpoint.network.latent_dim, f"snapshots/{step:08d}")
         engine = frame.engine(checkpoint.network, threads=1)
         _bounded(engine.decode(frame.latents.z_mean[:1]), 1.0, "pictures")
 
 
 def _bounded(values: Any, most: float, what: str) -> None:
-    if not (np.abs(values) <= most * (1 + 1e-6)).all():  # a NaN fails every comparison
+    # A NaN fails every comparison.
+    if not (np.abs(values) <= most * (1 + 1e-6)).all():
         raise ProbeProblem(
             f"its network computes {what} that are not finite, or too large to show. The run diverged; use an earlier snapshot."
         )

@@ -1,4 +1,11 @@
-"""Which models there are to look at: shipped ones, and runs with a snapshot. No streamlit here; reads small files only."""
+"""Models that can be looked at: shipped ones, the user's own, and runs with a snapshot. Reads small files only.
+
+>>> entry = Entry("runs/mine", Path("runs/mine"), state="running", latent_dim=2)
+>>> entry.label
+'mine · run, running'
+>>> default_model([entry]).id
+'runs/mine'
+"""
 
 from __future__ import annotations
 
@@ -19,17 +26,24 @@ from vae_core.storage.names import encodable
 from vae_core.storage.records import printable, unchanged
 
 DEFAULT = "fashion-2d"
-SHIPPED = ("classic-2d", "fashion-16d", "fashion-2d")  # in the program's own folder of models: they are not deleted
-DIVERGED = "diverged"  # a failed run whose losses became NaN or infinite: what it draws is no picture
-NEWEST = 200  # runs that a picker offers
+# In the program's own folder of models: they are not deleted.
+SHIPPED = ("classic-2d", "fashion-16d", "fashion-2d")
+# A failed run whose losses became NaN or infinite: what it draws is no picture.
+DIVERGED = "diverged"
+# Runs that a picker offers.
+NEWEST = 200
 PARTS = ("config.json", "network.json", "model.safetensors", "latents.npz")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A model that can be chosen. id: its name in the URL. state: of a run ("running", "finished", "diverged" …), "" for a checkpoint.
+    """A model that can be chosen.
 
-    latent_dim: None if its config.json cannot be read; opening it then says why.
+    Attributes:
+        id: Its name in the URL.
+        path: Its folder.
+        state: Of a run ("running", "finished", "diverged" …); "" for a checkpoint.
+        latent_dim: Its units; None if its config.json cannot be read: opening it then says why.
     """
 
     id: str
@@ -39,7 +53,7 @@ class Entry:
 
     @property
     def label(self) -> str:
-        """For the picker: "fashion-2d", or "my-run · run, running"."""
+        """Text for the picker: "fashion-2d", or "my-run · run, running"."""
         return f"{printable(self.path.name)} · run, {self.state}" if self.state else self.id
 
     @property
@@ -47,7 +61,8 @@ class Entry:
         """Nanoseconds of the newest change: part of every cache's key, so that a folder written anew is opened anew."""
         newest = 0
         for name in (*PARTS, "snapshots"):
-            with suppress(OSError):  # not there, or deleted in this moment
+            # Not there, or deleted in this moment.
+            with suppress(OSError):
                 newest = max(newest, (self.path / name).stat().st_mtime_ns)
         return newest
 
@@ -58,10 +73,14 @@ def is_shipped(path: Path) -> bool:
 
 
 def list_models(also: Collection[str | None] = ()) -> list[Entry]:
-    """Shipped models by name (damaged ones too: opening one says what is wrong), then runs that have a snapshot, newest first.
+    """List the models that a picker offers. Folders whose names are no text are left out: no address could name them.
 
-    Of more than `NEWEST` runs the newest, and those whose id is in `also`, however old they are.
-    Folders whose names are no text are left out: no address could name them.
+    Args:
+        also: Ids of runs that are listed however old they are; None among them is ignored.
+
+    Returns:
+        Checkpoints by name (damaged ones too: opening one says what is wrong), then the `NEWEST` runs that have a
+        snapshot, newest first.
     """
     runs, kept = runs_folder(), kept_models()
     entries = [Entry(printable(path.name), path, _state(path), _latent_dim(path)) for path in kept]
@@ -72,7 +91,7 @@ def list_models(also: Collection[str | None] = ()) -> list[Entry]:
 
 
 def kept_models() -> list[Path]:
-    """Folders of models, by name. One of the user's own stands before a shipped one of the same name."""
+    """Folders of checkpoints, by name. One of the user's own hides a shipped one of the same name."""
     recover(settings.checkpoints_folder())
     by_name: dict[str, Path] = {}
     for folder in settings.model_folders():
@@ -83,7 +102,15 @@ def kept_models() -> list[Path]:
 
 
 def newest(runs: list[Run], also: Collection[str] = ()) -> list[Run]:
-    """The first `NEWEST` runs, as many as a picker offers, and those of the names in `also` wherever they stand."""
+    """Runs that a picker offers.
+
+    Args:
+        runs: All runs, newest first.
+        also: Names of runs that are among them wherever they stand.
+
+    Returns:
+        The first `NEWEST`, then those of `also`.
+    """
     chosen = runs[:NEWEST]
     missing = set(also) - {"", *(run.name for run in chosen)}
     if missing and len(runs) > NEWEST:
@@ -92,9 +119,16 @@ def newest(runs: list[Run], also: Collection[str] = ()) -> list[Run]:
 
 
 def default_model(entries: list[Entry]) -> Entry | None:
-    """The shipped `fashion-2d`, else the first model with two latent units, else the first; None without any."""
-    for good in (lambda entry: entry.id == DEFAULT, lambda entry: entry.latent_dim == 2):
-        chosen = next((entry for entry in entries if good(entry)), None)
+    """Model to show at first: the shipped `fashion-2d`, else the first with two latent units, else the first.
+
+    Args:
+        entries: As `list_models` gives them.
+
+    Returns:
+        One of them; None of none.
+    """
+    for suits in (lambda entry: entry.id == DEFAULT, lambda entry: entry.latent_dim == 2):
+        chosen = next((entry for entry in entries if suits(entry)), None)
         if chosen:
             return chosen
     return entries[0] if entries else None
@@ -115,12 +149,19 @@ def _diverged(status: Mapping[str, Any]) -> bool:
 
 
 def _latent_dim(path: Path) -> int | None:
-    model = model_of(path)
+    model = model_config_of(path)
     return None if model is None else model.latent_dim
 
 
-def model_of(path: Path) -> ModelConfig | None:
-    """What config.json says of the model, read once a change; None if it cannot be read: opening the model then says why."""
+def model_config_of(path: Path) -> ModelConfig | None:
+    """Model configuration in a folder's config.json, read once a change.
+
+    Args:
+        path: A checkpoint folder or run directory.
+
+    Returns:
+        The configuration; None if it cannot be read: opening the model then says why.
+    """
     try:
         return unchanged(path / "config.json", _read_model)
     except ValueError:

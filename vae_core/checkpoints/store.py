@@ -3,11 +3,19 @@
     config.json  network.json  model.safetensors  metrics.json  latents.npz  history.csv  MODEL_CARD.md
 
 A run directory loads too (its newest snapshot), so every consumer can open a model in the middle of its training.
+
+>>> import tempfile
+>>> from vae_core.network import presets, schema
+>>> network = presets.build(ModelConfig("swift"))
+>>> config = {"model": ModelConfig("swift").to_dict(), "training": TrainingConfig().to_dict(), "dataset": {"name": "mine"}}
+>>> with tempfile.TemporaryDirectory() as root:
+...     folder = save(Path(root) / "noise", config=config, network=network, weights=schema.random_weights(network))
+...     load(folder).engine().decode(np.zeros((1, 2))).shape
+(1, 28, 28, 1)
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,8 +24,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vae_core.checkpoints.codes import CODES, LOG_VAR_RANGE, MAX_Z, check_code_headers, check_codes, kept_rows
+from vae_core.checkpoints.codes import CODES, LOG_VAR_RANGE, MAX_Z, check_code_headers, codes_file, kept_rows
+from vae_core.checkpoints.errors import CheckpointError
 from vae_core.checkpoints.figures import clean
+from vae_core.checkpoints.placement import check_place, is_model_alone
 from vae_core.config import ConfigError, ModelConfig, TrainingConfig
 from vae_core.network.latents import Latents
 from vae_core.network.layers import Network, NetworkError, Weights
@@ -26,41 +36,36 @@ from vae_core.runs.directory import Run, RunError, read_config, read_network
 from vae_core.settings import PROGRAM
 from vae_core.storage import names
 from vae_core.storage.files import TakenProblem, new_folder, recover, write_bytes, write_json
-from vae_core.storage.kind import KIND, MODEL, RUN, kind_of, surroundings
-from vae_core.storage.npz import read_npz
-from vae_core.storage.records import FileProblem, printable, read_object, unchanged
+from vae_core.storage.kind import KIND, MODEL, RUN, kind_of
+from vae_core.storage.records import FileProblem, read_object, unchanged
 from vae_core.storage.weights import check_weights_file, read_weights, write_weights
 
 if TYPE_CHECKING:
     from vae_core.network.engine import Engine
 
 FORMAT_VERSION = 1
-# All that a model's folder holds: one with anything else in it is never replaced.
-FILES = (
-    "config.json",
-    "network.json",
-    "model.safetensors",
-    "metrics.json",
-    "latents.npz",
-    "scores.npz",
-    "history.csv",
-    "MODEL_CARD.md",
-    "data.json",
-)
-FRAMES = "snapshots"
-MAX_NAME = 200  # characters of a source or a checksum
-
-
-class CheckpointError(ValueError):
-    """A folder that is no usable model: which file, what is wrong with it, what to do."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(printable(message))
+# Characters of a source or a checksum.
+MAX_NAME = 200
+# Of a logit: past it a picture cannot be worked out.
+MAX_LOGIT = 1e12
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained model in memory. `metrics` and `step` are None where the folder has none."""
+    """A trained model in memory.
+
+    Attributes:
+        path: The folder that it was read from.
+        name: What it is called.
+        model: Its configuration.
+        training: The recipe that it was trained with.
+        dataset: Description of the data set that it was trained on, as in config.json: "name", and mostly "source",
+            "checksum", "sizes" and "classes".
+        network: Its layers.
+        weights: float32 arrays by full name; empty if it was inspected only.
+        metrics: Figures by name, as `vae_core.analysis.evaluation.evaluate` gives them; None where the folder has none.
+        step: Training step of the weights; None where the folder does not say.
+    """
 
     path: Path
     name: str
@@ -73,26 +78,50 @@ class Checkpoint:
     step: int | None
 
     def engine(self, threads: int = 0) -> Engine:
-        """The network ready to run. Imports ONNX Runtime."""
+        """The network ready to run. Imports ONNX Runtime.
+
+        Args:
+            threads: CPU threads of one call, 0 for all.
+
+        Returns:
+            An engine with the weights.
+
+        Raises:
+            NetworkError: The weights were not read, or do not belong to the network.
+        """
         from vae_core.network.engine import Engine
 
         return Engine(self.network, self.weights, threads)
 
 
 def load(path: str | Path, step: int | None = None) -> Checkpoint:
-    """A model from a checkpoint folder or a run directory (its newest snapshot, or the one of `step`).
+    """Open a model. Shapes and sizes are compared with config.json and network.json before any weight is read.
 
-    Shapes and sizes are compared with config.json and network.json before any weight is read. Raises
-    `CheckpointError` for a missing, truncated, misshapen, non-finite or newer file, with what to do.
+    Args:
+        path: A checkpoint folder or a run directory.
+        step: Step of the snapshot to take from a run directory; None for its newest.
+
+    Returns:
+        The model with its weights.
+
+    Raises:
+        CheckpointError: A missing, truncated, misshapen, non-finite or newer file, with what to do.
     """
     return _read(Path(path), step, arrays=True)
 
 
 def inspect(path: str | Path) -> Checkpoint:
-    """All of a model but its arrays: `weights` is empty. Reads headers and small files only, so it is quick for any model.
+    """Read all of a model but its arrays: headers and small files only, so it is quick for any model.
 
-    Raises `CheckpointError` for what `load` and `load_latents` would refuse by its description, names, shapes or types.
-    Values are not looked at: weights that are NaN are found by `load`.
+    Args:
+        path: A checkpoint folder or a run directory.
+
+    Returns:
+        The model with empty `weights`.
+
+    Raises:
+        CheckpointError: What `load` and `load_latents` would refuse by its description, names, shapes or types. Values are
+            not looked at: weights that are NaN are found by `load`.
     """
     return _read(Path(path), None, arrays=False)
 
@@ -108,10 +137,10 @@ def _read(path: Path, step: int | None, arrays: bool) -> Checkpoint:
         config = unchanged(path / "config.json", read_config)
         model = ModelConfig.from_dict(config["model"])
         network = unchanged(path / "network.json", read_network)
-        _agree(path, model, network)
+        _check_agreement(path, model, network)
         weights, step = _weights(path, network, config, step, arrays)
         if not arrays:
-            check_code_headers(_codes_file(path, step), network.latent_dim)
+            check_code_headers(codes_file(path, step), network.latent_dim)
         metrics = read_object(path / "metrics.json") if (path / "metrics.json").exists() else None
         return Checkpoint(
             path=path,
@@ -133,7 +162,7 @@ def _read(path: Path, step: int | None, arrays: bool) -> Checkpoint:
 
 
 def _name(path: Path, config: Mapping[str, Any]) -> str:
-    """What a model calls itself. A run is called as its folder is, which may have been moved since it was described."""
+    """Name of a model. A run is called as its folder is, which may have been moved since it was described."""
     described = config.get("name")
     if path.name and (kind_of(path, config) == RUN or not isinstance(described, str) or not described):
         return path.name
@@ -155,7 +184,8 @@ def _weights(
         return read_weights(file, network) if arrays else {}, config.get("step")
     steps = run.snapshots()
     newest = step if step is not None else (steps[-1] if steps else None)
-    if arrays or newest is None:  # without a snapshot this says so
+    # Without a snapshot, reading one says so.
+    if arrays or newest is None:
         return run.snapshot_weights(step), newest
     check_weights_file(path / "snapshots" / f"{newest:08d}" / "weights.safetensors", network)
     return {}, newest
@@ -170,73 +200,16 @@ def _dataset(path: Path, dataset: Any) -> Mapping[str, Any]:
     return {**dataset, **texts, **classes, "name": names.clean(dataset["name"])}
 
 
-def _agree(path: Path, model: ModelConfig, network: Network) -> None:
-    for name, says, has in (
+def _check_agreement(path: Path, model: ModelConfig, network: Network) -> None:
+    for name, configured, built in (
         ("latent_dim", model.latent_dim, network.latent_dim),
         ("image_shape", model.image_shape, network.image_shape),
         ("likelihood", model.likelihood, network.likelihood),
     ):
-        if says != has:
+        if configured != built:
             raise CheckpointError(
-                f"{path}: config.json says {name} {says}, network.json says {has}. The files do not belong together."
+                f"{path}: config.json says {name} {configured}, network.json says {built}. The files do not belong together."
             )
-
-
-def check_place(folder: str | Path, replace: bool = False) -> Path:
-    """The absolute path of a folder that a model may be written to; quick, so that it can be asked before any work.
-
-    Nothing that exists is written over: `CheckpointError` unless the name is free, or `replace` is given and it is a
-    model with nothing else in its folder.
-    """
-    if not str(folder).strip():
-        raise CheckpointError(
-            "the model's folder has an empty name. Name one that does not exist yet: checkpoints/mine."
-        )
-    path = Path(os.path.abspath(folder))
-    recover(path.parent, path.name)
-    if path.name.startswith("."):
-        raise CheckpointError(f"{path.name} begins with a dot: such a folder is in no list. Choose another name.")
-    if inside := surroundings(path):
-        raise CheckpointError(f"{path} would lie inside the {inside[0]} {inside[1]}. Name a folder beside it.")
-    if os.path.lexists(path):
-        _check_replaceable(path, replace)
-    above = next(parent for parent in path.parents if os.path.lexists(parent))
-    if not above.is_dir():
-        raise CheckpointError(f"{above} is no folder, so nothing can be written to {path}. Choose another name.")
-    if not os.access(above, os.W_OK):
-        raise CheckpointError(f"{above} cannot be written to. Make it writable, or name another folder.")
-    return path
-
-
-def _check_replaceable(path: Path, replace: bool) -> None:
-    """`CheckpointError` unless a folder that exists may be replaced by a model."""
-    kind = None if path.is_symlink() or not path.is_dir() else kind_of(path)
-    if kind != MODEL:
-        what = "a link" if path.is_symlink() else "a run" if kind == RUN else "a folder" if path.is_dir() else "a file"
-        raise CheckpointError(
-            f"{path} exists already: it is {what} and is left as it is. Name a folder that does not exist yet."
-        )
-    if not replace:
-        raise CheckpointError(
-            f"there is a model at {path} already. Choose another name, or add --replace to replace that model."
-        )
-    others = _others(path)
-    if others:
-        raise CheckpointError(
-            f"{path} holds more than a model ({', '.join(others[:3])}), so it is not replaced. "
-            "Move these files elsewhere first, or choose another name."
-        )
-    if Path.cwd().is_relative_to(path.resolve()):
-        raise CheckpointError(f"{path} is the current folder and is not replaced. Go to another folder first.")
-
-
-def _others(path: Path) -> list[str]:
-    """What lies in a model's folder and is no part of the model, by name."""
-    odd = [entry.name for entry in path.iterdir() if entry.name not in (*FILES, FRAMES) or entry.is_symlink()]
-    frames = path / FRAMES
-    if frames.is_dir():
-        odd += [f"{FRAMES}/{entry.name}" for entry in frames.iterdir() if not entry.name.lstrip(".").isdigit()]
-    return sorted(odd)
 
 
 def save(
@@ -254,15 +227,30 @@ def save(
 ) -> Path:
     """Write a checkpoint folder, whole or not at all.
 
-    texts: further files by name. copy: files or folders to add. complete: adds the rest to the folder that is given,
-    before it takes its place. replace: another model of that name. Raises `CheckpointError` for a name that is in use,
-    `NetworkError` for weights that `load` would refuse.
+    Args:
+        path: The folder to be.
+        config: Content of config.json.
+        network: The layers.
+        weights: Arrays by full name, float32 or float16.
+        metrics: Content of metrics.json; None for no such file.
+        latents: Codes of the test split, of which the first `kept_rows` are written; None for no such file.
+        texts: Further files by name.
+        copy: Files or folders to add.
+        replace: Whether another model of that name may be replaced.
+        complete: Adds the rest to the folder that is given, before it takes its place.
+
+    Returns:
+        The folder.
+
+    Raises:
+        CheckpointError: The name is in use, or nothing can be written there.
+        NetworkError: Weights that `load` would refuse.
     """
     check_weights(network, weights)
     path = Path(path)
     check_place(path, replace)
     try:
-        with new_folder(path, (lambda old: kind_of(old) == MODEL and not _others(old)) if replace else None) as folder:
+        with new_folder(path, is_model_alone if replace else None) as folder:
             write_json(folder / "config.json", {"format_version": FORMAT_VERSION, **config, KIND: MODEL})
             write_json(folder / "network.json", network.to_dict())
             write_weights(folder / "model.safetensors", weights)
@@ -286,70 +274,39 @@ def save(
     return path
 
 
-def load_latents(path: str | Path) -> Latents:
-    """The test split's codes that lie beside a checkpoint, float32; `CheckpointError` if they are missing or damaged."""
-    return _latents(Path(path) / "latents.npz", None)
-
-
-def latents_of(checkpoint: Checkpoint) -> Latents | None:
-    """The codes that belong to a model: its test split's, or of a run those of the newest snapshot's fixed test images.
-
-    float32; None where there are no rows. Raises `CheckpointError` if they are missing, damaged or of other units.
-    """
-    latents = _latents(_codes_file(checkpoint.path, checkpoint.step), checkpoint.network.latent_dim)
-    return latents if len(latents.labels) else None
-
-
 def check_computes(engine: Engine) -> None:
-    """Raise `CheckpointError` for a network whose weights are finite but whose codes or pictures are not."""
+    """Refuse a network whose weights are finite but whose codes or pictures are not.
+
+    Args:
+        engine: The model.
+
+    Raises:
+        CheckpointError: What it computes of a middle grey, or decodes at 0, is not finite or too large to show.
+    """
     with np.errstate(all="ignore"):
         logits = engine.decode_logits(np.zeros((1, engine.latent_dim), np.float32))
         z_mean, z_log_var = engine.encode(np.full((1, *engine.image_shape), 0.5, np.float32))
-        again = engine.decode_logits(z_mean)
+        reconstructed = engine.decode_logits(z_mean)
     low, high = LOG_VAR_RANGE
-    good = all((np.abs(values) <= most).all() for values, most in ((logits, 1e12), (again, 1e12), (z_mean, MAX_Z)))
-    if not good or not ((z_log_var >= low) & (z_log_var <= high)).all():
+    bounds = ((logits, MAX_LOGIT), (reconstructed, MAX_LOGIT), (z_mean, MAX_Z))
+    bounded = all((np.abs(values) <= most).all() for values, most in bounds)
+    if not bounded or not ((z_log_var >= low) & (z_log_var <= high)).all():
         raise CheckpointError(
             "its network computes values that are not finite, or too large to show. The run diverged; use an earlier "
             "snapshot, or train again at a lower learning rate."
         )
 
 
-def check_frame(latents: Latents, latent_dim: int, origin: str) -> None:
-    """Raise `CheckpointError` unless the codes of a timeline's frame can be shown."""
-    if (
-        latents.z_mean.ndim != 2
-        or latents.z_mean.shape[1:] != (latent_dim,)
-        or latents.z_log_var.shape != latents.z_mean.shape
-    ):
-        raise CheckpointError(f"{origin}: its codes are {latents.z_mean.shape}, the model has {latent_dim} units.")
-    if latents.labels.shape != latents.z_mean.shape[:1] or latents.labels.dtype.kind not in "iu":
-        raise CheckpointError(f"{origin}: its labels are no whole number for each code.")
-    try:
-        check_codes(latents, origin)
-    except FileProblem as error:
-        raise CheckpointError(str(error)) from error
-
-
-def _codes_file(path: Path, step: int | None) -> Path:
-    if step is None or (path / "model.safetensors").exists():
-        return path / "latents.npz"
-    return path / "snapshots" / f"{step:08d}" / "latents.npz"
-
-
-def _latents(file: Path, latent_dim: int | None) -> Latents:
-    try:
-        check_code_headers(file, latent_dim)
-        latents = Latents(**read_npz(file, CODES))
-        check_codes(latents, str(file))
-    except FileProblem as error:
-        raise CheckpointError(str(error)) from error
-    return Latents(latents.z_mean.astype(np.float32), latents.z_log_var.astype(np.float32), latents.labels)
-
-
 def list_checkpoints(*roots: str | Path) -> list[Path]:
-    """Folders below `roots` that look like models (a config.json and a network.json), by name."""
+    """Folders that look like models (a config.json and a network.json).
+
+    Args:
+        *roots: Where to look, one level deep.
+
+    Returns:
+        The folders, sorted.
+    """
     for root in roots:
         recover(Path(root))
-    found = [path.parent for root in roots for path in Path(root).glob("[!.]*/config.json")]
-    return sorted(path for path in found if (path / "network.json").exists())
+    folders = [config.parent for root in roots for config in Path(root).glob("[!.]*/config.json")]
+    return sorted(folder for folder in folders if (folder / "network.json").exists())

@@ -45,7 +45,7 @@ MOST_PIXELS = limits.PICTURE_PIXELS  # of a PNG that is written: no more than is
 def evaluate(model: str, data: str | None, split: str, n: int | None, iwae: int, seed: int, write: bool) -> None:
     """Measure, print, and with `write` keep."""
     from vae_core.analysis.evaluation import evaluate as measure
-    from vae_core.checkpoints import publish as cards
+    from vae_core.checkpoints import card, publish
     from vae_core.checkpoints.training_data import data_name
 
     if write and (split != "test" or n is not None):
@@ -63,15 +63,14 @@ def evaluate(model: str, data: str | None, split: str, n: int | None, iwae: int,
     if n is not None and n > dataset.sizes[split]:
         raise ValueError(f"-n must be in 1..{dataset.sizes[split]:,} for {dataset.title(split)}, got {n:,}.")
     figures = measure(checkpoint.engine(), dataset, split, n=n, seed=seed, iwae_k=iwae, progress=None)
-    print(cards.figures_table(figures))
+    print(card.figures_table(figures))
     if write:
-        cards.write_into(checkpoint, figures)
+        publish.write_figures(checkpoint, figures)
 
 
 def models(root: str | None, delete: str | None, restore: str | None) -> None:
     """A table of the models in a folder, with their measured figures; or delete one of them, or put it back."""
-    from vae_core.checkpoints import publish as cards
-    from vae_core.checkpoints import store as checkpoints
+    from vae_core.checkpoints import card, errors, store
     from vae_core.jobs import deletion
 
     folders = [settings.expanded(root)] if root else settings.command_line_models()
@@ -83,13 +82,13 @@ def models(root: str | None, delete: str | None, restore: str | None) -> None:
         print(f"{deletion.restore_by_name(folder, restore)} is back.")
         return
     found, damaged = [], []
-    for path in checkpoints.list_checkpoints(*folders):
+    for path in store.list_checkpoints(*folders):
         try:
-            found.append(checkpoints.inspect(path))
-        except checkpoints.CheckpointError as error:
+            found.append(store.inspect(path))
+        except errors.CheckpointError as error:
             damaged.append(f"damaged: {path.name}: {error}")
     if found or not damaged:
-        print(cards.comparison_table(found) if found else f"no models in {folder}. `keep` makes one of a run.")
+        print(card.comparison_table(found) if found else f"no models in {folder}. `keep` makes one of a run.")
     for line in damaged:
         note(line)
 
@@ -202,22 +201,22 @@ def heatmap(
 
 def export(model: str, format: str, output: str, data: str | None, replace: bool) -> None:
     """Write for other programs."""
-    from vae_core.checkpoints import export as exports
+    from vae_core.checkpoints.export import NAMES, projector_files
 
-    check_names(settings.expanded(output), exports.NAMES[format], replace)
+    check_names(settings.expanded(output), NAMES[format], replace)
     checkpoint = _load(model)
     dataset = _dataset(checkpoint, data) if format == "projector" else None
     folder = settings.expanded(output)
     folder.mkdir(parents=True, exist_ok=True)
     if dataset is not None:
-        written = exports.projector(checkpoint, dataset, folder)
+        written = projector_files(checkpoint, dataset, folder)
     else:
         written = _writer(format)(checkpoint, folder)
     print("\n".join(f"{path}  {path.stat().st_size:,} bytes" for path in written))
 
 
 def _writer(format: str) -> Callable[[Checkpoint, Path], list[Path]]:
-    from vae_core.checkpoints import export as exports
+    from vae_core.checkpoints.export import browser_files, onnx_files
 
     if format == "keras":
         from vae_core.training.quiet_import import without_notes
@@ -225,21 +224,20 @@ def _writer(format: str) -> Callable[[Checkpoint, Path], list[Path]]:
         with without_notes():
             from vae_core.training.keras_export import keras_files
         return keras_files
-    return exports.onnx_files if format == "onnx" else exports.browser
+    return onnx_files if format == "onnx" else browser_files
 
 
 def keep(run: str, folder: str, data: str | None, snapshots: int, half: bool, replace: bool) -> None:
     """Run directory -> checkpoint folder, measured on the whole test split."""
-    from vae_core.checkpoints import publish as cards
-    from vae_core.checkpoints import store as checkpoints
+    from vae_core.checkpoints import card, placement, publish
 
     opened = Run(model_path(run))
     config = opened.config()
     place = settings.expanded(folder) if folder.strip() else folder
-    checkpoints.check_place(place, replace)  # before the data are read and measured
+    placement.check_place(place, replace)  # before the data are read and measured
     dataset = _data_of(opened.path, config["dataset"], tuple(config["model"]["image_shape"]), data)
-    path, figures = cards.keep(opened, place, dataset, snapshots, half, note, data, replace)
-    print(cards.figures_table(figures))
+    path, figures = publish.publish(opened, place, dataset, snapshots, half, note, data, replace)
+    print(card.figures_table(figures))
     print(path)
 
 
@@ -257,9 +255,9 @@ def _data_of(path: Path, described: Mapping[str, Any], image_shape: Any, data: s
 
 
 def _load(model: str) -> Checkpoint:
-    from vae_core.checkpoints import store as checkpoints
+    from vae_core.checkpoints import store
 
-    return checkpoints.load(model_path(model))
+    return store.load(model_path(model))
 
 
 def _pictures(

@@ -87,14 +87,14 @@ def _new(
     **_: Any,
 ) -> Go:
     """What `train` is to do, checked and with its data at hand."""
-    from vae_core.checkpoints import store as checkpoints
+    from vae_core.checkpoints import store
 
     image_shape, data = job.model.get("image_shape"), job.data
     dataset = data_named(data, image_shape, job.fit)
     if image_shape and dataset.image_shape != tuple(image_shape):
         raise ValueError(f"--image-shape is for pictures of your own; {dataset.name} has {dataset.image_shape}.")
     model = ModelConfig.from_dict({**job.model, "image_shape": dataset.image_shape})
-    start = checkpoints.load(model_path(start_from)) if start_from else None
+    start = store.load(model_path(start_from)) if start_from else None
     training = job.recipe(model, started=start is not None)
     print(f"{dataset.title('train')} · {model.preset}, {model.latent_dim} latent units · {run.path}", file=sys.stderr)
     try:

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from vae_core.checkpoints import bundle as imports
-from vae_core.checkpoints import packing
+from vae_core.checkpoints import bundle
 from vae_core.datasets import image_folders
 from vae_core.datasets.idx import DataError
 from vae_core.jobs import launcher as trainer
@@ -107,15 +106,15 @@ def target_of(run: Run, name: str) -> Path:
 
 def download(path: Path) -> bytes:
     """A zip of a model's folder or of a run that has ended. `ImportProblem` (a ValueError) if it is in progress or too large."""
-    return packing.packed(path)
+    return bundle.pack_model(path)
 
 
 def take_in(data: bytes) -> Path:
     """The model of an uploaded zip as a new folder beside the shipped ones. `ImportProblem` says why not."""
     if len(data) > limits.MODEL_ZIP:
-        raise imports.ImportProblem(f"the zip has {len(data) >> 20} MiB, at most {limits.MODEL_ZIP >> 20} are taken.")
+        raise bundle.ImportProblem(f"the zip has {len(data) >> 20} MiB, at most {limits.MODEL_ZIP >> 20} are taken.")
     check_disk(checkpoints_folder().resolve(), len(data))
-    return imports.take_in(data, checkpoints_folder().resolve(), check_in_child)
+    return bundle.import_model(data, checkpoints_folder().resolve(), check_in_child)
 
 
 def take_pictures(name: str, data: bytes) -> Pictures:
@@ -125,7 +124,7 @@ def take_pictures(name: str, data: bytes) -> Pictures:
     """
     digest = hashlib.blake2b(data, digest_size=8).hexdigest()
     folder = trainer.folder() / "uploads" / digest
-    path = folder / f"{imports.safe_name(Path(name).stem)}.zip"
+    path = folder / f"{bundle.safe_name(Path(name).stem)}.zip"
     with _KEEPING:  # two may bring the same one along
         try:
             if not path.exists():

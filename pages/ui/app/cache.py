@@ -17,8 +17,8 @@ import streamlit as st
 
 from pages.ui.app.state import Upload
 from pages.ui.formatting import plain_text
-from vae_core.checkpoints import store as checkpoints
-from vae_core.checkpoints.registry import Entry, list_models, model_of
+from vae_core.checkpoints import codes, store
+from vae_core.checkpoints.registry import Entry, list_models, model_config_of
 from vae_core.checkpoints.store import Checkpoint
 from vae_core.checkpoints.training_data import is_clothes
 from vae_core.datasets import fashion_mnist, loading
@@ -104,10 +104,10 @@ def open_model(entry: Entry) -> LoadedModel:
 
 @st.cache_resource(max_entries=6, show_spinner="Opening the model …", hash_funcs={Entry: lambda entry: entry.id})
 def _open(entry: Entry, path: str, changed: int) -> LoadedModel:
-    checkpoint = checkpoints.load(path)
-    latents = checkpoints.latents_of(checkpoint)
+    checkpoint = store.load(path)
+    latents = codes.latents_of(checkpoint)
     engine = checkpoint.engine()
-    checkpoints.check_computes(engine)
+    store.check_computes(engine)
     return LoadedModel(entry, checkpoint, engine, latents, class_names(checkpoint, latents), (path, changed))
 
 
@@ -139,7 +139,7 @@ def alike(model: LoadedModel) -> list[Entry]:
 
 
 def _image_shape(path: Path) -> tuple[int, ...]:
-    model = model_of(path)
+    model = model_config_of(path)
     return () if model is None else model.image_shape  # opening it says what is wrong
 
 

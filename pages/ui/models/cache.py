@@ -10,9 +10,10 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui.models.facts import Facts, facts_of
+from vae_core.checkpoints.errors import CheckpointError
 from vae_core.checkpoints.history import Curves, curves
 from vae_core.checkpoints.registry import Entry
-from vae_core.checkpoints.store import CheckpointError, inspect
+from vae_core.checkpoints.store import inspect
 
 
 def folder_size(path: Path) -> int:

@@ -9,8 +9,8 @@ import streamlit as st
 
 from pages.ui.formatting import SENTENCE, markdown_text, plain_text, sentence
 from pages.ui.models.facts import Facts, in_digits
+from vae_core.checkpoints.card import ROWS
 from vae_core.checkpoints.figures import Figure
-from vae_core.checkpoints.publish import ROWS
 from vae_core.checkpoints.registry import Entry
 from vae_core.network.layers import Network
 

@@ -9,9 +9,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from vae_core.checkpoints.card import ROWS
 from vae_core.checkpoints.figures import MAX_N, Figure, read_figures
 from vae_core.checkpoints.history import epochs_of, read_history
-from vae_core.checkpoints.publish import ROWS
 from vae_core.checkpoints.store import Checkpoint
 from vae_core.datasets import fashion_mnist
 from vae_core.network.layers import Part

@@ -10,7 +10,8 @@ from lively import MODELS, lively
 
 from pages.ui.components.live_map import MapData, Selected, live_map
 from pages.ui.components.live_map.parts import Thumbnails, codes_part, decoder_part, grid_part
-from vae_core.checkpoints.store import load, load_latents
+from vae_core.checkpoints.codes import load_latents
+from vae_core.checkpoints.store import load
 from vae_core.network.engine import Engine
 from vae_core.network.latents import Latents
 
