@@ -17,7 +17,8 @@ from benchmarks.common import ROOT
 from vae_core.config import ModelConfig, recommended
 from vae_core.jobs.launcher import Request
 from vae_core.jobs.worker import NICE
-from vae_core.runs.directory import ENDED, Run, RunError
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import ENDED, Run
 from vae_core.runs.index import list_runs
 
 EPOCHS = 6  # about two minutes of two cores on the real images
@@ -107,7 +108,7 @@ class Machine:
         process = run.process()
         with suppress(RunError, OSError):
             if run.state()[0] not in ENDED:
-                run.ask(command="stop")
+                run.update_control(command="stop")
         if process is not None:
             with suppress(psutil.Error):
                 try:

@@ -130,7 +130,7 @@ def trained(run: Run, prepare: Callable[[], None] = lambda: None) -> int:
 
 def blow(run: Run, how: Any) -> Callable[[], None]:
     """A stop that is asked for, or a signal to the process itself."""
-    return lambda: run.ask(command="stop") if how == STOP else os.kill(os.getpid(), how)  # type: ignore[func-returns-value]
+    return lambda: run.update_control(command="stop") if how == STOP else os.kill(os.getpid(), how)  # type: ignore[func-returns-value]
 
 
 def differences(whole: Run, run: Run) -> list[str]:

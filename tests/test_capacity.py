@@ -18,7 +18,8 @@ from vae_core.jobs import capacity, launcher
 from vae_core.jobs.launcher import Request
 from vae_core.jobs.worker_pool import Ready, Trainers
 from vae_core.network import presets
-from vae_core.runs.directory import Control, Run, RunError
+from vae_core.runs.control import Control, RunError
+from vae_core.runs.directory import Run
 
 SIZES = {"train": 55_000, "validation": 5_000, "test": 10_000}
 ROOT = Path(__file__).parents[1]

@@ -20,7 +20,8 @@ from vae_core.checkpoints.timeline import frame_steps, load_frame
 from vae_core.config import TrainingConfig
 from vae_core.network.presets import build
 from vae_core.network.schema import random_weights
-from vae_core.runs.directory import Run, RunError
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import Run
 
 DATASET: Any = Squares()
 STEPS = [0, 1, 5, 20, 40]

@@ -397,14 +397,14 @@ def test_resume_finds_its_data(squares: Path, tmp_path: Path, capsys: pytest.Cap
     def stop() -> None:
         while run.status().get("step", 0) < 3:
             time.sleep(0.01)
-        run.ask(command="stop")
+        run.update_control(command="stop")
 
     stopper = threading.Thread(target=stop)
     stopper.start()
     assert main(words.split()) == 0
     stopper.join()
     assert run.state()[0] == "stopped"
-    threading.Timer(3, lambda: run.ask(command="stop")).start()
+    threading.Timer(3, lambda: run.update_control(command="stop")).start()
     assert main(["resume", str(run.path)]) == 0
     assert "resumed" in [row.get("event") for row in run.metrics()]
     capsys.readouterr()

@@ -15,7 +15,8 @@ from vae_core.cli.main import main
 from vae_core.jobs import deletion
 from vae_core.network import presets
 from vae_core.network.schema import random_weights
-from vae_core.runs.directory import Run, RunError
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import Run
 from vae_core.storage import trash
 from vae_core.storage.trash import KEPT_SECONDS, TrashError
 

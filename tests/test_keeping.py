@@ -11,7 +11,8 @@ from tiny_runs import MODEL, recipe, wait_for
 
 from vae_core.jobs.keeping import KeepingQueue
 from vae_core.network import presets
-from vae_core.runs.directory import Run, RunError
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import Run
 
 
 @pytest.fixture

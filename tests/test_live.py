@@ -18,7 +18,8 @@ from tiny_runs import MODEL, recipe
 from vae_core.network import presets
 from vae_core.runs import live_reader as live_module
 from vae_core.runs import metrics_log
-from vae_core.runs.directory import Control, Run
+from vae_core.runs.control import Control
+from vae_core.runs.directory import Run
 from vae_core.runs.live_reader import KEPT_ROWS, POINTS, LiveRun, live, smoothed
 
 
@@ -190,7 +191,7 @@ def test_what_a_page_asks_each_second_is_in_the_view(run: Run) -> None:
     reader = LiveRun(run)
     view = reader.view()
     assert view.latent_dim == run.network().latent_dim
-    assert view.said("training", "epochs") == run.config()["training"]["epochs"]
-    assert view.said("training", "nothing") is None and view.said("nothing", "epochs") is None
-    run.ask(beta=2.5)
+    assert view.config_value("training", "epochs") == run.config()["training"]["epochs"]
+    assert view.config_value("training", "nothing") is None and view.config_value("nothing", "epochs") is None
+    run.update_control(beta=2.5)
     assert reader.view(fresh=True).control.beta == 2.5 and reader.view().version > view.version

@@ -23,7 +23,8 @@ from vae_core.cli import main as command_line
 from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.network.presets import build
 from vae_core.network.schema import random_weights
-from vae_core.runs.directory import Run, RunError
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import Run
 from vae_core.runs.index import list_runs
 from vae_core.storage import files
 from vae_core.storage.kind import kind_of
@@ -281,7 +282,7 @@ def test_the_marker_decides_and_older_folders_are_told_by_their_files(run: Run, 
     assert kind_of(tmp_path) is None
     waiting = Run(tmp_path / "waiting")
     waiting.path.mkdir()
-    waiting.ask(command="wait")
+    waiting.update_control(command="wait")
     waiting.write_status("waiting")
     assert kind_of(waiting.path) == "run"
 
@@ -329,7 +330,7 @@ def test_each_command_refuses_the_other_kind(
 
 def test_nothing_of_a_run_is_written_into_a_model(model: Path) -> None:
     run, before = Run(model), contents(model)
-    for go in (lambda: run.ask(command="stop"), lambda: run.lock().__enter__(), run.check_free, run.config):
+    for go in (lambda: run.update_control(command="stop"), lambda: run.lock().__enter__(), run.check_free, run.config):
         with pytest.raises(RunError, match="is a model"):
             go()
     assert contents(model) == before

@@ -26,7 +26,8 @@ from vae_core.jobs.launcher import Request
 from vae_core.jobs.worker_pool import Ready
 from vae_core.network.presets import build
 from vae_core.network.schema import random_weights
-from vae_core.runs.directory import Run, RunError
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import Run
 
 PAGE = "pages/train.py"
 MODEL = ModelConfig("classic", 2)

@@ -17,7 +17,8 @@ from pages.ui.train import finished
 from vae_core.jobs import keeping
 from vae_core.jobs import launcher as trainer
 from vae_core.jobs.worker_pool import Ready
-from vae_core.runs.directory import Run, RunError
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import Run
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,8 @@ from tiny_runs import MODEL, recipe, weights_of
 from vae_core.checkpoints import store
 from vae_core.jobs import finished_runs
 from vae_core.network import presets
-from vae_core.runs.directory import Run, RunError
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import Run
 
 
 @pytest.fixture

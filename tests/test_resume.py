@@ -24,7 +24,8 @@ from tiny_runs import MODEL, Squares, events, recipe, save_npz, wait_for
 from vae_core.cli import main as command_line
 from vae_core.datasets import loading
 from vae_core.network import presets
-from vae_core.runs.directory import Run, RunError
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import Run
 from vae_core.training import recorder as callbacks
 from vae_core.training import train as training
 
@@ -63,7 +64,7 @@ def test_stopped_and_resumed_is_never_stopped(never_stopped: Run, tmp_path: Path
 
     def stop(row: dict[str, Any]) -> None:
         if row["step"] in stops and row["state"] == "running":
-            run.ask(command="stop")
+            run.update_control(command="stop")
 
     assert training.train(MODEL, CONFIG, Squares(), run, show=stop, deterministic=True) == "stopped"
     for at in stops:
@@ -86,7 +87,7 @@ def test_stopped_while_validating_too(never_stopped: Run, tmp_path: Path) -> Non
     """The model holds the average then, which must not be taken for what was trained."""
     run, ask = Run(tmp_path / "demo"), "on_test_batch_end"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(callbacks.Recorder, ask, lambda self, batch, logs=None: run.ask(command="stop"))
+        patch.setattr(callbacks.Recorder, ask, lambda self, batch, logs=None: run.update_control(command="stop"))
         assert training.train(MODEL, CONFIG, Squares(), run, deterministic=True) == "stopped"
     assert run.status()["step"] == 6
     assert training.resume(run, Squares(), deterministic=True) == "finished"
@@ -121,7 +122,7 @@ def test_the_row_of_an_epoch_is_of_all_its_batches(never_stopped: Run, tmp_path:
 
     def stop(row: dict[str, Any]) -> None:
         if row["step"] in stops and row["state"] == "running":
-            run.ask(command="stop")
+            run.update_control(command="stop")
 
     training.train(MODEL, CONFIG, Squares(), run, show=stop, deterministic=True)
     for _ in stops:
@@ -143,7 +144,7 @@ def test_a_validation_that_was_cut_short_is_made_up(
         if todo and self.progress.epoch == todo[0]:
             todo.pop(0)
             if end == "stop":
-                run.ask(command="stop")
+                run.update_control(command="stop")
             elif end == "signal":
                 signal.raise_signal(signal.SIGTERM)
             else:
@@ -186,7 +187,7 @@ def test_stopped_before_the_first_batch(never_stopped: Run, tmp_path: Path, monk
 
     def stop(*arguments: Any) -> Any:
         if how == "asked":
-            run.ask(command="stop")
+            run.update_control(command="stop")
         else:
             signal.raise_signal(signal.SIGINT)
         return built(*arguments)
@@ -225,7 +226,7 @@ def test_resume_writes_nothing_before_it_has_the_lock(tmp_path: Path, capsys: py
     dataset = loading.load(str(data))
     config = {"model": MODEL.to_dict(), "training": CONFIG.to_dict(), "dataset": dataset.describe()}
     run.create(config, presets.build(MODEL))
-    run.ask(command="pause")
+    run.update_control(command="pause")
     run.write_status("paused", step=3)
     before = {path.name: path.read_bytes() for path in run.path.iterdir()}
     held, free = threading.Event(), threading.Event()
@@ -308,7 +309,7 @@ def test_kill_9_at_any_moment(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
     def stop(row: dict[str, Any]) -> None:
         if row["step"] >= max(seen, kept[1]["step"]) + 5:
-            run.ask(command="stop")
+            run.update_control(command="stop")
 
     assert training.resume(run, dataset, show=stop) == "stopped"
     resumed = [row for row in run.metrics() if row.get("event") == "resumed"]

@@ -25,7 +25,8 @@ from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.jobs import duration, queue
 from vae_core.network import presets
 from vae_core.network.layers import NetworkError
-from vae_core.runs.directory import Control, Run, RunError
+from vae_core.runs.control import Control, RunError
+from vae_core.runs.directory import Run
 from vae_core.runs.health import Health, health, log_tail
 from vae_core.runs.index import list_runs
 from vae_core.runs.live_reader import LiveRun

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from tiny_runs import MODEL, SHAPE
 
 from vae_core.network import presets
-from vae_core.runs.directory import STALE_SECONDS, Control, Run, RunError
+from vae_core.runs.control import Control, RunError
+from vae_core.runs.directory import STALE_SECONDS, Run
 from vae_core.runs.index import list_runs
 from vae_core.storage.records import FileProblem
 
@@ -146,8 +147,8 @@ def test_a_stale_heartbeat_is_said(run: Run) -> None:
 
 
 def test_ask_changes_what_is_named_and_keeps_the_rest(run: Run) -> None:
-    run.ask(learning_rate=1e-4)
-    run.ask(command="pause", steps=2)
+    run.update_control(learning_rate=1e-4)
+    run.update_control(command="pause", steps=2)
     assert run.control() == Control("pause", 2, 1e-4, None)
     assert json.loads((run.path / "control.json").read_bytes()) == asdict(run.control())
 
@@ -164,7 +165,7 @@ def test_ask_changes_what_is_named_and_keeps_the_rest(run: Run) -> None:
 )
 def test_what_cannot_be_asked_for(run: Run, changes: dict, message: str) -> None:
     with pytest.raises(RunError, match=message):
-        run.ask(**changes)
+        run.update_control(**changes)
     assert run.control() == Control()
     (run.path / "control.json").write_text(json.dumps(changes))
     assert run.control() == Control()  # a file edited by hand does the trainer no harm
@@ -249,12 +250,12 @@ def test_a_damaged_state_is_named(run: Run) -> None:
         run.load_state()
 
 
-def test_forget_after(run: Run) -> None:
+def test_remove_snapshots_after(run: Run) -> None:
     latents = {"z_mean": np.zeros((1, 2)), "z_log_var": np.zeros((1, 2)), "labels": np.zeros(1)}
     for step in (1, 5, 8):
         run.save_snapshot(step, weights(), latents)
     run.save_state({"a": np.arange(3)}, {"step": 5})
-    run.forget_after(5)
+    run.remove_snapshots_after(5)
     assert sorted(path.name for path in (run.path / "snapshots").iterdir()) == ["00000001", "00000005"]
     assert [path.name for path in (run.path / "checkpoint").iterdir()] == ["state.safetensors"]
 

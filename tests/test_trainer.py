@@ -29,14 +29,16 @@ from vae_core.datasets.idx import DataError
 from vae_core.jobs import duration as estimate
 from vae_core.jobs import finished_runs as trainer_models
 from vae_core.jobs import launcher as trainer
+from vae_core.jobs import process
 from vae_core.jobs import worker_pool as trainer_process
 from vae_core.jobs.launcher import Request
 from vae_core.jobs.queue import before
 from vae_core.jobs.worker_pool import Trainers
 from vae_core.network import presets
-from vae_core.runs import directory as runs
-from vae_core.runs import health
-from vae_core.runs.directory import ENDED, Run, RunError
+from vae_core.runs import directory
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import ENDED, Run
+from vae_core.runs.health import LOG, Health, health, log_tail
 from vae_core.storage import limits
 
 ROOT = Path(__file__).parents[1]
@@ -87,7 +89,7 @@ def longer(request: Request, epochs: int = 1500) -> Request:
 
 
 def running(run: Run) -> bool:
-    assert run.state()[0] != "failed", (health.health(run), health.log_tail(run))
+    assert run.state()[0] != "failed", (health(run), log_tail(run))
     return run.status().get("step", 0) >= 2
 
 
@@ -116,12 +118,12 @@ def test_a_warm_process_becomes_the_trainer(request_for: Request, folder: Path) 
     assert run.path.parent == folder and run.name.startswith("my-squares-")
     assert [found.path for found in trainer.active()] == [run.path]
     wait_for(lambda: ended(run), "the end", 120)
-    assert run.state() == ("finished", ""), health.log_tail(run)
+    assert run.state() == ("finished", ""), log_tail(run)
     assert run.status()["pid"] == standby.process.pid
     assert run.config()["training"] == request_for.training.to_dict()
     assert ModelConfig.from_dict(run.config()["model"]) == MODEL
     standby.process.wait(60)
-    assert "finished: " in (run.path / health.LOG).read_text()
+    assert "finished: " in (run.path / LOG).read_text()
     assert trainer.active() == []
     # the machine's pace was noted, and that of the run counts from now on
     assert estimate.known_presets(folder) >= {"swift"}
@@ -138,8 +140,8 @@ def test_two_starts_at_once_one_after_the_other(request_for: Request) -> None:
     assert made[0].path != made[1].path
     wait_for(lambda: any(run.status().get("step", 0) >= 2 for run in made), "one of them", 120)
     first, second = sorted(made, key=lambda run: -run.status().get("step", 0))
-    wait_for(lambda: "waiting for" in health.health(second).note, "the other to say so")
-    how = health.health(second)
+    wait_for(lambda: "waiting for" in health(second).note, "the other to say so")
+    how = health(second)
     assert (how.state, how.note, how.active) == ("waiting", f"waiting for {first.name} to end", True)
     assert not (second.path / "config.json").exists()
     memory = psutil.Process(second.status()["pid"]).memory_info().rss
@@ -153,11 +155,11 @@ def test_two_starts_at_once_one_after_the_other(request_for: Request) -> None:
 def test_a_queued_run_can_begin_beside_or_be_stopped(request_for: Request, folder: Path) -> None:
     blocker = fake(Run(folder / "blocker"), step=3)  # this process is its trainer
     stopped, sent_on = trainer.start(request_for), trainer.start(request_for)
-    wait_for(lambda: health.health(sent_on).note == "waiting for blocker to end", "the queue")
+    wait_for(lambda: health(sent_on).note == "waiting for blocker to end", "the queue")
     assert [run.name for run in before(sent_on, time.time())] == ["blocker", stopped.name]
     trainer.stop(stopped)
     wait_for(lambda: ended(stopped), "the stop")
-    assert health.health(stopped).state == "stopped" and health.health(stopped).resumable
+    assert health(stopped).state == "stopped" and health(stopped).resumable
     trainer.go_on(sent_on)
     wait_for(lambda: ended(sent_on), "the end", 120)
     assert sent_on.state()[0] == "finished" and blocker.state()[0] == "running"
@@ -193,7 +195,7 @@ def test_the_server_is_killed_and_runs_go_on(request_for: Request) -> None:
         one, two, standby = server.stdout.readline().split()
         first, second = Run(one), Run(two)
         wait_for(lambda: running(first), "the first run", 120)
-        wait_for(lambda: "waiting for" in health.health(second).note, "the second to wait")
+        wait_for(lambda: "waiting for" in health(second).note, "the second to wait")
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
         wait_for(lambda: not alive(int(standby)), "the process that stood ready to end", 60)
@@ -236,8 +238,8 @@ def test_pause_step_dials_kill_resume(request_for: Request) -> None:
     wait_for(lambda: run.load_state(), "a checkpoint")
     os.kill(run.status()["pid"], signal.SIGKILL)
     wait_for(lambda: ended(run), "its end")
-    wait_for(lambda: "SIGKILL" in health.health(run).note, "the reason")
-    how = health.health(run)
+    wait_for(lambda: "SIGKILL" in health(run).note, "the reason")
+    how = health(run)
     assert how.state == "failed" and how.resumable and "Resume continues from the last checkpoint" in how.note
     with pytest.raises(RunError, match="is failed; only a run in progress"):
         trainer.pause(run)
@@ -256,13 +258,13 @@ def test_a_trainer_that_hangs_is_said_and_ended(request_for: Request, monkeypatc
     run = trainer.start(longer(request_for))
     wait_for(lambda: running(run), "the first steps", 120)
     os.kill(run.status()["pid"], signal.SIGSTOP)
-    monkeypatch.setattr(runs, "STALE_SECONDS", 1.0)
-    wait_for(lambda: health.health(run).hangs, "the stale heartbeat")
-    assert "it may hang. Stop it, then resume." in health.health(run).note
+    monkeypatch.setattr(directory, "STALE_SECONDS", 1.0)
+    wait_for(lambda: health(run).hangs, "the stale heartbeat")
+    assert "it may hang. Stop it, then resume." in health(run).note
     trainer.stop(run)  # it does not hear
-    monkeypatch.setattr(health, "PATIENCE", 0.5)
+    monkeypatch.setattr(process, "PATIENCE", 0.5)
     assert "ended by force" in trainer.end(run)
-    how = health.health(run)
+    how = health(run)
     assert how.state == "failed" and how.resumable and "ended by force" in how.note
     with pytest.raises(RunError, match="no process is at work on it"):
         trainer.end(run)
@@ -295,7 +297,7 @@ def test_data_that_are_gone_are_the_reason_and_can_come_back(request_for: Reques
     path.unlink()
     run = trainer.start(request_for)
     wait_for(lambda: ended(run), "the failure", 120)
-    how = health.health(run)
+    how = health(run)
     assert how.state == "failed" and "does not exist" in how.note and "error: " in how.log and how.resumable
     path.write_bytes(data)
     trainer.resume(run)
@@ -307,7 +309,7 @@ def test_a_learning_rate_of_ten_is_said_with_advice(request_for: Request) -> Non
     training = recipe(epochs=50, learning_rate=10.0, beta=1e6, schedule="constant")
     run = trainer.start(Request("wild", request_for.model, training, request_for.data, request_for.sizes))
     wait_for(lambda: ended(run), "its end", 120)
-    how = health.health(run)
+    how = health(run)
     if how.state == "failed":
         assert "NaN or infinite" in how.note and "Lower the learning rate" in how.note
     else:
@@ -326,7 +328,7 @@ def test_without_tensorflow_it_is_said(folder: Path, tmp_path: Path, monkeypatch
         "is not installed, so nothing can be trained here. Run: pip install -r requirements.txt"
     )
     run = trainer.start(Request("demo", ModelConfig(), TrainingConfig(), "drawn"))
-    wait_for(lambda: "is not installed" in health.health(run).note, "the failure", 60)
+    wait_for(lambda: "is not installed" in health(run).note, "the failure", 60)
     assert ended(run)
 
 
@@ -342,7 +344,7 @@ def test_a_full_or_unwritable_folder(tmp_path: Path, folder: Path, monkeypatch: 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(runs, "write_json", full)
+    monkeypatch.setattr(directory, "write_json", full)
     with pytest.raises(RunError, match="No space left on device"):
         trainer.start(Request("demo"))
     monkeypatch.delenv("VAE_EXPLORER_RUNS")
@@ -493,8 +495,8 @@ def test_pictures_that_are_refused_are_not_kept(folder: Path, data: bytes, messa
 
 
 def test_health_of_odd_directories(folder: Path) -> None:
-    def how(name: str) -> health.Health:
-        return health.health(Run(folder / name))
+    def how(name: str) -> Health:
+        return health(Run(folder / name))
 
     assert how("nothing").state == "unreadable" and "no run directory" in how("nothing").note
     run = fake(Run(folder / "newer"))
@@ -514,7 +516,7 @@ def test_health_of_odd_directories(folder: Path) -> None:
         (run.path / "status.json").write_text(status)
         assert how("odd").state in ("unreadable", "failed"), status
     run = fake(Run(folder / "fine"))
-    assert how("fine") == health.Health("running", active=True)
+    assert how("fine") == Health("running", active=True)
     assert {found.name for found in trainer.runs()} == {"newer", "half", "odd", "fine"}
     assert "fine" in {found.name for found in trainer.active()}
 

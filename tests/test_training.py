@@ -23,7 +23,8 @@ from tiny_runs import MODEL, SHAPE, Squares, events, in_thread, recipe, wait_for
 
 from vae_core.checkpoints import store
 from vae_core.config import ModelConfig, TrainingConfig
-from vae_core.runs.directory import Run, RunError
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import Run
 from vae_core.training import recorder as callbacks
 from vae_core.training import train as training
 
@@ -180,13 +181,13 @@ def test_the_page_is_obeyed(tmp_path: Path) -> None:
     with in_thread(run, lambda: training.train(MODEL, endless, Squares(train=2048), run)) as trainer:
         waits = []
         for _ in range(3):  # the best of three: what else the machine does is not the trainer's doing
-            run.ask(command="pause")
+            run.update_control(command="pause")
             waits.append(wait_for(lambda: run.state()[0] == "paused", "paused"))
-            run.ask(command="run")
+            run.update_control(command="run")
             wait_for(lambda: run.state()[0] == "running", "running")
         assert min(waits) <= 0.5
 
-        run.ask(command="pause")
+        run.update_control(command="pause")
         wait_for(lambda: events(run)[-1] == "paused", "the mark of the pause")
         wait_for(lambda: run.load_state(), "the state that a pause keeps")
         at, rows = step_of(run), len(run.metrics())
@@ -196,26 +197,26 @@ def test_the_page_is_obeyed(tmp_path: Path) -> None:
         wait_for(lambda: run.status()["heartbeat"] > beat, "a sign of life while paused")
 
         for steps, wanted in ((1, at + 1), (2, at + 2), (5, at + 5)):
-            run.ask(steps=steps)
+            run.update_control(steps=steps)
             wait_for(lambda wanted=wanted: step_of(run) >= wanted, f"step {wanted}")
             time.sleep(0.2)
             assert step_of(run) == wanted and run.state()[0] == "paused"
         assert [row["step"] for row in run.metrics() if row["kind"] == "step"][-5:] == list(range(at + 1, at + 6))
 
-        run.ask(beta=4.0, learning_rate=2e-4)
+        run.update_control(beta=4.0, learning_rate=2e-4)
         wait_for(lambda: {"beta", "learning_rate"} <= set(events(run)), "the marks of the new values")
         marks = {row["event"]: row for row in run.metrics() if row["kind"] == "event"}
         assert (marks["beta"]["old"], marks["beta"]["new"]) == (1.0, 4.0)
         assert marks["learning_rate"]["new"] == 2e-4 and marks["beta"]["step"] == at + 5
-        run.ask(steps=6)
+        run.update_control(steps=6)
         wait_for(lambda: step_of(run) == at + 6, "a step with the new values")
         row = run.metrics()[-1]
         assert row["beta"] == 4.0 and row["learning_rate"] == pytest.approx(2e-4, rel=1e-5)
         assert row["loss"] == pytest.approx(row["reconstruction_loss"] + 4 * row["kl_loss"])
 
-        run.ask(command="run")
+        run.update_control(command="run")
         wait_for(lambda: step_of(run) > at + 20, "going on")
-        run.ask(command="stop")
+        run.update_control(command="stop")
         assert trainer.result(60) == "stopped"
     status, state = run.status(), run.load_state()
     assert state is not None and run.state() == ("stopped", "")
@@ -232,24 +233,26 @@ def test_a_pause_while_validating(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def ask(self: callbacks.Recorder, batch: int, logs: Any = None) -> None:
         if not asked.is_set():
             asked.set()
-            run.ask(command="pause")
+            run.update_control(command="pause")
 
     monkeypatch.setattr(callbacks.Recorder, "on_test_batch_end", ask)
     with in_thread(run, lambda: training.train(MODEL, recipe(epochs=1000), Squares(), run)) as trainer:
         wait_for(lambda: run.state()[0] == "paused", "paused")
         assert step_of(run) == 6 and not any(row["kind"] == "validation" for row in run.metrics())
-        run.ask(steps=1)
+        run.update_control(steps=1)
         wait_for(lambda: step_of(run) > 6, "one step more")
         time.sleep(0.2)
         assert step_of(run) == 7 and run.state()[0] == "paused"
         assert [row["step"] for row in run.metrics() if row["kind"] == "validation"] == [6]
-        run.ask(command="stop")
+        run.update_control(command="stop")
         assert trainer.result(60) == "stopped"
 
 
 def test_stop_while_validating_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(tmp_path / "demo")
-    monkeypatch.setattr(callbacks.Recorder, "on_test_batch_end", lambda self, batch, logs=None: run.ask(command="stop"))
+    monkeypatch.setattr(
+        callbacks.Recorder, "on_test_batch_end", lambda self, batch, logs=None: run.update_control(command="stop")
+    )
     assert training.train(MODEL, recipe(), Squares(train=192), run) == "stopped"
     state = run.load_state()
     assert state is not None and state[1]["step"] == 12 == run.snapshots()[-1]
@@ -400,7 +403,7 @@ for name, strategy in (("one", "default"), ("two", "mirrored")):
 run = Run(sys.argv[2] + "/stopped")
 def stop(row):
     if row["step"] == 1:
-        run.ask(command="stop", beta=2.0)
+        run.update_control(command="stop", beta=2.0)
 print(training.train(MODEL, recipe(), Squares(), run, strategy="mirrored", show=stop))
 print(training.resume(run, Squares(), strategy="mirrored"))
 for odd, data in ((recipe(batch_size=15), Squares()), (recipe(), Squares(validation=1))):

@@ -109,7 +109,7 @@ def in_thread(run: Run, go: Callable[[], str]) -> Iterator[Future[str]]:
             yield future
         finally:
             if run.status().get("state") not in ENDED:
-                run.ask(command="stop")
+                run.update_control(command="stop")
 
 
 def events(run: Run) -> list[str]:

@@ -42,7 +42,7 @@ def test_another_visitor_is_asked_before_a_run_is_stopped(
         dialog.wait_for(state="hidden")
         assert run.control().command == "stop"
 
-        run.ask(command="run")
+        run.update_control(command="run")
         mine = pages[0]
         mine.reload()
         settle(mine)

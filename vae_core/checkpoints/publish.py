@@ -24,7 +24,8 @@ from vae_core.checkpoints.training_data import FILE, is_drawn, is_fashion, note_
 from vae_core.datasets.dataset import Dataset
 from vae_core.network.engine import Engine
 from vae_core.network.latents import Latents
-from vae_core.runs.directory import ENDED, Run, RunError
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import ENDED, Run
 from vae_core.storage.files import write_bytes, write_json
 
 

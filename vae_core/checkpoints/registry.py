@@ -17,8 +17,9 @@ from typing import Any
 
 from vae_core import settings
 from vae_core.config import ModelConfig
-from vae_core.runs.directory import Run, read_config
+from vae_core.runs.directory import Run
 from vae_core.runs.index import list_runs
+from vae_core.runs.readers import read_config
 from vae_core.settings import runs_folder
 from vae_core.storage.files import recover
 from vae_core.storage.kind import RUN, kind_of

@@ -32,7 +32,9 @@ from vae_core.config import ConfigError, ModelConfig, TrainingConfig
 from vae_core.network.latents import Latents
 from vae_core.network.layers import Network, NetworkError, Weights
 from vae_core.network.schema import check_weights
-from vae_core.runs.directory import Run, RunError, read_config, read_network
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import Run
+from vae_core.runs.readers import read_config, read_network
 from vae_core.settings import PROGRAM
 from vae_core.storage import names
 from vae_core.storage.files import TakenProblem, new_folder, recover, write_bytes, write_json

@@ -20,10 +20,12 @@ from vae_core.datasets.preprocessing import treatment
 from vae_core.jobs import capacity
 from vae_core.jobs.deletion import delete_run, restore_by_name
 from vae_core.jobs.duration import machine
+from vae_core.jobs.process import end_trainer
 from vae_core.runs import interruption
-from vae_core.runs.directory import ENDED, OVER, Run, RunError
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import ENDED, OVER, Run
 from vae_core.runs.formats import RequestFile
-from vae_core.runs.health import end, health
+from vae_core.runs.health import health
 from vae_core.runs.index import list_runs
 from vae_core.storage.records import read_object
 from vae_core.storage.trash import Deleted
@@ -160,7 +162,7 @@ def _in_turn(run: Run, job: Callable[[], Go]) -> None:
         asked = run.request().get("asked")
         try:
             if not (run.path / "control.json").exists():
-                run.ask(command="wait")
+                run.update_control(command="wait")
             go = job()
             with turn(run, asked if isinstance(asked, float) else None) as mine:
                 if mine:
@@ -211,7 +213,7 @@ def runs(
     folder = _runs_folder(root)
     if kill:
         run = _find(root, kill)
-        print(f"{run.path}: {end(run)}")
+        print(f"{run.path}: {end_trainer(run)}")
         return
     if others["delete"]:
         print(deletion_note("runs", delete_run(_find(root, others["delete"]))))
@@ -262,7 +264,7 @@ def _ask(run: Run, command: str) -> None:
     state, _ = run.state()
     if state in OVER:
         raise RunError(f"{run.path} is {state}; only a run in progress can be asked. Continue it with resume.")
-    run.ask(command=command)
+    run.update_control(command=command)
     wanted = {"pause": ("paused",), "run": ("running",), "stop": ENDED}[command]
     for _ in range(100):
         state, note = run.state()

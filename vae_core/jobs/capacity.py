@@ -15,7 +15,8 @@ import psutil
 
 from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.network.presets import build
-from vae_core.runs.directory import OVER, Run, RunError
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import OVER, Run
 from vae_core.runs.index import unfinished
 from vae_core.settings import FREE_DISK, RUN_MB, RUNS_BESIDE, RUNS_WAITING
 

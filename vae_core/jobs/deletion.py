@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from vae_core.checkpoints.registry import PARTS, is_shipped
-from vae_core.runs.directory import ENDED, Run, RunError
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import ENDED, Run
 from vae_core.runs.health import health
 from vae_core.settings import checkpoints_folder, runs_folder
 from vae_core.storage import trash

@@ -22,7 +22,8 @@ from vae_core.jobs.capacity import check_disk
 from vae_core.jobs.environment import child_environment, python_module
 from vae_core.jobs.model_check import check_in_child
 from vae_core.jobs.worker import NICE
-from vae_core.runs.directory import ENDED, UNREADABLE, Run, RunError
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import ENDED, UNREADABLE, Run
 from vae_core.settings import checkpoints_folder, model_folders, start_folder
 from vae_core.storage import limits
 from vae_core.storage.files import write_bytes, write_json

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vae_core.jobs.finished_runs import keep, target_of
-from vae_core.runs.directory import Run, RunError
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import Run
 from vae_core.settings import RUNS_WAITING
 
 REMEMBERED = 50  # jobs that are over

@@ -23,9 +23,11 @@ from vae_core.jobs import capacity
 from vae_core.jobs import duration as estimate
 from vae_core.jobs import queue as turns
 from vae_core.jobs.duration import Estimate
+from vae_core.jobs.process import end_trainer
 from vae_core.jobs.worker_pool import Ready, Trainers
-from vae_core.runs import health
-from vae_core.runs.directory import OVER, Control, Run, RunError
+from vae_core.runs.control import Control, RunError
+from vae_core.runs.directory import OVER, Run
+from vae_core.runs.health import health
 from vae_core.runs.index import list_runs, unfinished
 from vae_core.settings import RUNS_VARIABLE, runs_folder
 from vae_core.storage.names import encodable
@@ -177,7 +179,7 @@ def resume(run: Run, *, beside: bool = False) -> None:
     """
     root = folder()
     with _TRAINERS.lock:
-        how = health.health(run)
+        how = health(run)
         if not how.resumable:
             raise RunError(f"{run.name} is {how.state}; there is nothing to resume. {how.note}".rstrip())
         asked = time.time()
@@ -191,7 +193,7 @@ def resume(run: Run, *, beside: bool = False) -> None:
                 raise RunError(f"{run.name} ended before it began and cannot be resumed. Start it anew.")
         try:
             run.write_request(**{**request, "asked": asked})
-            run.ask(command="run" if beside else "wait")
+            run.update_control(command="run" if beside else "wait")
             waits = not beside and bool(turns.before(run, asked))
             _TRAINERS.launch(root, run, arguments, asked, cold=waits)
         except OSError as error:
@@ -243,7 +245,7 @@ def turn_dials(run: Run, *, learning_rate: float | None = None, beta: float | No
 
 def end(run: Run) -> str:
     """End a trainer that does not listen, by force if it must be; a sentence about what happened. Takes up to 6 s."""
-    return health.end(run)
+    return end_trainer(run)
 
 
 def _ask(run: Run, **changes: Any) -> None:
@@ -252,7 +254,7 @@ def _ask(run: Run, **changes: Any) -> None:
         raise RunError(f"{run.name} is {state}; only a run in progress can be asked. Resume it.")
     try:
         with _TRAINERS.lock:  # two sessions may ask at once
-            run.ask(**changes)
+            run.update_control(**changes)
     except OSError as error:
         raise _unwritable(run.path, error) from error
 

@@ -24,7 +24,7 @@ def turn(run: Run, asked: float | None = None) -> Iterator[bool]:
     """Waits until no other run of the folder is in progress; yields whether to train: False if a stop was asked for.
 
     asked: seconds since 1970 of the request; the older goes first. A run whose control says "run" does not wait, and
-    `run.ask(command="run")` sends a waiting one on at once, beside the others.
+    `run.update_control(command="run")` sends a waiting one on at once, beside the others.
     """
     lock = FileLock(run.path.parent / ".turn.lock")
     try:

@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 from scipy.signal import lfilter
 
-from vae_core.runs.directory import Control, Run, read_config
+from vae_core.runs.control import Control
+from vae_core.runs.directory import Run
+from vae_core.runs.readers import read_config
 from vae_core.runs.health import Health, health
 from vae_core.runs.metrics_log import MetricsLog, lost_after, number
 from vae_core.storage.records import unchanged
@@ -73,7 +75,7 @@ class View:
     config: dict[str, Any] = field(default_factory=dict)
     control: Control = field(default_factory=Control)
 
-    def said(self, part: str, name: str) -> Any:
+    def config_value(self, part: str, name: str) -> Any:
         """A value of config.json, or None: a damaged file is no reason to show nothing."""
         found = self.config.get(part)
         return found.get(name) if isinstance(found, dict) else None
@@ -81,7 +83,7 @@ class View:
     @property
     def latent_dim(self) -> int:
         """Of the model; 0 before it is known."""
-        return _whole(self.said("model", "latent_dim"))
+        return _whole(self.config_value("model", "latent_dim"))
 
 
 class LiveRun:

@@ -12,8 +12,9 @@ its last checkpoint is done again: of such steps only the later rows count (`los
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Annotated, Any
 
@@ -137,6 +138,17 @@ def _lines(file: IO[bytes], unended: bool) -> Iterator[tuple[bytes, int]]:
             rest, dropped = b"", dropped + len(rest)
     if unended and rest and not dropped:
         yield rest, len(rest)
+
+
+def append_row(folder: Path, row: Mapping[str, Any]) -> None:
+    """Add a row, in one write; a torn line left by a killed trainer is closed first."""
+    line = json.dumps(row) + "\n"
+    with open(folder / FILE, "ab+") as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                line = "\n" + line
+        file.write(line.encode())
 
 
 def read_rows(folder: Path) -> list[dict[str, Any]]:

@@ -25,7 +25,8 @@ from vae_core.config import ModelConfig, TrainingConfig, recommended
 from vae_core.network import presets
 from vae_core.network.layers import Weights
 from vae_core.runs import interruption
-from vae_core.runs.directory import Run, RunError
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import Run
 from vae_core.storage.files import FULL, why_unwritten
 from vae_core.training.history import History
 from vae_core.training.recorder import (
@@ -153,7 +154,7 @@ def resume(
         if run.status().get("state") == "finished":
             raise RunError(f"{run.path} has finished its epochs; there is nothing to resume. Train a new run instead.")
         if forget:
-            run.ask(command="run")
+            run.update_control(command="run")
         return _go(
             run, model, training, dataset, show, strategy, tensorboard, deterministic, checkpoint_seconds, resumed=True
         )
@@ -359,7 +360,7 @@ class _Session:
             self.sums.put_back(sums, at_the_end=values["step"] % self.progress.steps_per_epoch == 0)
             self.progress.step, self.progress.seconds = values["step"], values["seconds"]
             self.schedule.peak.assign(values["peak"])
-        self.run.forget_after(values["step"])
+        self.run.remove_snapshots_after(values["step"])
         self.history.forget_from(values["step"] // self.progress.steps_per_epoch)
         self.recorder.event("resumed")
 

@@ -8,7 +8,7 @@ from pages.ui.app import state
 from pages.ui.app.uploads import ZIP_MB, refusal_message
 from pages.ui.formatting import markdown_text
 from vae_core.jobs import finished_runs
-from vae_core.runs.directory import RunError
+from vae_core.runs.control import RunError
 
 
 def bring_model() -> None:

@@ -10,7 +10,8 @@ import streamlit as st
 from pages.ui.formatting import markdown_text
 from pages.ui.train.others import SHARED, guarded_button
 from vae_core.jobs import launcher
-from vae_core.runs.directory import Run, RunError
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import Run
 from vae_core.runs.live_reader import View
 
 ANSWER = 0.6  # seconds that a click waits for the trainer's answer
@@ -64,7 +65,7 @@ def _turn(run: Run) -> None:
 def _dial_value(view: View, name: str) -> float:
     """What a dial stands at: what was asked for last, else what the run began with."""
     value = getattr(view.control, name)
-    value = view.said("training", name) if value is None else value
+    value = view.config_value("training", name) if value is None else value
     return float(value) if isinstance(value, int | float) else 1.0 if name == "beta" else 1e-3
 
 

@@ -14,7 +14,8 @@ from pages.ui.train.others import guarded_button
 from vae_core.jobs import finished_runs, launcher
 from vae_core.jobs.deletion import delete_run
 from vae_core.jobs.keeping import QUEUE, Keeping
-from vae_core.runs.directory import Run, RunError
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import Run
 from vae_core.runs.live_reader import View
 
 TICK = 1.0  # seconds between two looks at a run that is being kept

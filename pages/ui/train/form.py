@@ -16,7 +16,7 @@ from pages.ui.train.recipe import recipe_controls
 from vae_core.jobs import finished_runs, launcher
 from vae_core.jobs.finished_runs import Pictures
 from vae_core.jobs.launcher import Request
-from vae_core.runs.directory import RunError
+from vae_core.runs.control import RunError
 from vae_core.settings import PROGRAM
 
 REAL, DRAWN, OWN = "Fashion-MNIST", "Drawn clothes", "My pictures (a zip)"

@@ -18,7 +18,8 @@ from pages.ui.train.finished import after_its_end
 from pages.ui.train.form import duration
 from vae_core.datasets.fashion_mnist import CHECKSUM
 from vae_core.network.layers import NetworkError
-from vae_core.runs.directory import ENDED, Run, RunError
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import ENDED, Run
 from vae_core.runs.live_reader import View, live
 from vae_core.storage.records import FileProblem, stamps
 
@@ -292,5 +293,5 @@ def curve_captions(floor: float | None) -> None:
 
 
 def _floor(view: View) -> float | None:
-    known = view.said("dataset", "checksum") == CHECKSUM
-    return FLOOR if known and view.said("model", "likelihood") == "bernoulli" else None
+    known = view.config_value("dataset", "checksum") == CHECKSUM
+    return FLOOR if known and view.config_value("model", "likelihood") == "bernoulli" else None
