@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from vae_core.checkpoints.bundle import pack_model
 from vae_core.checkpoints.history import curves, thin
 from vae_core.config import ModelConfig
 from vae_core.datasets import fashion_mnist, loading
+from vae_core.jobs import finished_runs
 from vae_core.network.presets import build
 from vae_core.runs.directory import Run
 
@@ -537,6 +539,17 @@ def other_zip(**files: bytes) -> bytes:
         for name, content in files.items():
             archive.writestr(name, content)
     return made.getvalue()
+
+
+def test_a_zip_that_was_refused_is_not_checked_with_each_click(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(folder / "fashion-2d", metrics=measured(), history=HISTORY)
+    checked = Mock(wraps=finished_runs.take_in)
+    monkeypatch.setattr(finished_runs, "take_in", checked)
+    at = bring(other_zip(**{"notes.txt": b"words"}))
+    (problem,) = problems(at)
+    assert problems(at.run()) == [problem] and checked.call_count == 1
+    at.file_uploader(key="model_zip").set_value(("theirs.zip", b"no zip", "application/zip")).run()
+    assert problems(at) != [problem] and checked.call_count == 2
 
 
 @pytest.mark.parametrize(

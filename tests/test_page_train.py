@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import time
 import zipfile
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ from streamlit.testing.v1 import AppTest
 from pages.ui.train import cache as timelines
 from pages.ui.train.charts import bars, curve
 from vae_core.config import ModelConfig, TrainingConfig, recommended
-from vae_core.datasets import fashion_mnist, loading
+from vae_core.datasets import fashion_mnist, image_folders, loading
+from vae_core.jobs import finished_runs
 from vae_core.jobs import launcher as trainer
 from vae_core.jobs.launcher import Request
 from vae_core.jobs.worker_pool import Ready
@@ -219,6 +221,31 @@ def with_zip(data: bytes) -> AppTest:
     assert at.button(key="start").disabled  # nothing to train on yet
     at.file_uploader(key="form_zip").set_value(("pictures.zip", data, "application/zip")).run()
     return at
+
+
+@pytest.mark.parametrize("data", [b"no zip", zipped((8, 8), 2), zipped((8, 8))], ids=["no zip", "too few", "taken"])
+def test_a_zip_is_read_and_written_once_and_not_with_each_click(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, data: bytes
+) -> None:
+    read, written = Mock(wraps=image_folders.summarize_zip), Mock(wraps=finished_runs.write_bytes)
+    monkeypatch.setattr(image_folders, "summarize_zip", read)
+    monkeypatch.setattr(finished_runs, "write_bytes", written)
+    at = with_zip(data)
+    said = problems(at)
+    at.text_input(key="form_name").set_value("another").run()
+    at.segmented_control(key="form_fit").set_value("Cut to the garment").run()
+    assert (read.call_count, written.call_count) == (1, 1)
+    assert problems(at) == said and bool(said) == at.button(key="start").disabled
+    assert len(list(stand.folder.rglob("*.zip"))) == (not said)
+
+
+def test_a_zip_that_was_cleared_away_is_taken_again(stand: Stand) -> None:
+    at = with_zip(zipped((8, 8)))
+    shutil.rmtree(stand.folder / "uploads")
+    at.text_input(key="form_name").set_value("another").run()
+    press(at, "start")
+    ((request, _),) = stand.started
+    assert Path(request.data).is_file()
 
 
 def test_pictures_of_ones_own(stand: Stand) -> None:

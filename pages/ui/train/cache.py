@@ -1,6 +1,6 @@
-"""The cached functions of the page Train: what a run looked like at a snapshot.
+"""The cached functions of the page Train: what a run looked like at a snapshot, and what an uploaded zip holds.
 
-    network_of(path), frame_at(path, step), map_at(path, step, extent=3.5, side=12), sheet_at(path, step)
+    network_of(path), frame_at(path, step), map_at(path, step, extent=3.5, side=12), sheet_at(path, step), pictures_of(upload)
 
 Viewers of one run share them. A path is no key: runs are deleted, renamed and trained again under the same name. So each key
 holds the stamps of the files that were read (see `vae_core.storage.records.stamps`).
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from pages.ui.app.cache import Source
 from pages.ui.app.model_pictures import own_pictures
@@ -24,6 +25,8 @@ from pages.ui.train import fixed_images
 from vae_core.checkpoints.history import Curves, curves
 from vae_core.checkpoints.probe import affordable
 from vae_core.checkpoints.timeline import Frame, load_frame
+from vae_core.datasets.idx import DataError
+from vae_core.jobs.finished_runs import Pictures, take_pictures
 from vae_core.network.engine import Engine
 from vae_core.network.layers import Network
 from vae_core.runs.directory import Run
@@ -137,3 +140,28 @@ def kept_curves(path: str) -> Curves:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _kept_curves(path: str, files: Stamps) -> Curves:
     return curves(Path(path))
+
+
+def pictures_of(upload: UploadedFile) -> Pictures:
+    """What a zip that lies in the form holds, kept for trainings; read once an upload, however often the page runs.
+
+    Raises:
+        DataError: it is refused: no zip, no pictures, or too few.
+        RunError: it cannot be kept.
+    """
+    known = _pictures_of(upload.file_id, upload)
+    if isinstance(known, Pictures) and not Path(known.data).exists():  # cleared away meanwhile
+        _pictures_of.clear(upload.file_id, upload)
+        known = _pictures_of(upload.file_id, upload)
+    if isinstance(known, str):
+        raise DataError(known)
+    return known
+
+
+@st.cache_data(max_entries=64, show_spinner="Looking at the pictures …")
+def _pictures_of(file_id: str, _upload: UploadedFile) -> Pictures | str:
+    """Of a zip that is refused the sentence that says why: exceptions are not kept, and it lies in the form for many runs."""
+    try:
+        return take_pictures(_upload.name, _upload.getvalue())
+    except DataError as error:
+        return str(error)

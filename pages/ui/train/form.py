@@ -11,9 +11,10 @@ from pages.ui.app.model_pictures import real_here
 from pages.ui.app.uploads import ZIP_MB, refusal_message
 from pages.ui.app.visitor import visitor
 from pages.ui.formatting import SENTENCE, markdown_text
+from pages.ui.train.cache import pictures_of
 from pages.ui.train.others import SHARED
 from pages.ui.train.recipe import recipe_controls
-from vae_core.jobs import finished_runs, launcher
+from vae_core.jobs import launcher
 from vae_core.jobs.finished_runs import Pictures
 from vae_core.jobs.launcher import Request
 from vae_core.runs.control import RunError
@@ -114,7 +115,7 @@ def _data_controls() -> tuple[str, Pictures | None, str]:
     if upload is None:
         return "", None, str(fit)
     try:
-        pictures = finished_runs.take_pictures(upload.name, upload.getvalue())
+        pictures = pictures_of(upload)
     except (ValueError, RunError) as error:
         st.error(f"{markdown_text(upload.name)}: {markdown_text(error)}", icon=":material/folder_zip:")
         return "", None, str(fit)
