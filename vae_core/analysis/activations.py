@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from vae_core.analysis.checks import checked_channels
 from vae_core.network.latents import EncoderDecoder
 
 PARTS = ("encoder", "decoder")
@@ -81,7 +82,7 @@ def channel_strength(feature_map: np.ndarray, by: str = "mean") -> np.ndarray:
     Raises:
         ValueError: Another shape or measure.
     """
-    maps = _checked_map(feature_map).astype(np.float64)
+    maps = checked_channels(feature_map).astype(np.float64)
     if by == "mean":
         return np.abs(maps).mean(axis=(0, 1))
     if by == "max":
@@ -120,7 +121,7 @@ def over_channels(feature_map: np.ndarray, by: str = "mean") -> np.ndarray:
     Raises:
         ValueError: Another shape or summary.
     """
-    maps = _checked_map(feature_map)
+    maps = checked_channels(feature_map)
     if by not in ("mean", "max"):
         raise ValueError(f'by must be "mean" or "max", got {by!r}.')
     return maps.mean(axis=2) if by == "mean" else maps.max(axis=2)
@@ -140,7 +141,7 @@ def with_summaries(feature_map: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: Another shape.
     """
-    maps = _checked_map(feature_map)
+    maps = checked_channels(feature_map)
     summaries = [over_channels(maps, by)[..., None] for by in ("mean", "max")]
     return np.concatenate([*summaries, maps], axis=2)
 
@@ -178,10 +179,3 @@ def _z_batch(z: np.ndarray, engine: EncoderDecoder) -> np.ndarray:
     if batch.shape != (1, engine.latent_dim) or not np.isfinite(batch).all():
         raise ValueError(f"z must have shape ({engine.latent_dim},) and hold no NaN, got {batch[0]}.")
     return batch
-
-
-def _checked_map(feature_map: np.ndarray) -> np.ndarray:
-    maps = np.asarray(feature_map)
-    if maps.ndim != 3 or maps.size == 0:
-        raise ValueError(f"a feature map must have shape (h, w, channels), got {maps.shape}.")
-    return maps

@@ -115,10 +115,11 @@ def finite_map(values: np.ndarray) -> np.ndarray:
 
 
 def checked_channels(feature_map: np.ndarray) -> np.ndarray:
-    """A feature map unchanged; `ValueError` unless it is (h, w, channels)."""
-    if np.ndim(feature_map) != 3:
-        raise ValueError(f"a feature map must have shape (h, w, channels), got {np.shape(feature_map)}.")
-    return feature_map
+    """A feature map as an array; `ValueError` unless it is (h, w, channels) and not empty."""
+    maps = np.asarray(feature_map)
+    if maps.ndim != 3 or maps.size == 0:
+        raise ValueError(f"a feature map must have shape (h, w, channels), got {maps.shape}.")
+    return maps
 
 
 def checked_images(images: np.ndarray, name: str = "images") -> np.ndarray:

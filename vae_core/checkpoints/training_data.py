@@ -1,9 +1,13 @@
-"""The pictures that a model was trained on, found again: by the place that was noted, and known by their checksum.
+"""Pictures that a model was trained on, found again by the place that was noted, and recognised by their checksum.
 
     dataset = own_dataset(checkpoint.path, checkpoint.dataset, checkpoint.model.image_shape)
 
 A run notes the place in request.json, a kept model in data.json. No zip of a model holds either file, so that no path of one
-machine travels to another; a model that was taken in from a zip finds its pictures through another one of the same checksum.
+machine travels to another; a model that was imported from a zip finds its pictures through another one of the same checksum.
+
+>>> description = {"name": "pets", "source": "pictures of pets.zip", "checksum": "1f2e"}
+>>> is_clothes(description), place_of(Path("no-such-model"), description)
+(False, None)
 """
 
 from __future__ import annotations
@@ -20,15 +24,23 @@ from vae_core.runs.directory import Run
 from vae_core.settings import expanded, model_folders, runs_folder
 from vae_core.storage.records import FileProblem, read_object
 
-FILE = "data.json"  # of a kept model
-UPLOADS = "uploads"  # the folder, beside the runs, of what was uploaded to train on
-NAMED = ("fashion", "drawn")  # what --data takes that is no path
+# Of a kept model.
+FILE = "data.json"
+# The folder, beside the runs, of what was uploaded to train on.
+UPLOADS = "uploads"
+# What --data takes that is no path.
+NAMED = ("fashion", "drawn")
 
 
 class DataMissing(DataError):
-    """The pictures of a model cannot be had. reason: "unknown place", "gone", "changed" or "unreadable"."""
+    """The pictures of a model cannot be had.
+
+    Attributes:
+        reason: "unknown place", "gone", "changed" or "unreadable".
+    """
 
     def __init__(self, message: str, reason: str) -> None:
+        """Keep the message for the user and the reason for the program."""
         super().__init__(message)
         self.reason = reason
 
@@ -37,22 +49,29 @@ class DataMissing(DataError):
 
 
 def is_fashion(described: Mapping[str, Any]) -> bool:
-    """Whether it is Fashion-MNIST: by the checksum, whatever the name."""
+    """Whether a described data set is Fashion-MNIST: by the checksum, whatever the name."""
     return described.get("checksum") == fashion_mnist.CHECKSUM
 
 
 def is_drawn(described: Mapping[str, Any]) -> bool:
-    """Whether it is the drawn clothes, of this or of an earlier version of the program, and no zip of that name."""
+    """Whether a described data set is the drawn clothes, of any version of the program, and no zip of that name."""
     return described.get("name") == DRAWN_NAME and not str(described.get("source", "")).startswith(OWN_SOURCE)
 
 
 def is_clothes(described: Mapping[str, Any]) -> bool:
-    """Whether the pictures are known to be clothes, so that words may call them that."""
+    """Whether the pictures of a described data set are known to be clothes, so that words may call them that."""
     return is_fashion(described) or is_drawn(described)
 
 
 def data_name(described: Mapping[str, Any]) -> str:
-    """What to call a data set: its name, with "(own pictures)" after one that only sounds like a built-in set."""
+    """Name of a described data set, with "(own pictures)" after one that only sounds like a built-in set.
+
+    Args:
+        described: The data set as the model's config.json has it.
+
+    Returns:
+        Text for pages and terminals.
+    """
     name = str(described.get("name", "unknown data"))
     if is_fashion(described):
         return FASHION_NAME
@@ -63,9 +82,14 @@ def data_name(described: Mapping[str, Any]) -> str:
 
 
 def note_for(data: str, folder: Path) -> dict[str, str]:
-    """What data.json of a kept model in `folder` says of the data that --data named.
+    """Content of a kept model's data.json: the path of the data, and the way to it from the model, so that both may move.
 
-    The path, and the way to it from the model, so that both may move together.
+    Args:
+        data: What --data named.
+        folder: The model's folder.
+
+    Returns:
+        {"data": name or absolute path}, and for a path "from_here", relative to `folder`.
     """
     if data in (*NAMED, "auto"):
         return {"data": data}
@@ -73,17 +97,23 @@ def note_for(data: str, folder: Path) -> dict[str, str]:
     return {"data": str(place), "from_here": os.path.relpath(place, folder.resolve())}
 
 
-def noted(folder: Path) -> str | None:
-    """The place that a run or a model has noted, there or not; None without a note."""
+def noted_place(folder: Path) -> str | None:
+    """Place of the data that a run or a model has noted, there or not; None without a note."""
     data = _note(folder).get("data")
     return data if isinstance(data, str) and data else None
 
 
 def place_of(folder: Path, described: Mapping[str, Any]) -> str | None:
-    """What --data has to name for the pictures of a model in `folder`; None if they are not where they were noted to be.
+    """What --data has to name for the pictures of a model.
 
-    Looks at names only: whether they are still the same pictures shows when they are read. described: the data set as
-    config.json has it.
+    Looks at names only: whether they are still the same pictures shows when they are read.
+
+    Args:
+        folder: A checkpoint folder or run directory.
+        described: The data set as the model's config.json has it.
+
+    Returns:
+        A name or a path; None if the pictures are not where they were noted to be.
     """
     if is_drawn(described):
         return "drawn"
@@ -91,13 +121,29 @@ def place_of(folder: Path, described: Mapping[str, Any]) -> str | None:
 
 
 def place_elsewhere(folder: Path, described: Mapping[str, Any]) -> str | None:
-    """As `place_of`, from the note of another model or run of this machine that was trained on data of the same checksum."""
+    """What --data has to name, from the note of another model or run that was trained on data of the same checksum.
+
+    Args:
+        folder: The model whose pictures are looked for.
+        described: The data set as the model's config.json has it.
+
+    Returns:
+        A path; None if no other one knows.
+    """
     return next((place for other in _of_the_same_data(folder, described) for place in _existing(other)), None)
 
 
-def missing(folder: Path, described: Mapping[str, Any]) -> DataMissing:
-    """Why there is no place: it was never noted, or nothing is there."""
-    name, before = data_name(described), noted(folder)
+def missing_error(folder: Path, described: Mapping[str, Any]) -> DataMissing:
+    """Make the error of pictures without a place: it was never noted, or nothing is there.
+
+    Args:
+        folder: A checkpoint folder or run directory.
+        described: The data set as the model's config.json has it.
+
+    Returns:
+        The error, to be raised or shown.
+    """
+    name, before = data_name(described), noted_place(folder)
     if before is None:
         return DataMissing(
             f"{folder} was trained on {name}, and where these pictures lie is not noted. Name them with --data.",
@@ -116,14 +162,24 @@ def own_dataset(
     place: str | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Dataset:
-    """The data set that the model in `folder` was trained on, read anew; `DataMissing` if it is not to be had.
+    """Read the data set that a model was trained on. Fashion-MNIST is downloaded where it is not on this machine.
 
-    described: the data set as the model's config.json has it. place: where it lies, where that is known already.
-    Fashion-MNIST is downloaded where it is not on this machine.
+    Args:
+        folder: A checkpoint folder or run directory.
+        described: The data set as the model's config.json has it.
+        image_shape: (height, width, channels) of the model.
+        place: What `place_of` or `place_elsewhere` gave, where that is known already.
+        notify: Told what is done that takes long.
+
+    Returns:
+        The data set, of the same checksum.
+
+    Raises:
+        DataMissing: It is not to be had.
     """
     place = place or place_of(folder, described) or place_elsewhere(folder, described)
     if place is None:
-        raise missing(folder, described)
+        raise missing_error(folder, described)
     try:
         dataset = load(place, image_shape, described, notify=notify)
     except DataError as error:
@@ -145,13 +201,24 @@ def load(
     *,
     notify: Callable[[str], None] | None = None,
 ) -> Dataset:
-    """The data that --data names, read as the model's training data were: of its shape, treated alike.
+    """Read the data that --data names as the model's training data were read: of its shape, treated alike.
 
-    Raises `DataError` for pictures of another shape than the model's.
+    Args:
+        data: "fashion", "drawn", "auto" or a path.
+        image_shape: (height, width, channels) of the model.
+        described: The data set as the model's config.json has it.
+        notify: Told what is done that takes long.
+
+    Returns:
+        The data set.
+
+    Raises:
+        DataError: It cannot be read, or its pictures have another shape than the model's.
     """
-    # of pictures of the user's own all was said when the model was trained
+    # Of pictures of the user's own all was said when the model was trained.
     speak = notify if notify is not None and data in (*NAMED, "auto") else _nothing
-    height, width, channels = image_shape  # a list, where it comes from a file
+    # A list, where it comes from a file.
+    height, width, channels = image_shape
     shape = (height, width, channels)
     dataset = loading.load(data, image_shape=shape, fit=treatment(described)["fit"], notify=speak)
     if dataset.image_shape != shape:
@@ -164,7 +231,7 @@ def load(
 
 
 def _nothing(line: str) -> None:
-    """Takes what is not to be said."""
+    """Drop a line that is not to be printed."""
 
 
 def _note(folder: Path) -> Mapping[str, Any]:
@@ -179,16 +246,17 @@ def _note(folder: Path) -> Mapping[str, Any]:
 
 def _existing(folder: Path) -> Iterator[str]:
     """The places that the note of a folder leads to, those that are there, best first."""
-    note, place = _note(folder), noted(folder)
+    note, place = _note(folder), noted_place(folder)
     if place is None or place in (*NAMED, "auto"):
         return
     path = Path(place)
     candidates = [path]
     if isinstance(note.get("from_here"), str):
         candidates.append(folder / note["from_here"])
-    if path.parent.parent.name == UPLOADS:  # runs and uploads may have moved together
+    # Runs and uploads may have moved together.
+    if path.parent.parent.name == UPLOADS:
         candidates.append(folder.parent / UPLOADS / path.parent.name / path.name)
-    yield from (str(found.resolve()) for found in candidates if found.exists())
+    yield from (str(candidate.resolve()) for candidate in candidates if candidate.exists())
 
 
 def _of_the_same_data(folder: Path, described: Mapping[str, Any]) -> Iterator[Path]:
@@ -198,7 +266,7 @@ def _of_the_same_data(folder: Path, described: Mapping[str, Any]) -> Iterator[Pa
         return
     for root in (*model_folders(), runs_folder()):
         for path in sorted(root.glob("*/config.json")) if root else ():
-            if path.parent == folder or noted(path.parent) is None:
+            if path.parent == folder or noted_place(path.parent) is None:
                 continue
             try:
                 theirs = read_object(path)["dataset"]["checksum"]

@@ -50,7 +50,7 @@ def missing(model: LoadedModel) -> str:
     shape = " × ".join(map(str, model.engine.image_shape))
     what = f"The pictures of {shape} it was trained on are not here"
     instead = "upload one, or look at decoded points"
-    place = markdown_text(_short(training_data.noted(model.checkpoint.path) or ""))
+    place = markdown_text(_short(training_data.noted_place(model.checkpoint.path) or ""))
     if own.reason == "gone":
         return f"{what}: {place} is gone. Put it back to see them; or {instead}."
     if own.reason == "changed":
@@ -66,14 +66,14 @@ def own_pictures(path: Path, described: Mapping[str, Any], image_shape: Shape) -
     """The test pictures of the data set `described` in the config.json of the model or run at `path`, or why there are none."""
     place = _place(path, described)
     if place is None:
-        return training_data.missing(path, described)
+        return training_data.missing_error(path, described)
     if place not in training_data.NAMED and _pixel_bytes(described, image_shape) > LARGEST:
         return DataMissing("the data set is too large to be shown", "too large")
     fit = str(treatment(described)["fit"])
     try:
         stamp = _stamp(place)
     except OSError:
-        return training_data.missing(path, described)
+        return training_data.missing_error(path, described)
     return _read(place, stamp, image_shape, fit, str(described.get("checksum")), _Description(path, described))
 
 
