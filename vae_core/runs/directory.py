@@ -6,7 +6,7 @@ README.md beside this file describes each file in it.
 >>> with tempfile.TemporaryDirectory() as folder:
 ...     run = Run(folder)
 ...     run.write_status("running", step=3)
-...     run.append_metrics({"kind": "train", "step": 3, "loss": 250.0})
+...     run.append_metrics({"kind": "step", "step": 3, "loss": 250.0})
 ...     run.update_control(command="pause").command, run.state(), run.metrics()[0]["loss"]
 ('pause', ('running', ''), 250.0)
 """

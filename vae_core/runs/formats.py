@@ -1,6 +1,11 @@
-"""The JSON files of a run directory as forms: types and ranges of what is read. Keys that a form does not name are passed on.
+"""Forms of the JSON files of a run directory: types and ranges of what is read.
 
-A file that does not fit its form is unreadable, with the reason; see `vae_core.storage.records`.
+Keys that a form does not name are passed on. A file that does not fit its form is unreadable, with the reason; see
+`vae_core.storage.records`.
+
+>>> import msgspec
+>>> msgspec.convert({"command": "pause", "steps": 2}, ControlFile).command
+'pause'
 """
 
 from __future__ import annotations
@@ -30,7 +35,7 @@ State = _one_of(*STATES)
 
 
 class StatusFile(Struct):
-    """status.json. step, epoch and figures are those of the newest report; figures of a run that diverged may be null."""
+    """Form of status.json; step, epoch and figures are those of the newest report, null where the run diverged."""
 
     state: State  # type: ignore[valid-type]
     pid: Annotated[int, Meta(ge=0, le=MAX_PID)] | UnsetType = UNSET
@@ -54,7 +59,7 @@ class StatusFile(Struct):
 
 
 class ControlFile(Struct):
-    """control.json."""
+    """Form of control.json, see `vae_core.runs.control.Control`."""
 
     command: _one_of(*COMMANDS) = "run"  # type: ignore[valid-type]
     steps: Count = 0
@@ -63,7 +68,7 @@ class ControlFile(Struct):
 
 
 class RequestFile(Struct):
-    """request.json: how the run was asked for. What is in model and training is checked by the dataclasses that take it."""
+    """Form of request.json, how the run was asked for; model and training are checked by the dataclasses that take them."""
 
     model: dict[Text, Any] | UnsetType = UNSET
     training: dict[Text, Any] | UnsetType = UNSET
@@ -76,7 +81,7 @@ class RequestFile(Struct):
 
 
 class DatasetForm(Struct):
-    """The data set that config.json describes."""
+    """Form of the data set in config.json, see `Dataset.describe`."""
 
     name: Text | UnsetType = UNSET
     source: Text | UnsetType = UNSET
@@ -87,7 +92,7 @@ class DatasetForm(Struct):
 
 
 class ConfigFile(Struct):
-    """config.json, of a run or of a kept model. What is in model and training is checked by the dataclasses that take it."""
+    """Form of config.json, of a run or a kept model; model and training are checked by the dataclasses that take them."""
 
     format_version: Annotated[int, Meta(ge=1, le=1_000_000)]
     name: Text | UnsetType = UNSET
@@ -101,7 +106,7 @@ class ConfigFile(Struct):
 
 
 class PaceForm(Struct):
-    """What `.pace.json` knows of a preset: seconds a step and an image, and the work that they were measured with."""
+    """Form of a preset's entry in .pace.json: seconds a step and an image, and the work that they were measured with."""
 
     step: Annotated[float, Meta(ge=0, le=1e6)]
     image: Annotated[float, Meta(ge=0, le=1e6)]

@@ -1,7 +1,11 @@
 """The runs of a folder, newest first, and which of them are in progress: for folders of thousands, at each click.
 
-    list_runs("runs")     # every run
-    unfinished("runs")    # those that may be in progress
+>>> import tempfile
+>>> with tempfile.TemporaryDirectory() as folder:
+...     Run(f"{folder}/demo").path.mkdir()
+...     Run(f"{folder}/demo").write_status("finished")
+...     [run.name for run in list_runs(folder)], unfinished(folder)
+(['demo'], [])
 
 What was learned of a run is kept with the time of its folder's last change, and looked up anew when that differs: whatever is
 written whole (`storage.files`) changes it. An edit in place does not, and a clock ticks coarsely; so what is kept is never
@@ -33,7 +37,7 @@ FileStamp = tuple[int, int, int] | None  # inode, nanoseconds, bytes
 
 @dataclass(slots=True)
 class _Known:
-    """What was seen of one folder. created: seconds since 1970, None if it is no run. over: None until it was asked for."""
+    """What is known of one folder. created: seconds since 1970, None if it is no run. over: None until it was needed."""
 
     run: Run
     folder: tuple[int, int] = (0, 0)  # inode and nanoseconds
@@ -44,7 +48,7 @@ class _Known:
 
 
 class RunsIndex:
-    """The runs of one folder. Thread-safe."""
+    """The runs of one folder of runs. Thread-safe."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -55,13 +59,13 @@ class RunsIndex:
         self._listed: tuple[float, tuple[int, int]] = (-SHARED_SECONDS, (0, 0))
 
     def runs(self) -> list[Run]:
-        """Newest first: by config.json, which is written once, or by status.json where a run has none yet."""
+        """List all runs, newest first: by config.json, which is written once, or by status.json where a run has none yet."""
         with self._lock:
             self._refresh()
             return [known.run for known in self._order]
 
     def unfinished(self) -> list[Run]:
-        """Those whose status says neither that they have ended nor anything unreadable, newest first."""
+        """List the runs whose status says neither that they have ended nor anything unreadable, newest first."""
         with self._lock:
             self._refresh()
             return [known.run for known in self._order if not self._is_over(known)]
@@ -92,7 +96,7 @@ class RunsIndex:
 
     def _scan(self) -> bool:
         """Look at the folders that are new or have changed; whether the order may be another."""
-        found: dict[str, _Known] = {}
+        folders: dict[str, _Known] = {}
         changed, now = False, time.time_ns()
         try:
             with os.scandir(self.root) as entries:
@@ -103,7 +107,8 @@ class RunsIndex:
                     known = self._known.get(name)
                     try:
                         status = entry.stat()
-                    except OSError:  # deleted in this moment
+                    # deleted in this moment
+                    except OSError:
                         continue
                     folder = (status.st_ino, status.st_mtime_ns)
                     if known is None or known.folder[0] != folder[0]:
@@ -111,11 +116,11 @@ class RunsIndex:
                     if known.folder != folder or not known.settled:
                         known.folder, known.settled = folder, now - folder[1] > SETTLED_SECONDS * 1e9
                         changed |= _look(known)
-                    found[name] = known
+                    folders[name] = known
         except OSError:
             pass
-        changed |= len(found) != len(self._known) or found.keys() != self._known.keys()
-        self._known = found
+        changed |= len(folders) != len(self._known) or folders.keys() != self._known.keys()
+        self._known = folders
         return changed
 
     def _check_in_turn(self) -> bool:
@@ -123,9 +128,9 @@ class RunsIndex:
         if not count:
             return False
         start = self._turn % count if count > CHECKED else 0
-        some = list(islice(self._known.values(), start, start + CHECKED))
-        self._turn = start + len(some)
-        return any([_look(known) for known in some])
+        batch = list(islice(self._known.values(), start, start + CHECKED))
+        self._turn = start + len(batch)
+        return any([_look(known) for known in batch])
 
 
 def _look(known: _Known) -> bool:
@@ -133,8 +138,8 @@ def _look(known: _Known) -> bool:
     path, status = os.fspath(known.run.path), None
     created = None
     try:
-        found = os.stat(f"{path}/status.json")
-        status, created = (found.st_ino, found.st_mtime_ns, found.st_size), found.st_mtime
+        entry = os.stat(f"{path}/status.json")
+        status, created = (entry.st_ino, entry.st_mtime_ns, entry.st_size), entry.st_mtime
     except OSError:
         pass
     try:
@@ -142,7 +147,8 @@ def _look(known: _Known) -> bool:
     except OSError:
         pass
     if created is not None and os.path.lexists(f"{path}/{WEIGHTS}") and kind_of(known.run.path) != RUN:
-        created = None  # models are no runs
+        # models are no runs
+        created = None
     if status != known.status:
         known.status, known.over = status, None
     elif not known.settled:
@@ -167,10 +173,10 @@ def _index(root: str | Path) -> RunsIndex:
 
 
 def list_runs(root: str | Path = "runs") -> list[Run]:
-    """The runs in a folder, newest first; those too that wait for their turn and have no config.json yet."""
+    """List the runs in a folder, newest first; those too that wait for their turn and have no config.json yet."""
     return _index(root).runs()
 
 
 def unfinished(root: str | Path = "runs") -> list[Run]:
-    """The runs in a folder that may be in progress or wait for it, newest first; `Run.state` says how each stands."""
+    """List the runs in a folder that may be in progress or wait for it, newest first; `Run.state` says how each stands."""
     return _index(root).unfinished()

@@ -2,6 +2,11 @@
 
 Before there is something to save they raise `KeyboardInterrupt`, so that the process ends at once; while a network is
 built and trained they are only noted (`asked`), and the training leaves between two batches.
+
+>>> with noted():
+...     signal.raise_signal(signal.SIGTERM)
+...     asked()
+True
 """
 
 from __future__ import annotations
@@ -17,13 +22,13 @@ _depth = 0
 
 
 def asked() -> bool:
-    """Whether the process was told to end since the outermost of the two below was entered."""
+    """Whether the process was told to end since the outermost `raised` or `noted` was entered."""
     return _asked.is_set()
 
 
 @contextmanager
 def raised() -> Iterator[None]:
-    """Such a signal raises `KeyboardInterrupt` in here."""
+    """Raise `KeyboardInterrupt` within the context where a signal tells the process to end."""
 
     def interrupt(number: int, frame: Any) -> None:
         _asked.set()
@@ -35,14 +40,14 @@ def raised() -> Iterator[None]:
 
 @contextmanager
 def noted() -> Iterator[None]:
-    """Such a signal is noted in here: whoever is at work looks at `asked` when it suits."""
+    """Note within the context that a signal tells the process to end: whoever is at work calls `asked` when it suits."""
     with _handled(lambda number, frame: _asked.set()):
         yield
 
 
 @contextmanager
 def _handled(handler: Callable[[int, Any], None]) -> Iterator[None]:
-    """Only the main thread can arrange for this. What whoever started the process has set to be ignored stays ignored."""
+    """Handle the signals within the context. Only the main thread can; what the process was started to ignore stays ignored."""
     global _depth
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,7 +1,9 @@
 """A run as its charts show it, read bit by bit while it goes on: one reader for all who watch, and bounded memory.
 
-    reader = live(run)
-    view = reader.view()    # reads the files once a second at most, however many ask
+>>> smoothed(np.array([1.0, 1.0, np.nan, 1.0])).round(6).tolist()
+[1.0, 1.0, 1.0, 1.0]
+
+`live(run).view()` reads the files once a second at most, however many ask.
 
 `metrics.jsonl` is read from where the last look ended. Of a long run every second row is dropped time and again, so that a
 week of training takes no more room than an hour.
@@ -38,7 +40,7 @@ EVENTS = ("paused", "continued", "resumed", "stopped", "failed", "finished")
 
 @dataclass(frozen=True)
 class Series:
-    """One quantity over the steps of `View.steps`: raw as reported, and smoothed. Both (n,) float64; NaN where unknown."""
+    """One quantity over the steps of `View.steps`, as reported and smoothed. Both float64 (n,); NaN where unknown."""
 
     raw: np.ndarray
     smooth: np.ndarray
@@ -46,13 +48,26 @@ class Series:
 
 @dataclass(frozen=True)
 class View:
-    """What is to be shown of a run at one moment. Shared by all who look: nobody writes to the arrays.
+    """A run at one moment, for its charts. Shared by all who look: nobody writes to the arrays.
 
-    steps: (n,) int64 of the reports, n <= `POINTS`. series: by name, the columns of `COLUMNS` without step and seconds.
-    validation: step and val_* (m,). kl_per_unit: (latent_dim,) nats of the newest report, None before it. marks: (step,
-    words) of events. snapshots: steps, oldest first. progress: 0..1. eta_seconds: None where unknown. images_per_second: of
-    the last moments, by the clock, None where unknown. config: config.json, {} before there is one. control: what was asked
-    of the trainer last. version: rises whenever anything has changed.
+    Attributes:
+        health: The run's status.
+        version: Rises whenever anything has changed.
+        step: Batches trained so far, of `total_steps`.
+        epoch: Epochs trained so far, of `epochs`; a fraction within one.
+        progress: 0..1.
+        eta_seconds: Seconds to the end; None where unknown.
+        images_per_second: In the last moments, by the clock; None where unknown.
+        beta: Of the newest report, None before it.
+        learning_rate: Of the newest report, None before it.
+        steps: int64 (n,) of the reports, n <= `POINTS`.
+        series: By name, the columns of `COLUMNS` without step and seconds.
+        validation: By name, the columns of `VALIDATION`, float64 (m,).
+        kl_per_unit: float64 (latent_dim,), nats, of the newest report; None before it.
+        marks: (step, words) of events.
+        snapshots: Their steps, oldest first.
+        config: config.json, {} before there is one.
+        control: What was asked of the trainer last.
     """
 
     health: Health
@@ -76,18 +91,18 @@ class View:
     control: Control = field(default_factory=Control)
 
     def config_value(self, part: str, name: str) -> Any:
-        """A value of config.json, or None: a damaged file is no reason to show nothing."""
-        found = self.config.get(part)
-        return found.get(name) if isinstance(found, dict) else None
+        """Value of config.json, or None: a damaged file is no reason to show nothing."""
+        values = self.config.get(part)
+        return values.get(name) if isinstance(values, dict) else None
 
     @property
     def latent_dim(self) -> int:
-        """Of the model; 0 before it is known."""
+        """Latent units of the model; 0 before it is known."""
         return _whole(self.config_value("model", "latent_dim"))
 
 
 class LiveRun:
-    """The reader of one run. Thread-safe; `reads` counts how often it has looked at the files."""
+    """Reader of one run. Thread-safe; `reads` counts how often it has looked at the files."""
 
     def __init__(self, run: Run) -> None:
         self.run, self.reads, self._log = run, 0, MetricsLog(run.path)
@@ -97,7 +112,7 @@ class LiveRun:
         self._forget()
 
     def view(self, fresh: bool = False) -> View:
-        """How things stand; at most a second old. fresh: look now, as after a click of one's own."""
+        """The run as it is now, at most a second old. fresh: look now, as after a click of one's own."""
         with self._lock:
             if fresh or time.monotonic() - self._looked >= LOOK_SECONDS:
                 self._view = self._look()
@@ -110,29 +125,31 @@ class LiveRun:
         self._validation: list[tuple[float, ...]] = []
         self._marks: deque[tuple[int, str]] = deque(maxlen=MARKS)
         self._units: np.ndarray | None = None
-        self._every, self._skipped = 1, 0  # of the rows that come, every so many-th is kept
-        self._clock: deque[tuple[float, int]] = deque(maxlen=12)  # (heartbeat, step) of the last looks
+        # of the rows that come, every so many-th is kept
+        self._every, self._skipped = 1, 0
+        # (heartbeat, step) of the last looks
+        self._clock: deque[tuple[float, int]] = deque(maxlen=12)
         self._newest: tuple[float, ...] | None = None
         self._config: dict[str, Any] = {}
 
     def _look(self) -> View:
         status = self.run.status()
-        how = health(self.run, status)
-        if how.state == "unreadable":
-            return View(how, version=self._view.version + (self._view.health != how))
+        run_health = health(self.run, status)
+        if run_health.state == "unreadable":
+            return View(run_health, version=self._view.version + (self._view.health != run_health))
         self._read_rows()
         self._config = self._read_config()
         recipe = self._config.get("training")
         recipe = recipe if isinstance(recipe, dict) else {}
         step, total = _whole(status.get("step")), _whole(status.get("total_steps"))
-        rate = self._rate(how.state, status, step)
+        rate = self._rate(run_health.state, status, step)
         eta = status.get("eta_seconds")
-        if how.state == "running" and rate:
+        if run_health.state == "running" and rate:
             eta = (total - step) / rate
-        elif how.state != "running":
+        elif run_health.state != "running":
             eta = None
-        found = View(
-            health=replace(how, problems=self._problems(how)),
+        view = View(
+            health=replace(run_health, problems=self._problems(run_health)),
             step=step,
             total_steps=total,
             epoch=float(status.get("epoch") or 0.0),
@@ -147,9 +164,9 @@ class LiveRun:
         )
         before = self._view
         same = (before.health, before.step, before.snapshots, before.marks, len(before.steps), before.control) == (
-            found.health, found.step, found.snapshots, found.marks, len(found.steps), found.control,
+            view.health, view.step, view.snapshots, view.marks, len(view.steps), view.control,
         )
-        return replace(found, version=before.version + (not same))
+        return replace(view, version=before.version + (not same))
 
     # --- the rows ---------------------------------------------------------------------------------------------
 
@@ -157,14 +174,14 @@ class LiveRun:
         """The whole lines that are new; all of them, if the file is another or shorter than it was."""
         self._log.read(self._take, self._forget)
 
-    def _problems(self, how: Health) -> tuple[str, ...]:
+    def _problems(self, run_health: Health) -> tuple[str, ...]:
         """A sentence for each file that is not read or not wholly."""
-        found = list(how.problems)
+        sentences = list(run_health.problems)
         if self._log.problem:
-            found.append(f"{self._log.problem} There are no curves without it.")
+            sentences.append(f"{self._log.problem} There are no curves without it.")
         elif self._log.refused:
-            found.append(f"{self._log.path}: {self._log.refused:,} lines are unreadable and left out.")
-        return tuple(found)
+            sentences.append(f"{self._log.path}: {self._log.refused:,} lines are unreadable and left out.")
+        return tuple(sentences)
 
     def _take(self, row: dict[str, Any]) -> None:
         kind, step = row.get("kind"), row["step"]
@@ -189,11 +206,11 @@ class LiveRun:
             self._event(str(row.get("event")), step, row)
 
     def _event(self, event: str, step: int, row: dict[str, Any]) -> None:
-        if lost_after(row) is not None:  # what a killed trainer did after its last checkpoint is done again
+        # what a killed trainer did after its last checkpoint is done again
+        if lost_after(row) is not None:
             self._rows = [old for old in self._rows if old[0] <= step]
             self._validation = [old for old in self._validation if old[0] <= step]
-            kept = [mark for mark in self._marks if mark[0] <= step]
-            self._marks = deque(kept, maxlen=MARKS)
+            self._marks = deque((mark for mark in self._marks if mark[0] <= step), maxlen=MARKS)
         if event in WORDS:
             self._marks.append((step, f"{WORDS[event]} {number(row.get('new')):g}"))
         elif event in EVENTS:
@@ -249,7 +266,14 @@ class LiveRun:
 
 
 def smoothed(values: np.ndarray) -> np.ndarray:
-    """Exponential moving average over about a twentieth of the values, 4 to 50 of them, unbiased at the start; (n,)."""
+    """Exponential moving average over about a twentieth of the values, 4 to 50 of them, unbiased at the start.
+
+    Args:
+        values: (n,); NaN where unknown.
+
+    Returns:
+        float64 (n,); NaN before the first known value.
+    """
     known = np.isfinite(values)
     if not known.any():
         return np.full(len(values), np.nan)
@@ -264,7 +288,7 @@ _readers_lock = threading.Lock()
 
 
 def live(run: Run) -> LiveRun:
-    """The one reader of a run in this process. The least used are forgotten beyond `READERS`."""
+    """The one reader of a run in this process; beyond `READERS` of them the least used are forgotten."""
     key = str(run.path.resolve())
     with _readers_lock:
         reader = _readers.setdefault(key, LiveRun(run))

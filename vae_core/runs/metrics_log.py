@@ -1,10 +1,10 @@
 """metrics.jsonl, a run's growing list of rows: the one reader for live views, estimates and histories.
 
-    log = MetricsLog(run.path)
-    log.read(take, forget)                       # what is new since the last time
-    read_rows(run.path)                          # all rows that count
-    table(run.path, "step", ("epoch", "loss"))   # the same as numbers
-    last_rows(run.path)                          # some of the newest
+>>> import tempfile
+>>> with tempfile.TemporaryDirectory() as folder:
+...     append_row(Path(folder), {"kind": "step", "step": 1, "loss": 541.5})
+...     read_rows(Path(folder)), table(Path(folder), "step", ("loss",)).tolist()
+([{'kind': 'step', 'step': 1, 'loss': 541.5}], [[541.5]])
 
 A line that was torn by a kill is skipped, and so is one that is no row. When a run is resumed, what the killed trainer did after
 its last checkpoint is done again: of such steps only the later rows count (`lost_after`).
@@ -34,7 +34,7 @@ Take = Callable[[dict[str, Any]], None]
 
 
 class Row(Struct):
-    """What any row holds: which step, of which kind, and figures, which may be null where a run diverged."""
+    """Form of a row: which step, of which kind, and figures, which may be null where a run diverged."""
 
     step: Count
     kind: str | UnsetType = UNSET
@@ -56,7 +56,7 @@ class Row(Struct):
 
 
 def parse(line: bytes) -> dict[str, Any] | None:
-    """A line as a row, NaN as None; None for what is no row."""
+    """Read a line as a row, NaN as None; None for what is no row."""
     try:
         return object_from(line, FILE, Row)
     except FileProblem:
@@ -64,15 +64,16 @@ def parse(line: bytes) -> dict[str, Any] | None:
 
 
 def lost_after(row: dict[str, Any]) -> int | None:
-    """Of the row that says that the run was resumed: the rows of later steps before it do not count. None for any other row."""
+    """Step of a row that says that the run was resumed: rows of later steps before it do not count. None for other rows."""
     return row["step"] if row.get("event") == "resumed" else None
 
 
 class MetricsLog:
-    """Reads what is new, from where it stopped the last time.
+    """Reader of what is new in a run's metrics.jsonl, from where it stopped the last time.
 
-    problem: why the file cannot be read, "" if it can or is not there yet. refused: lines that are no rows, but for one that may
-    be torn for each time that the run was resumed.
+    Attributes:
+        problem: Why the file cannot be read, "" if it can or is not there yet.
+        refused: Lines that are no rows, but for one that may be torn for each time that the run was resumed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -87,9 +88,12 @@ class MetricsLog:
         return max(0, self._refused - self._torn)
 
     def read(self, take: Take, forget: Callable[[], None] = lambda: None, *, unended: bool = False) -> None:
-        """Call `take` with each new row; before them `forget`, if the file is another or shorter than it was.
+        """Read the rows that are new.
 
-        unended: a last line without a line break is taken too, if it is a row; whoever looks again has to wait for its end.
+        Args:
+            take: Called with each new row.
+            forget: Called before them if the file is another or shorter than it was.
+            unended: Take a last line without a line break too, if it is a row. Whoever reads on has to wait for its end.
         """
         self.problem = ""
         try:
@@ -152,7 +156,10 @@ def append_row(folder: Path, row: Mapping[str, Any]) -> None:
 
 
 def read_rows(folder: Path) -> list[dict[str, Any]]:
-    """Every row that counts, in order; empty if the file is not there or cannot be read."""
+    """Read every row that counts, in order; empty if the file is not there or cannot be read.
+
+    Rows of steps that a killed trainer lost and a resumed one did again appear once.
+    """
     rows: list[dict[str, Any]] = []
 
     def take(row: dict[str, Any]) -> None:
@@ -166,7 +173,16 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def table(folder: Path, kind: str, names: tuple[str, ...]) -> np.ndarray:
-    """The rows of a kind that count as numbers, float64 (n, len(names)); NaN where a row does not say."""
+    """Read the rows of a kind that count, as numbers.
+
+    Args:
+        folder: The run's.
+        kind: "step" or "validation".
+        names: The columns.
+
+    Returns:
+        float64 (n, len(names)); NaN where a row does not say.
+    """
     rows: list[tuple[float, ...]] = []
 
     def take(row: dict[str, Any]) -> None:
@@ -181,7 +197,7 @@ def table(folder: Path, kind: str, names: tuple[str, ...]) -> np.ndarray:
 
 
 def last_rows(folder: Path, size: int = TAIL_BYTES) -> list[dict[str, Any]]:
-    """The rows in the last `size` bytes; empty if the file is not there or cannot be read."""
+    """Read the rows in the last `size` bytes; empty if the file is not there or cannot be read."""
     try:
         lines = read_tail(folder / FILE, size).split(b"\n")
     except FileProblem:
@@ -190,5 +206,5 @@ def last_rows(folder: Path, size: int = TAIL_BYTES) -> list[dict[str, Any]]:
 
 
 def number(value: Any) -> float:
-    """A row's value for an array: NaN where there is none, or none that a chart can hold."""
+    """Convert a row's value for an array: NaN where there is none, or none that a chart can hold."""
     return float(value) if isinstance(value, (int, float)) and abs(value) < 1e30 else float("nan")

@@ -1,4 +1,9 @@
-"""Which process wrote a status, and when, told by what setting the machine's clock does not change."""
+"""Which process wrote a status, and when, told by what setting the machine's clock does not change.
+
+>>> process = alive(stamp())
+>>> process.pid == os.getpid()
+True
+"""
 
 from __future__ import annotations
 
@@ -14,10 +19,14 @@ CLOCK_SECONDS = 60.0  # for a system without a better mark: the clock may be set
 
 
 def stamp(pid: int | None = None) -> dict[str, Any]:
-    """What status.json says of a process, this one by default.
+    """Identify a process and the moment, for status.json.
 
-    pid; started: seconds since 1970; process: see `mark`; heartbeat and uptime: now, in seconds since 1970 and of the
-    clock that only runs forward.
+    Args:
+        pid: The process's number; None for this one.
+
+    Returns:
+        pid; started (seconds since 1970); process (see `mark`); heartbeat and uptime: now, in seconds since 1970 and of
+        the clock that only runs forward.
     """
     pid = os.getpid() if pid is None else pid
     try:
@@ -34,24 +43,33 @@ def stamp(pid: int | None = None) -> dict[str, Any]:
 
 
 def mark(pid: int) -> str | None:
-    """Names a process for good: its number will be given to others, and the time of its start moves with the clock.
+    """Name a process for good: its number will be given to others, and the time of its start moves with the clock.
 
-    The machine's boot and the ticks from there to the process's start; None where the system does not tell.
+    Returns:
+        The machine's boot and the ticks from there to the process's start; None where the system does not tell.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # a name may hold anything
+        # after the last bracket: a process's name may hold anything
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return f"{boot}/{fields[19]}"
     except (OSError, ValueError, IndexError):
         return None
 
 
 def alive(status: Mapping[str, Any]) -> psutil.Process | None:
-    """The process that wrote the status, if it lives: a number that the system has given to another is not it."""
+    """Find the process that wrote a status.
+
+    Args:
+        status: As of `formats.StatusFile`.
+
+    Returns:
+        The process; None if it has ended, or its number was given to another.
+    """
     pid, started, written = status.get("pid"), status.get("started"), status.get("process")
     try:
         process = psutil.Process(pid) if type(pid) is int and pid > 0 else None
-        # A zombie has ended; only its parent has not looked.
+        # a zombie has ended; only its parent has not looked
         if process is None or process.status() == psutil.STATUS_ZOMBIE:
             return None
         now = mark(process.pid)
@@ -65,14 +83,17 @@ def alive(status: Mapping[str, Any]) -> psutil.Process | None:
 
 
 def silence(status: Mapping[str, Any]) -> float:
-    """Seconds since the status was written; 0 where it does not say, `ValueError` where it says no number.
+    """Seconds since a status was written; 0 where it does not say.
 
     By the clock that only runs forward if the process is of this boot, so that a clock set back does not make a
     trainer that hangs look lively, nor one set forward a lively one look stuck.
+
+    Raises:
+        ValueError: For a heartbeat that is no number.
     """
     uptime, heartbeat, written = status.get("uptime"), status.get("heartbeat"), status.get("process")
-    here = mark(os.getpid())
-    if isinstance(written, str) and here is not None and written.split("/")[0] == here.split("/")[0]:
+    own = mark(os.getpid())
+    if isinstance(written, str) and own is not None and written.split("/")[0] == own.split("/")[0]:
         if isinstance(uptime, (int, float)):
             return max(0.0, time.monotonic() - uptime)
     if heartbeat is not None and not isinstance(heartbeat, (int, float)):
