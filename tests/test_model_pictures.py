@@ -90,7 +90,7 @@ def test_a_kept_a_renamed_and_a_downloaded_model_show_them_too(run: Run, tmp_pat
     pixels = own_pixels(run)
     assert main(["keep", str(run.path), str(tmp_path / "checkpoints" / "kept")]) == 0
     finished_runs.rename(run, "renamed")
-    taken = finished_runs.take_in(finished_runs.download(tmp_path / "checkpoints" / "kept"))
+    taken = finished_runs.import_model(finished_runs.download(tmp_path / "checkpoints" / "kept"))
     for name in ("kept", "runs/renamed", taken.name):
         found = pictures_for(opened(name))
         assert found is not None and np.array_equal(found.pixels, pixels), name

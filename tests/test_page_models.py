@@ -543,8 +543,8 @@ def other_zip(**files: bytes) -> bytes:
 
 def test_a_zip_that_was_refused_is_not_checked_with_each_click(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(folder / "fashion-2d", metrics=measured(), history=HISTORY)
-    checked = Mock(wraps=finished_runs.take_in)
-    monkeypatch.setattr(finished_runs, "take_in", checked)
+    checked = Mock(wraps=finished_runs.import_model)
+    monkeypatch.setattr(finished_runs, "import_model", checked)
     at = bring(other_zip(**{"notes.txt": b"words"}))
     (problem,) = problems(at)
     assert problems(at.run()) == [problem] and checked.call_count == 1

@@ -26,11 +26,7 @@ from vae_core.checkpoints.bundle import ImportProblem
 from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.datasets import loading
 from vae_core.datasets.idx import DataError
-from vae_core.jobs import duration as estimate
-from vae_core.jobs import finished_runs as trainer_models
-from vae_core.jobs import launcher as trainer
-from vae_core.jobs import process
-from vae_core.jobs import worker_pool as trainer_process
+from vae_core.jobs import duration, finished_runs, launcher, picture_uploads, process, worker_pool
 from vae_core.jobs.launcher import Request
 from vae_core.jobs.queue import before
 from vae_core.jobs.worker_pool import Trainers
@@ -64,9 +60,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.delenv("FASHION_MNIST_DIR", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     trainers = Trainers()
-    monkeypatch.setattr(trainer, "_TRAINERS", trainers)
+    monkeypatch.setattr(launcher, "_TRAINERS", trainers)
     yield tmp_path / "runs"
-    for run in trainer.runs():
+    for run in launcher.runs():
         process = run.process()
         if process is not None and process.pid != os.getpid():
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -79,7 +75,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def request_for(folder: Path) -> Request:
     """A run of a second or two on the squares."""
-    found = trainer_models.take_pictures("My squares.zip", pictures())
+    found = picture_uploads.store_pictures("My squares.zip", pictures())
     return Request("My squares!", MODEL, recipe(epochs=3), found.data, found.sizes)
 
 
@@ -110,13 +106,13 @@ def fake(run: Run, state: str = "running", **status: object) -> Run:
 
 @pytest.mark.slow
 def test_a_warm_process_becomes_the_trainer(request_for: Request, folder: Path) -> None:
-    assert trainer.prepare().state == "starting"
-    wait_for(lambda: trainer.prepare().state == "ready", "the process that stands ready", 120)
-    standby = trainer._TRAINERS._standby
+    assert launcher.prepare().state == "starting"
+    wait_for(lambda: launcher.prepare().state == "ready", "the process that stands ready", 120)
+    standby = launcher._TRAINERS._standby
     assert standby is not None
-    run = trainer.start(request_for)
+    run = launcher.start(request_for)
     assert run.path.parent == folder and run.name.startswith("my-squares-")
-    assert [found.path for found in trainer.active()] == [run.path]
+    assert [found.path for found in launcher.active()] == [run.path]
     wait_for(lambda: ended(run), "the end", 120)
     assert run.state() == ("finished", ""), log_tail(run)
     assert run.status()["pid"] == standby.process.pid
@@ -124,15 +120,15 @@ def test_a_warm_process_becomes_the_trainer(request_for: Request, folder: Path) 
     assert ModelConfig.from_dict(run.config()["model"]) == MODEL
     standby.process.wait(60)
     assert "finished: " in (run.path / LOG).read_text()
-    assert trainer.active() == []
+    assert launcher.active() == []
     # the machine's pace was noted, and that of the run counts from now on
-    assert estimate.known_presets(folder) >= {"swift"}
+    assert duration.known_presets(folder) >= {"swift"}
 
 
 @pytest.mark.slow
 def test_two_starts_at_once_one_after_the_other(request_for: Request) -> None:
     made: list[Run] = []
-    clicks = [threading.Thread(target=lambda: made.append(trainer.start(longer(request_for)))) for _ in range(2)]
+    clicks = [threading.Thread(target=lambda: made.append(launcher.start(longer(request_for)))) for _ in range(2)]
     for click in clicks:
         click.start()
     for click in clicks:
@@ -146,7 +142,7 @@ def test_two_starts_at_once_one_after_the_other(request_for: Request) -> None:
     assert not (second.path / "config.json").exists()
     memory = psutil.Process(second.status()["pid"]).memory_info().rss
     assert memory < 200 << 20  # it has not imported TensorFlow
-    trainer.stop(first)
+    launcher.stop(first)
     wait_for(lambda: ended(first), "the stop")
     wait_for(lambda: running(second), "its turn", 120)
 
@@ -154,19 +150,19 @@ def test_two_starts_at_once_one_after_the_other(request_for: Request) -> None:
 @pytest.mark.slow
 def test_a_queued_run_can_begin_beside_or_be_stopped(request_for: Request, folder: Path) -> None:
     blocker = fake(Run(folder / "blocker"), step=3)  # this process is its trainer
-    stopped, sent_on = trainer.start(request_for), trainer.start(request_for)
+    stopped, sent_on = launcher.start(request_for), launcher.start(request_for)
     wait_for(lambda: health(sent_on).note == "waiting for blocker to end", "the queue")
     assert [run.name for run in before(sent_on, time.time())] == ["blocker", stopped.name]
-    trainer.stop(stopped)
+    launcher.stop(stopped)
     wait_for(lambda: ended(stopped), "the stop")
     assert health(stopped).state == "stopped" and health(stopped).resumable
-    trainer.go_on(sent_on)
+    launcher.go_on(sent_on)
     wait_for(lambda: ended(sent_on), "the end", 120)
     assert sent_on.state()[0] == "finished" and blocker.state()[0] == "running"
-    beside = trainer.start(request_for, beside=True)
+    beside = launcher.start(request_for, beside=True)
     wait_for(lambda: ended(beside), "the end", 120)
     assert beside.state()[0] == "finished"
-    trainer.resume(stopped, beside=True)  # it never began: it begins
+    launcher.resume(stopped, beside=True)  # it never began: it begins
     wait_for(lambda: ended(stopped), "the end", 120)
     assert stopped.state()[0] == "finished"
 
@@ -174,13 +170,13 @@ def test_a_queued_run_can_begin_beside_or_be_stopped(request_for: Request, folde
 SERVER = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
-from vae_core.jobs import launcher as trainer
+from vae_core.jobs import launcher
 from vae_core.jobs.launcher import Request
 from vae_core.config import ModelConfig, TrainingConfig
 request = Request("demo", ModelConfig("classic", 2, (16, 16, 1)), TrainingConfig(epochs=1500, batch_size=16), sys.argv[2])
-first, second = trainer.start(request), trainer.start(request)
-standby = trainer._TRAINERS.prepare(trainer.folder(), busy=False)
-print(first.path, second.path, trainer._TRAINERS._standby.process.pid, flush=True)
+first, second = launcher.start(request), launcher.start(request)
+standby = launcher._TRAINERS.prepare(launcher.folder(), busy=False)
+print(first.path, second.path, launcher._TRAINERS._standby.process.pid, flush=True)
 time.sleep(1000)
 """
 
@@ -201,8 +197,8 @@ def test_the_server_is_killed_and_runs_go_on(request_for: Request) -> None:
         wait_for(lambda: not alive(int(standby)), "the process that stood ready to end", 60)
         at = first.status()["step"]
         wait_for(lambda: first.status()["step"] > at, "the first run to go on")
-        assert {run.path for run in trainer.active()} == {first.path, second.path}
-        trainer.stop(first)  # a server that starts anew finds them
+        assert {run.path for run in launcher.active()} == {first.path, second.path}
+        launcher.stop(first)  # a server that starts anew finds them
         wait_for(lambda: running(second), "the second run, which nobody is left to start", 120)
     finally:
         server.kill()
@@ -222,18 +218,18 @@ def alive(pid: int) -> bool:
 
 @pytest.mark.slow
 def test_pause_step_dials_kill_resume(request_for: Request) -> None:
-    run = trainer.start(longer(request_for))
+    run = launcher.start(longer(request_for))
     wait_for(lambda: running(run), "the first steps", 120)
-    trainer.pause(run)
+    launcher.pause(run)
     assert wait_for(lambda: run.status()["state"] == "paused", "the pause") < 10
     at = run.status()["step"]
-    trainer.step(run)
+    launcher.step(run)
     wait_for(lambda: run.status()["step"] == at + 1, "one step")
-    trainer.turn_dials(run, beta=4.0)
-    trainer.turn_dials(run, learning_rate=5e-4)
+    launcher.turn_dials(run, beta=4.0)
+    launcher.turn_dials(run, learning_rate=5e-4)
     with pytest.raises(RunError, match=r"beta must be a number in 0\.\.1e\+09"):
-        trainer.turn_dials(run, beta=-1.0)
-    trainer.go_on(run)
+        launcher.turn_dials(run, beta=-1.0)
+    launcher.go_on(run)
     wait_for(lambda: {"beta", "learning_rate"} <= {row.get("event") for row in run.metrics()}, "the marks")
     wait_for(lambda: run.load_state(), "a checkpoint")
     os.kill(run.status()["pid"], signal.SIGKILL)
@@ -242,45 +238,45 @@ def test_pause_step_dials_kill_resume(request_for: Request) -> None:
     how = health(run)
     assert how.state == "failed" and how.resumable and "Resume continues from the last checkpoint" in how.note
     with pytest.raises(RunError, match="is failed; only a run in progress"):
-        trainer.pause(run)
-    trainer.resume(run)
+        launcher.pause(run)
+    launcher.resume(run)
     wait_for(lambda: "resumed" in [row.get("event") for row in run.metrics()], "its going on", 120)
     assert run.control().beta == 4.0
     with pytest.raises(RunError, match="there is nothing to resume"):
-        trainer.resume(run)
-    trainer.stop(run)
+        launcher.resume(run)
+    launcher.stop(run)
     wait_for(lambda: ended(run), "the stop")
     assert run.state() == ("stopped", "")
 
 
 @pytest.mark.slow
 def test_a_trainer_that_hangs_is_said_and_ended(request_for: Request, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = trainer.start(longer(request_for))
+    run = launcher.start(longer(request_for))
     wait_for(lambda: running(run), "the first steps", 120)
     os.kill(run.status()["pid"], signal.SIGSTOP)
     monkeypatch.setattr(directory, "STALE_SECONDS", 1.0)
     wait_for(lambda: health(run).hangs, "the stale heartbeat")
     assert "it may hang. Stop it, then resume." in health(run).note
-    trainer.stop(run)  # it does not hear
+    launcher.stop(run)  # it does not hear
     monkeypatch.setattr(process, "PATIENCE", 0.5)
-    assert "ended by force" in trainer.end(run)
+    assert "ended by force" in launcher.end(run)
     how = health(run)
     assert how.state == "failed" and how.resumable and "ended by force" in how.note
     with pytest.raises(RunError, match="no process is at work on it"):
-        trainer.end(run)
+        launcher.end(run)
 
 
 def test_only_a_trainer_is_ended(folder: Path) -> None:
     mine = fake(Run(folder / "mine"))
     with pytest.raises(RunError, match=f"process {os.getpid()} is not a trainer"):
-        trainer.end(mine)
+        launcher.end(mine)
     other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)", "train"])
     try:
         started = psutil.Process(other.pid).create_time()
         run = fake(Run(folder / "other"), pid=other.pid, started=started)
         assert run.state()[0] == "running"
         with pytest.raises(RunError, match="is left alone"):
-            trainer.end(run)
+            launcher.end(run)
         # the number was given to another process since: that run has ended
         run.write_status("running", pid=other.pid, started=started - 3600)
         assert run.state()[0] == "failed" and run.process() is None
@@ -295,19 +291,19 @@ def test_data_that_are_gone_are_the_reason_and_can_come_back(request_for: Reques
     path = Path(request_for.data)
     data = path.read_bytes()
     path.unlink()
-    run = trainer.start(request_for)
+    run = launcher.start(request_for)
     wait_for(lambda: ended(run), "the failure", 120)
     how = health(run)
     assert how.state == "failed" and "does not exist" in how.note and "error: " in how.log and how.resumable
     path.write_bytes(data)
-    trainer.resume(run)
+    launcher.resume(run)
     wait_for(lambda: run.state()[0] == "finished", "the end", 120)
 
 
 @pytest.mark.slow
 def test_a_learning_rate_of_ten_is_said_with_advice(request_for: Request) -> None:
     training = recipe(epochs=50, learning_rate=10.0, beta=1e6, schedule="constant")
-    run = trainer.start(Request("wild", request_for.model, training, request_for.data, request_for.sizes))
+    run = launcher.start(Request("wild", request_for.model, training, request_for.data, request_for.sizes))
     wait_for(lambda: ended(run), "its end", 120)
     how = health(run)
     if how.state == "failed":
@@ -322,12 +318,12 @@ def test_without_tensorflow_it_is_said(folder: Path, tmp_path: Path, monkeypatch
         (tmp_path / "path" / name).mkdir(parents=True)
         (tmp_path / "path" / name / "__init__.py").write_text(f"raise ModuleNotFoundError('gone', name={name!r})")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
-    trainer.prepare()
-    wait_for(lambda: trainer.prepare().state == "unavailable", "the reason", 60)
-    assert trainer.prepare().note.endswith(
+    launcher.prepare()
+    wait_for(lambda: launcher.prepare().state == "unavailable", "the reason", 60)
+    assert launcher.prepare().note.endswith(
         "is not installed, so nothing can be trained here. Run: pip install -r requirements.txt"
     )
-    run = trainer.start(Request("demo", ModelConfig(), TrainingConfig(), "drawn"))
+    run = launcher.start(Request("demo", ModelConfig(), TrainingConfig(), "drawn"))
     wait_for(lambda: "is not installed" in health(run).note, "the failure", 60)
     assert ended(run)
 
@@ -336,8 +332,8 @@ def test_a_full_or_unwritable_folder(tmp_path: Path, folder: Path, monkeypatch: 
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("VAE_EXPLORER_RUNS", str(tmp_path / "file" / "runs"))
     with pytest.raises(RunError, match=r"cannot write to .*Not a directory\. Free some space"):
-        trainer.start(Request("demo"))
-    ready = trainer.prepare()
+        launcher.start(Request("demo"))
+    ready = launcher.prepare()
     assert ready.state == "unavailable" and "cannot be written to" in ready.note
     monkeypatch.setenv("VAE_EXPLORER_RUNS", str(folder))
 
@@ -346,18 +342,18 @@ def test_a_full_or_unwritable_folder(tmp_path: Path, folder: Path, monkeypatch: 
 
     monkeypatch.setattr(directory, "write_json", full)
     with pytest.raises(RunError, match="No space left on device"):
-        trainer.start(Request("demo"))
+        launcher.start(Request("demo"))
     monkeypatch.delenv("VAE_EXPLORER_RUNS")
     with pytest.raises(RunError, match="Set VAE_EXPLORER_RUNS"):
-        trainer.folder()
-    assert trainer.runs() == [] and trainer.prepare().state == "unavailable"
+        launcher.folder()
+    assert launcher.runs() == [] and launcher.prepare().state == "unavailable"
 
 
 # --- what is asked for ------------------------------------------------------------------------------------------------
 
 
 def test_run_ids_are_unique(folder: Path) -> None:
-    made = [trainer._new_directory(folder, name) for name in ["../../é x/", "../../é x/", ""]]
+    made = [launcher._new_directory(folder, name) for name in ["../../é x/", "../../é x/", ""]]
     assert len({run.path for run in made}) == 3 and all(run.path.parent == folder for run in made)
     assert made[0].name.startswith("x-") and made[2].name.startswith("model-")
 
@@ -373,25 +369,25 @@ def test_auto_asks_no_network(folder: Path) -> None:
 def test_estimates(folder: Path) -> None:
     model, sizes = ModelConfig(), {"train": 640, "validation": 64}
     request = Request("x", model, TrainingConfig(epochs=10, batch_size=64), "drawn", sizes)
-    assert trainer.estimated(request) is None
-    estimate.note_pace(folder, model, step_seconds=0.01, image_seconds=0.001)
-    found = trainer.estimated(request)
+    assert launcher.estimated(request) is None
+    duration.note_pace(folder, model, step_seconds=0.01, image_seconds=0.001)
+    found = launcher.estimated(request)
     assert found is not None and "scaled from some steps of swift" in found.method
     assert found.images_per_second == pytest.approx(64 / 0.074)
     assert found.seconds == pytest.approx(10 * (10 * 0.074 + 0.3 * 0.074) + 2)
-    half = trainer.estimated(Request("x", model, TrainingConfig(epochs=10, images=320), "drawn", sizes))
+    half = launcher.estimated(Request("x", model, TrainingConfig(epochs=10, images=320), "drawn", sizes))
     assert half is not None and half.seconds - 2 == pytest.approx((found.seconds - 2) * (5 + 0.3) / (10 + 0.3))
-    larger = trainer.estimated(Request("x", ModelConfig(latent_dim=64), TrainingConfig(), "drawn", sizes))
+    larger = launcher.estimated(Request("x", ModelConfig(latent_dim=64), TrainingConfig(), "drawn", sizes))
     assert larger is not None and larger.images_per_second < found.images_per_second
-    assert trainer.estimated(Request("x", ModelConfig("classic"), TrainingConfig(), "drawn", sizes)) is None
+    assert launcher.estimated(Request("x", ModelConfig("classic"), TrainingConfig(), "drawn", sizes)) is None
 
     run = Run(folder / "past")  # a run of the same model on this machine counts for more
     run.create({"model": model.to_dict(), "training": request.training.to_dict()}, presets.build(model))
     for step, ms in enumerate([30.0, 20.0, 20.0, 20.0, 500.0]):
         run.append_metrics({"kind": "step", "step": step + 1, "batch_time": ms})
-    assert trainer.estimated(request) == found  # whose machine it was is not known
-    run.write_request(machine=estimate.machine())
-    found = trainer.estimated(request)
+    assert launcher.estimated(request) == found  # whose machine it was is not known
+    run.write_request(machine=duration.machine())
+    found = launcher.estimated(request)
     assert found is not None and found.method == "measured on this machine in the run past"
     assert found.images_per_second == pytest.approx(64 / 0.02)
 
@@ -409,53 +405,53 @@ def test_the_pace_is_measured() -> None:
 
 @pytest.mark.slow
 def test_renamed_kept_carried_away_and_brought_along(request_for: Request, tmp_path: Path) -> None:
-    run = trainer.start(request_for)
+    run = launcher.start(request_for)
     wait_for(lambda: running(run), "the first steps", 120)
     wait_for(lambda: ended(run), "the end", 120)
-    run = trainer_models.rename(run, "my-own")
+    run = finished_runs.rename(run, "my-own")
     assert run.name == "my-own" and run.config()["name"] == "my-own" and run.state()[0] == "finished"
-    assert trainer_models.rename(run, "my-own").path == run.path
+    assert finished_runs.rename(run, "my-own").path == run.path
     for name in ("", "../x", "a b", ".hidden", "x" * 61):
         with pytest.raises(RunError, match="a name is 1 to 60 letters"):
-            trainer_models.rename(run, name)
+            finished_runs.rename(run, name)
     with pytest.raises(RunError, match="'uploads' is taken"):
-        trainer_models.rename(run, "uploads")
+        finished_runs.rename(run, "uploads")
 
-    kept = trainer_models.keep(run, "kept")
+    kept = finished_runs.publish(run, "kept")
     assert kept == tmp_path / "models" / "kept"
     opened = store.load(kept)
     assert (
         opened.metrics and opened.metrics["ssim"]["split"] == "test" and opened.dataset["classes"] == ["large", "small"]
     )
     with pytest.raises(RunError, match="there is a model called 'kept' already"):
-        trainer_models.keep(run, "kept")
+        finished_runs.publish(run, "kept")
 
     for path, name in ((run.path, "my-own"), (kept, "kept-2")):
-        found = trainer_models.take_in(trainer_models.download(path))
+        found = finished_runs.import_model(finished_runs.download(path))
         assert found == tmp_path / "models" / name
         np.testing.assert_allclose(
             store.load(found).weights["encoder/conv_1/kernel"], opened.weights["encoder/conv_1/kernel"], atol=1e-2
         )
     (Path(request_for.data)).unlink()
     with pytest.raises(RunError, match="which is no longer at"):
-        trainer_models.keep(run, "without-data")
+        finished_runs.publish(run, "without-data")
 
 
 def test_a_run_in_progress_stays_where_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = fake(Run(folder / "mine"))
-    for ask in (trainer_models.rename, trainer_models.keep):
+    for ask in (finished_runs.rename, finished_runs.publish):
         with pytest.raises(RunError, match="mine is running; stop it or wait"):
             ask(run, "other")
     with pytest.raises(ImportProblem, match="mine is running"):
-        trainer_models.download(run.path)
+        finished_runs.download(run.path)
     monkeypatch.setattr(limits, "MODEL_ZIP", 10)
     with pytest.raises(ImportProblem, match="MiB, at most"):
-        trainer_models.take_in(b"x" * 11)
+        finished_runs.import_model(b"x" * 11)
 
 
 def test_pictures_that_are_brought_along(folder: Path) -> None:
-    found = trainer_models.take_pictures("My squares.zip", pictures(40))
-    again = trainer_models.take_pictures("My squares.zip", pictures(40))
+    found = picture_uploads.store_pictures("My squares.zip", pictures(40))
+    again = picture_uploads.store_pictures("My squares.zip", pictures(40))
     assert found == again and found.n == 40 and found.classes == ("large", "small")
     assert (
         found.size == (16, 16) and found.shape == (16, 16, 1) and found.lines[0].startswith("40 pictures in 2 classes")
@@ -471,7 +467,7 @@ def test_pictures_that_are_brought_along(folder: Path) -> None:
             png = BytesIO()
             Image.new("RGB", (90, 200), (255, 0, 0)).save(png, "PNG")
             archive.writestr(name, png.getvalue())
-    found = trainer_models.take_pictures("red.zip", colour.getvalue())
+    found = picture_uploads.store_pictures("red.zip", colour.getvalue())
     assert found.n == 3 and found.shape == (64, 28, 3) and found.sizes == {"train": 1, "validation": 1, "test": 1}
 
 
@@ -486,7 +482,7 @@ def test_pictures_that_are_brought_along(folder: Path) -> None:
 )
 def test_pictures_that_are_refused_are_not_kept(folder: Path, data: bytes, message: str) -> None:
     with pytest.raises(DataError, match=message) as caught:
-        trainer_models.take_pictures("mine.zip", data)
+        picture_uploads.store_pictures("mine.zip", data)
     assert str(folder) not in str(caught.value)
     assert list(folder.glob("uploads/*")) == []
 
@@ -517,13 +513,13 @@ def test_health_of_odd_directories(folder: Path) -> None:
         assert how("odd").state in ("unreadable", "failed"), status
     run = fake(Run(folder / "fine"))
     assert how("fine") == Health("running", active=True)
-    assert {found.name for found in trainer.runs()} == {"newer", "half", "odd", "fine"}
-    assert "fine" in {found.name for found in trainer.active()}
+    assert {found.name for found in launcher.runs()} == {"newer", "half", "odd", "fine"}
+    assert "fine" in {found.name for found in launcher.active()}
 
 
 def test_how_a_process_ended_is_noted_once(folder: Path) -> None:
     run = fake(Run(folder / "demo"), pid=99999999)
-    note = trainer_process._note_end
+    note = worker_pool._note_end
     note(run, 4711, -9)  # another process's run by now
     assert run.status()["state"] == "running"
     note(run, 99999999, 3)

@@ -1,7 +1,9 @@
-"""What this machine can take: memory of a run, runs at once and in the queue, room on the disk. Each limit is a setting.
+"""Limits of this machine: memory of a run, runs at once and in the queue, room on the disk. Each limit is a setting.
 
-check_start(root, needed, beside=False, ready=0)   # raises RunError with the sentence for the visitor
-check_disk(folder)
+>>> sizes = {"train": 55_000, "validation": 5_000, "test": 10_000}
+>>> small, large = TrainingConfig(batch_size=64), TrainingConfig(batch_size=4096)
+>>> memory_of(ModelConfig(), small, sizes) < memory_of(ModelConfig(), large, sizes)
+True
 """
 
 from __future__ import annotations
@@ -29,7 +31,16 @@ FLOAT = 4  # bytes
 
 
 def memory_of(model: ModelConfig, training: TrainingConfig, sizes: Mapping[str, int]) -> int:
-    """Bytes that training takes at its height, estimated from above. sizes: images per split."""
+    """Upper estimate of the memory that a training takes at its height.
+
+    Args:
+        model: What is trained.
+        training: How; its batch size counts.
+        sizes: Images per split: "train", "validation" and "test".
+
+    Returns:
+        Bytes.
+    """
     network = build(model)
     activations = sum(math.prod(after) for part in (network.encoder, network.decoder) for *_, after in part.walk())
     pixels = math.prod(model.image_shape)
@@ -40,7 +51,11 @@ def memory_of(model: ModelConfig, training: TrainingConfig, sizes: Mapping[str, 
 
 
 def in_progress(root: Path) -> tuple[list[Run], list[Run]]:
-    """The runs of a folder that train (or stand still in memory), and those that wait for their turn; newest first."""
+    """Runs of a folder that have not ended.
+
+    Returns:
+        Those that train or stand still in memory, and those that wait for their turn; newest first.
+    """
     training: list[Run] = []
     waiting: list[Run] = []
     for run in unfinished(root):
@@ -53,9 +68,16 @@ def in_progress(root: Path) -> tuple[list[Run], list[Run]]:
 
 
 def check_start(root: Path, needed: int, *, beside: bool, ready: int = 0) -> None:
-    """Raise `RunError` if a run that takes `needed` bytes is one too many in the folder `root`.
+    """Check that one more run can be started or queued.
 
-    ready: bytes that the process which would train it holds already.
+    Args:
+        root: The folder of runs.
+        needed: Bytes that the run takes (`memory_of`).
+        beside: Whether it is to train at once, beside the others.
+        ready: Bytes that the process which would train it holds already.
+
+    Raises:
+        RunError: If it is one too many; the message is for the visitor.
     """
     training, waiting = in_progress(root)
     if not beside and training and len(waiting) >= RUNS_WAITING.value():
@@ -70,7 +92,11 @@ def check_start(root: Path, needed: int, *, beside: bool, ready: int = 0) -> Non
 
 
 def check_beside(root: Path) -> None:
-    """Raise `RunError` if one more run at once is too many."""
+    """Check that one more run may train at once.
+
+    Raises:
+        RunError: If as many train as may.
+    """
     training, _ = in_progress(root)
     if len(training) >= RUNS_BESIDE.value():
         names = ", ".join(run.name for run in training[:3])
@@ -81,7 +107,16 @@ def check_beside(root: Path) -> None:
 
 
 def check_memory(needed: int, ready: int = 0, later: bool = False) -> None:
-    """Raise `RunError` if a run does not fit into memory. later: it begins when others have ended and freed theirs."""
+    """Check that a run fits into memory.
+
+    Args:
+        needed: Bytes that it takes.
+        ready: Bytes that the process which would train it holds already.
+        later: Whether it begins when others have ended and freed theirs.
+
+    Raises:
+        RunError: If it does not fit.
+    """
     memory = psutil.virtual_memory()
     limit = RUN_MB.value() * MB or (int(0.9 * memory.total) if later else memory.available + ready)
     if needed > limit:
@@ -93,7 +128,15 @@ def check_memory(needed: int, ready: int = 0, later: bool = False) -> None:
 
 
 def check_disk(folder: Path, needed: int = 0) -> None:
-    """Raise `RunError` if writing `needed` bytes would leave less of the folder's disk free than must be."""
+    """Check that a disk has room.
+
+    Args:
+        folder: A folder on it, which need not exist yet.
+        needed: Bytes that are to be written.
+
+    Raises:
+        RunError: If less than the setting's share of the disk would stay free.
+    """
     there = next((path for path in (folder, *folder.parents) if path.exists()), Path("."))
     disk = shutil.disk_usage(there)
     least = disk.total * FREE_DISK.value() // 100

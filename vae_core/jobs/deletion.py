@@ -1,4 +1,12 @@
-"""Delete runs and models, and put them back within a day. No streamlit."""
+"""Delete runs and models, and put them back within a day. No streamlit.
+
+>>> import tempfile
+>>> with tempfile.TemporaryDirectory() as folder:
+...     restore_by_name(Path(folder), "demo")
+Traceback (most recent call last):
+    ...
+vae_core.storage.trash.TrashError: nothing called 'demo' was deleted ... within the last day; there is nothing.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +31,7 @@ def delete_run(run: Run) -> Deleted:
     """Move a run that no process is at work on into the trash beside it.
 
     Raises:
-        RunError: it is in progress, or gone already, or cannot be moved.
+        RunError: If it is in progress, gone already, or cannot be moved.
     """
     if (run.path / "model.safetensors").exists() and not (run.path / "status.json").exists():
         raise RunError(
@@ -43,7 +51,7 @@ def delete_model(path: Path) -> Deleted:
     """Move a kept or imported model into the trash beside it; a damaged one too.
 
     Raises:
-        TrashError: it came with the program, is a run, is gone already, or cannot be moved.
+        TrashError: If it came with the program, is a run, is gone already, or cannot be moved.
     """
     if is_shipped(path):
         raise TrashError(
@@ -60,10 +68,14 @@ def restore(root: Path, place: str) -> Path:
     """Put a run or a model back, and write its new name into its config.json where the old one was taken.
 
     Args:
-        root: the folder of runs or of models. place: `Deleted.path.name`.
+        root: The folder of runs or of models.
+        place: Name of its folder in the trash, `Deleted.path.name`.
+
+    Returns:
+        Where it lies now.
 
     Raises:
-        TrashError: it is not in the trash, or cannot be moved.
+        TrashError: If it is not in the trash, or cannot be moved.
     """
     path = trash.restore(root, place)
     with suppress(FileProblem, OSError, ValueError):
@@ -74,7 +86,18 @@ def restore(root: Path, place: str) -> Path:
 
 
 def restore_by_name(root: Path, name: str) -> Path:
-    """Put back what was called `name`, the last of this name that was deleted; `TrashError` if nothing was."""
+    """Put back the last run or model of this name that was deleted.
+
+    Args:
+        root: The folder of runs or of models.
+        name: What it was called.
+
+    Returns:
+        Where it lies now.
+
+    Raises:
+        TrashError: If nothing of this name was deleted within the last day, or it cannot be moved.
+    """
     entries = trash.deleted(root)
     entry = next((entry for entry in entries if entry.name == name), None)
     if entry is None:

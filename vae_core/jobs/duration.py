@@ -1,7 +1,16 @@
 """How long a training will take on this machine, from what was measured on it. No TensorFlow.
 
 A note in the folder of the runs (`.pace.json`) says how fast this machine trained each preset for a moment; better is a
-past run of the same model. Once a run is on, its own pace counts (see `live`).
+past run of the same model. Once a run is on, its own pace counts (`vae_core.runs.live_reader`).
+
+>>> import tempfile
+>>> sizes = {"train": 60_000, "validation": 5_000}
+>>> with tempfile.TemporaryDirectory() as folder:
+...     note_pace(Path(folder), ModelConfig(), step_seconds=0.01, image_seconds=0.0002)
+...     hurried = estimate(ModelConfig(), TrainingConfig(epochs=1), sizes, Path(folder))
+...     patient = estimate(ModelConfig(), TrainingConfig(epochs=9), sizes, Path(folder))
+>>> hurried.seconds < patient.seconds
+True
 """
 
 from __future__ import annotations
@@ -32,7 +41,13 @@ LOOK_AT = 20  # past runs
 
 @dataclass(frozen=True)
 class Estimate:
-    """seconds of the whole run, images_per_second while it trains, and how that is known."""
+    """Expected duration of a training.
+
+    Attributes:
+        seconds: Of the whole run.
+        images_per_second: While it trains.
+        method: How that is known, in words.
+    """
 
     seconds: float
     images_per_second: float
@@ -40,7 +55,17 @@ class Estimate:
 
 
 def estimate(model: ModelConfig, training: TrainingConfig, sizes: dict[str, int], root: Path) -> Estimate | None:
-    """How long it will take to train on `sizes` (images per split); None before anything was measured here."""
+    """Expected duration of a training on this machine.
+
+    Args:
+        model: What is trained.
+        training: How.
+        sizes: Images per split: "train" and "validation".
+        root: The folder of runs.
+
+    Returns:
+        None before anything was measured here.
+    """
     step, method = _past(model, training, root)
     if step is None:
         step, method = _scaled(model, training.batch_size, root)
@@ -48,29 +73,36 @@ def estimate(model: ModelConfig, training: TrainingConfig, sizes: dict[str, int]
         return None
     images = min(training.images or sizes["train"], sizes["train"])
     steps = -(-images // training.batch_size)
-    look = VALIDATION * sizes["validation"] * step / training.batch_size
-    seconds = training.epochs * (steps * step + look) + START_SECONDS
+    validation = VALIDATION * sizes["validation"] * step / training.batch_size
+    seconds = training.epochs * (steps * step + validation) + START_SECONDS
     return Estimate(seconds, training.batch_size / step, method)
 
 
 def note_pace(root: Path, model: ModelConfig, step_seconds: float, image_seconds: float) -> None:
-    """Keep what `training.pace` measured for a model of this preset."""
+    """Keep what was measured for a model of this preset on this machine.
+
+    Args:
+        root: The folder of runs, where the note lies.
+        model: What was trained for a moment.
+        step_seconds: Seconds a step takes whatever its batch.
+        image_seconds: Seconds that each image of a batch adds.
+    """
     notes = _notes(root)
-    found = {"step": step_seconds, "image": image_seconds, "multiply_adds": _work(model)}
+    pace = {"step": step_seconds, "image": image_seconds, "multiply_adds": _work(model)}
     here = notes.get(machine())
-    notes[machine()] = {**(here if isinstance(here, dict) else {}), model.preset: found}
+    notes[machine()] = {**(here if isinstance(here, dict) else {}), model.preset: pace}
     root.mkdir(parents=True, exist_ok=True)
     write_json(root / NOTE, notes)
 
 
 def known_presets(root: Path) -> set[str]:
-    """The presets that were measured on this machine."""
+    """Presets that were measured on this machine."""
     here = _notes(root).get(machine())
     return set(here) if isinstance(here, dict) else set()
 
 
 def machine() -> str:
-    """A name for the machine and what it has, so that another one's figures are not taken for its own."""
+    """Name of this machine with what it has, so that another one's figures are not taken for its own."""
     return f"{platform.node()}, {os.cpu_count()} processors"
 
 

@@ -1,4 +1,10 @@
-"""How the processes that the app starts are called, and their environment."""
+"""Commands and environment of the processes that the app starts.
+
+>>> child_environment()["PYTHONUTF8"]
+'1'
+>>> python_module("vae_core", "runs")[-2:]
+['vae_core', 'runs']
+"""
 
 from __future__ import annotations
 
@@ -15,11 +21,18 @@ _AWAY_FROM_HERE = (
 
 
 def python_module(module: str, *words: str) -> list[str]:
-    """The command that runs a module with Python; of an installed program without looking for modules in the current folder."""
-    how = ["-m"] if IN_CHECKOUT else ["-c", _AWAY_FROM_HERE]
-    return [sys.executable, *how, module, *words]
+    """Words of the command that runs a module with Python.
+
+    An installed program does not look for modules in the current folder.
+
+    Args:
+        module: The module's dotted name.
+        words: Its arguments.
+    """
+    flags = ["-m"] if IN_CHECKOUT else ["-c", _AWAY_FROM_HERE]
+    return [sys.executable, *flags, module, *words]
 
 
 def child_environment() -> dict[str, str]:
-    """This process's environment, with UTF-8 for all that the child reads and prints, whatever the terminal's encoding."""
+    """This process's environment, with UTF-8 for all that a child reads and prints, whatever the terminal's encoding."""
     return {**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}

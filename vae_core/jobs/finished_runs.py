@@ -1,23 +1,19 @@
-"""What becomes of a run that has ended: renamed, kept as a model, carried away as a zip; and what is brought along. No streamlit."""
+"""A run that has ended: rename it, publish it as a model, download it as a zip; and import such a zip. No streamlit.
+
+>>> bool(NAME.fullmatch("my-run")), bool(NAME.fullmatch("../x"))
+(True, False)
+"""
 
 from __future__ import annotations
 
-import hashlib
 import re
-import shutil
 import subprocess
-import threading
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import psutil
 
 from vae_core.checkpoints import bundle
-from vae_core.datasets import image_folders
-from vae_core.datasets.idx import DataError
-from vae_core.jobs import launcher as trainer
 from vae_core.jobs.capacity import check_disk
 from vae_core.jobs.environment import child_environment, python_module
 from vae_core.jobs.model_check import check_in_child
@@ -26,33 +22,26 @@ from vae_core.runs.control import RunError
 from vae_core.runs.directory import ENDED, UNREADABLE, Run
 from vae_core.settings import checkpoints_folder, model_folders, start_folder
 from vae_core.storage import limits
-from vae_core.storage.files import write_bytes, write_json
+from vae_core.storage.files import write_json
 from vae_core.storage.records import FileProblem, read_object
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 FRAMES = 7  # of the timeline that a kept model shows
-LARGEST_SIDE = 64  # of the shape that is suggested for pictures of the user's own
-_KEEPING = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """A zip of the user's pictures that was taken in. data: for `Request`. shape: suggested for the model.
-
-    sizes: images per split, for `Request` as well. lines: what the user should know of it, a sentence each.
-    """
-
-    data: str
-    n: int
-    classes: tuple[str, ...]
-    size: tuple[int, int]
-    shape: tuple[int, int, int]
-    sizes: dict[str, int]
-    lines: tuple[str, ...] = ()
 
 
 def rename(run: Run, name: str) -> Run:
-    """The run under another name; its folder moves. Raises `RunError` for a run in progress, an odd name or a taken one."""
+    """Rename a run; its folder moves.
+
+    Args:
+        run: A run that has ended.
+        name: 1 to 60 letters, digits, dots, dashes or underscores, beginning with a letter or digit.
+
+    Returns:
+        The run in its new folder.
+
+    Raises:
+        RunError: If the run is in progress, the name is odd or taken, or the folder cannot be moved.
+    """
     _ended(run)
     target = run.path.with_name(_name(name))
     if target == run.path:
@@ -68,11 +57,20 @@ def rename(run: Run, name: str) -> Run:
     return Run(target)
 
 
-def keep(run: Run, name: str) -> Path:
-    """A model's folder beside the shipped ones, measured on the whole test split in a process of its own; returns its path.
+def publish(run: Run, name: str) -> Path:
+    """Make a model of a run beside the shipped ones, measured on the whole test split in a process of its own.
 
-    Takes some seconds up to a minute. Raises `RunError` for a run in progress, a name that is odd or taken, or with what the
-    command has said.
+    Takes some seconds up to a minute.
+
+    Args:
+        run: A run that has ended.
+        name: The model's, as `rename` takes it.
+
+    Returns:
+        The model's folder.
+
+    Raises:
+        RunError: If `target_of` refuses, or with what the command has printed.
     """
     target = target_of(run, name)
     words = ["keep", str(run.path.resolve()), str(target), "--half", "--snapshots", str(FRAMES)]
@@ -96,7 +94,11 @@ def keep(run: Run, name: str) -> Path:
 
 
 def target_of(run: Run, name: str) -> Path:
-    """Where a run's model would lie. `RunError` for a run in progress, a name that is odd or taken, or a disk that is too full."""
+    """Folder that a run's model would lie in.
+
+    Raises:
+        RunError: If the run is in progress, the name is odd or taken, or the disk is too full.
+    """
     _ended(run)
     target = checkpoints_folder().resolve() / _name(name)
     if any((folder / name).exists() for folder in model_folders()):
@@ -106,58 +108,28 @@ def target_of(run: Run, name: str) -> Path:
 
 
 def download(path: Path) -> bytes:
-    """A zip of a model's folder or of a run that has ended. `ImportProblem` (a ValueError) if it is in progress or too large."""
+    """Zip of a model's folder or of a run that has ended.
+
+    Raises:
+        ImportProblem: If the run is in progress, or the zip would be too large.
+    """
     return bundle.pack_model(path)
 
 
-def take_in(data: bytes) -> Path:
-    """The model of an uploaded zip as a new folder beside the shipped ones. `ImportProblem` says why not."""
+def import_model(data: bytes) -> Path:
+    """Unpack an uploaded zip of a model beside the shipped ones, and check it in a process of its own.
+
+    Returns:
+        The model's new folder.
+
+    Raises:
+        ImportProblem: If the zip is too large, or no sound model.
+        RunError: If the disk is too full.
+    """
     if len(data) > limits.MODEL_ZIP:
         raise bundle.ImportProblem(f"the zip has {len(data) >> 20} MiB, at most {limits.MODEL_ZIP >> 20} are taken.")
     check_disk(checkpoints_folder().resolve(), len(data))
     return bundle.import_model(data, checkpoints_folder().resolve(), check_in_child)
-
-
-def take_pictures(name: str, data: bytes) -> Pictures:
-    """Keep an uploaded zip of pictures for trainings, under its digest, and look at what it holds.
-
-    Raises `DataError` (a ValueError) for no zip, no pictures, or too few; then nothing is kept.
-    """
-    digest = hashlib.blake2b(data, digest_size=8).hexdigest()
-    folder = trainer.folder() / "uploads" / digest
-    path = folder / f"{bundle.safe_name(Path(name).stem)}.zip"
-    with _KEEPING:  # two may bring the same one along
-        try:
-            if not path.exists():
-                check_disk(folder, len(data))
-                folder.mkdir(parents=True, exist_ok=True)
-                write_bytes(path, data)
-        except OSError as error:
-            raise RunError(f"the zip cannot be kept in {folder.parent}: {error.strerror}.") from error
-    try:
-        found = _look(path)
-        if found.n < 3:
-            raise DataError(
-                f"{name} holds {found.n} pictures, at least 3 are needed: one each for train, validation and test."
-            )
-    except ValueError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise DataError(str(error).replace(str(path), name)) from error
-    shape = suggested(found.size, found.colour)
-    return Pictures(str(path), found.n, found.classes, found.size, shape, dict(found.sizes), found.lines)
-
-
-@lru_cache(maxsize=16)
-def _look(path: Path) -> image_folders.ZipSummary:
-    """Looked at once: the page asks on every run, and a zip that is kept under its digest never changes."""
-    return image_folders.summarize_zip(path)
-
-
-def suggested(size: tuple[int, int], colour: bool) -> tuple[int, int, int]:
-    """(height, width, channels) of a model for such pictures: multiples of 4, 64 at most, in about their proportions."""
-    scale = min(1.0, LARGEST_SIDE / max(size))
-    height, width = (min(LARGEST_SIDE, max(8, 4 * round(side * scale / 4))) for side in size)
-    return height, width, 3 if colour else 1
 
 
 def _ended(run: Run) -> None:

@@ -1,7 +1,10 @@
-"""Runs that become models, one after the other: measuring takes a core for up to a minute, and nobody's page waits for it.
+"""Queue of runs that become models, one after the other.
 
-job = QUEUE.begin(run, "mine")        # at once
-QUEUE.newest(run).state               # "waiting", "measuring", "kept" or "failed"
+Measuring takes a core for up to a minute, and nobody's page waits for it: `QUEUE.begin(run, "mine")` returns at once, and
+`QUEUE.newest(run).state` is "waiting", "measuring", "kept" or "failed".
+
+>>> QUEUE.newest(Run("runs/demo")) is None
+True
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vae_core.jobs.finished_runs import keep, target_of
+from vae_core.jobs.finished_runs import publish, target_of
 from vae_core.runs.control import RunError
 from vae_core.runs.directory import Run
 from vae_core.settings import RUNS_WAITING
@@ -23,7 +26,15 @@ REMEMBERED = 50  # jobs that are over
 
 @dataclass
 class Keeping:
-    """A run on its way to a model. since: seconds since 1970 when its state began. note: why it failed, or its place."""
+    """A run on its way to a model.
+
+    Attributes:
+        run: The run.
+        target: The folder of its model.
+        state: "waiting", "measuring", "kept" or "failed".
+        since: When that state began, in seconds since 1970.
+        note: Why it failed.
+    """
 
     run: Run
     target: Path
@@ -38,15 +49,23 @@ class Keeping:
 
 
 class KeepingQueue:
-    """All of a server. work: what makes the model."""
+    """The runs of a server that are to become models.
 
-    def __init__(self, work: Callable[[Run, str], Path] = keep) -> None:
+    Args:
+        work: Makes the model of a run under a name, and returns its folder.
+    """
+
+    def __init__(self, work: Callable[[Run, str], Path] = publish) -> None:
         self._work, self._lock = work, threading.Lock()
         self._jobs: deque[Keeping] = deque()
         self._worker: threading.Thread | None = None
 
     def begin(self, run: Run, name: str) -> Keeping:
-        """Put a run into the queue; `RunError` for what `keep` would refuse, a name that is on its way, or a full queue."""
+        """Put a run into the queue; returns at once.
+
+        Raises:
+            RunError: If `publish` would refuse it, its name or the run itself is on its way already, or the queue is full.
+        """
         target = target_of(run, name)
         with self._lock:
             waiting = [job for job in self._jobs if not job.over]
@@ -69,12 +88,12 @@ class KeepingQueue:
             return job
 
     def newest(self, run: Run) -> Keeping | None:
-        """The newest job of a run; None where there is none."""
+        """Newest job of a run; None where there is none."""
         with self._lock:
             return next((job for job in reversed(self._jobs) if job.run.path == run.path), None)
 
     def before(self, job: Keeping) -> int:
-        """How many are to be measured before it."""
+        """Number of jobs that are to be measured before this one."""
         with self._lock:
             waiting = [other for other in self._jobs if not other.over]
             return waiting.index(job) if job in waiting else 0

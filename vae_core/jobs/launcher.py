@@ -5,6 +5,10 @@
     view = live(run).view()              # vae_core.runs.live_reader
 
 Everything about a run is in its directory, so a server that starts anew finds all of them.
+
+>>> request = Request("shoes", ModelConfig("classic"), data="fashion")
+>>> request.training.batch_size, request.images()["test"]
+(128, 10000)
 """
 
 from __future__ import annotations
@@ -19,10 +23,8 @@ from typing import Any
 from vae_core.checkpoints.bundle import safe_name
 from vae_core.config import ModelConfig, TrainingConfig, recommended
 from vae_core.datasets import fashion_mnist, loading
-from vae_core.jobs import capacity
-from vae_core.jobs import duration as estimate
-from vae_core.jobs import queue as turns
-from vae_core.jobs.duration import Estimate
+from vae_core.jobs import capacity, queue
+from vae_core.jobs.duration import Estimate, estimate, machine
 from vae_core.jobs.process import end_trainer
 from vae_core.jobs.worker_pool import Ready, Trainers
 from vae_core.runs.control import Control, RunError
@@ -37,11 +39,16 @@ _TRAINERS = Trainers()  # one for all sessions of the server
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be trained. data: "auto" (the real pictures if they are here), "fashion", "drawn", or a zip's path.
+    """A run that is asked for.
 
-    training: the recipe that suits the model, unless another is given. sizes: images per split of the zip, for the estimate.
-    visitor: a name for who asks, so that pages can tell whose run it is.
-    fit: what is done to the pictures of a zip, "resize" or "garment".
+    Attributes:
+        name: What its folder is called, with the time behind it.
+        model: What is trained.
+        training: How; the recipe that suits the model, unless another is given.
+        data: "auto" (the real pictures if they are here), "fashion", "drawn", or a zip's path.
+        sizes: Images per split of the zip.
+        visitor: Who asks, so that pages can tell whose run it is.
+        fit: What is done to the pictures of a zip, "resize" or "garment".
     """
 
     name: str
@@ -57,7 +64,7 @@ class Request:
             object.__setattr__(self, "training", recommended(self.model))
 
     def settled(self) -> str:
-        """What --data will name: a trainer in the background asks no network."""
+        """Value of --data that needs no network, "auto" decided."""
         if self.data != "auto":
             return self.data
         return "fashion" if fashion_mnist.find_fashion() else "drawn"
@@ -71,7 +78,7 @@ class Request:
         return {"train": 60_000 - loading.HELD_OUT, "validation": loading.HELD_OUT, "test": 10_000}
 
     def to_dict(self) -> dict[str, Any]:
-        """What request.json says of it: the whole recipe, for `train --request`."""
+        """The whole recipe as it is written to request.json, for `train --request`."""
         return {
             "model": self.model.to_dict(),
             "training": self.training.to_dict(),
@@ -80,20 +87,24 @@ class Request:
         }
 
     def arguments(self, run: Run) -> list[str]:
-        """The words of the command that trains it once `to_dict` lies in the run's request.json."""
+        """Words of the command that trains it once `to_dict` lies in the run's request.json."""
         return ["train", "--queue", "--run-dir", str(run.path), "--request", str(run.path / "request.json")]
 
 
 def folder() -> Path:
-    """Where runs lie, absolute; `RunError` where none was named."""
-    found = runs_folder()
-    if found is None:
+    """The folder of runs, as an absolute path.
+
+    Raises:
+        RunError: If none was named.
+    """
+    runs = runs_folder()
+    if runs is None:
         raise RunError(f"There is no folder for runs. Set {RUNS_VARIABLE} to one, and start the app again.")
-    return found.resolve()
+    return runs.resolve()
 
 
 def prepare() -> Ready:
-    """Keep a process ready that has imported TensorFlow, unless one is at work; says how that stands. Returns at once."""
+    """Keep a process ready that has imported TensorFlow, unless one is at work; returns its state at once."""
     try:
         root = folder()
         root.mkdir(parents=True, exist_ok=True)
@@ -106,23 +117,23 @@ def prepare() -> Ready:
 
 def runs() -> list[Run]:
     """All runs, newest first; without those whose names are no text."""
-    found = runs_folder()
-    return [run for run in list_runs(found) if encodable(run.path.name)] if found else []
+    root = runs_folder()
+    return [run for run in list_runs(root) if encodable(run.path.name)] if root else []
 
 
 def active() -> list[Run]:
-    """The runs that a process is at work on, or that wait for their turn; newest first."""
+    """Runs that a process is at work on, or that wait for their turn; newest first."""
     folder = runs_folder()
     return [run for run in unfinished(folder) if run.state()[0] not in OVER] if folder else []
 
 
 def estimated(request: Request) -> Estimate | None:
-    """How long it will take here, as far as that was measured; None before."""
-    return estimate.estimate(request.model, request.training, request.images(), folder())
+    """Expected duration of a run on this machine; None before anything was measured."""
+    return estimate(request.model, request.training, request.images(), folder())
 
 
 def refusal(request: Request, *, beside: bool = False) -> str | None:
-    """Why `start` would refuse it now, in a sentence; None where it would not."""
+    """Sentence that says why `start` would refuse it now; None where it would not."""
     try:
         _check(request, folder(), beside)
     except RunError as error:
@@ -145,10 +156,16 @@ def _check(request: Request, root: Path, beside: bool) -> None:
 
 
 def start(request: Request, *, beside: bool = False) -> Run:
-    """Begin a run, or queue it behind the one in progress unless `beside`; returns at once.
+    """Begin a run, or queue it behind the one in progress; returns at once.
 
-    `health(run).note` of a queued one says which it waits for. Raises `RunError` where nothing can be written, or where it
-    is more than this machine can take (see `capacity`).
+    `health(run).note` of a queued one says which it waits for.
+
+    Args:
+        request: What to train.
+        beside: Whether it begins at once, beside the one in progress.
+
+    Raises:
+        RunError: If nothing can be written, or it is more than this machine can take (`capacity`).
     """
     root = folder()
     with _TRAINERS.lock:
@@ -159,13 +176,9 @@ def start(request: Request, *, beside: bool = False) -> Run:
             run.write_control(Control("run" if beside else "wait"))
             arguments = request.arguments(run)
             run.write_request(
-                **request.to_dict(),
-                arguments=arguments,
-                asked=asked,
-                machine=estimate.machine(),
-                visitor=request.visitor,
+                **request.to_dict(), arguments=arguments, asked=asked, machine=machine(), visitor=request.visitor
             )
-            waits = not beside and bool(turns.before(run, asked))
+            waits = not beside and bool(queue.before(run, asked))
             _TRAINERS.launch(root, run, arguments, asked, cold=waits)
         except OSError as error:
             raise _unwritable(run.path, error) from error
@@ -175,13 +188,20 @@ def start(request: Request, *, beside: bool = False) -> Run:
 def resume(run: Run, *, beside: bool = False) -> None:
     """Continue a run that was stopped, killed or has failed, from its last checkpoint; queued like `start`.
 
-    One that never began begins. Raises `RunError` for a run that is in progress, finished or unreadable.
+    One that never began begins.
+
+    Args:
+        run: The run.
+        beside: Whether it goes on at once, beside the one in progress.
+
+    Raises:
+        RunError: If it is in progress, finished or unreadable, or more than this machine can take.
     """
     root = folder()
     with _TRAINERS.lock:
-        how = health(run)
-        if not how.resumable:
-            raise RunError(f"{run.name} is {how.state}; there is nothing to resume. {how.note}".rstrip())
+        condition = health(run)
+        if not condition.resumable:
+            raise RunError(f"{run.name} is {condition.state}; there is nothing to resume. {condition.note}".rstrip())
         asked = time.time()
         capacity.check_start(root, _memory_again(run), beside=beside, ready=_TRAINERS.ready_memory())
         request = run.request()
@@ -194,7 +214,7 @@ def resume(run: Run, *, beside: bool = False) -> None:
         try:
             run.write_request(**{**request, "asked": asked})
             run.update_control(command="run" if beside else "wait")
-            waits = not beside and bool(turns.before(run, asked))
+            waits = not beside and bool(queue.before(run, asked))
             _TRAINERS.launch(root, run, arguments, asked, cold=waits)
         except OSError as error:
             raise _unwritable(run.path, error) from error
@@ -215,7 +235,7 @@ def _memory_again(run: Run) -> int:
 
 
 def pause(run: Run) -> None:
-    """Stand still after the batch in hand."""
+    """Let a run stand still after the batch in hand."""
     _ask(run, command="pause")
 
 
@@ -228,7 +248,7 @@ def go_on(run: Run) -> None:
 
 
 def step(run: Run) -> None:
-    """One batch more, then stand still."""
+    """Train one batch more, then stand still."""
     _ask(run, command="pause", steps=run.control().steps + 1)
 
 
@@ -238,13 +258,22 @@ def stop(run: Run) -> None:
 
 
 def turn_dials(run: Run, *, learning_rate: float | None = None, beta: float | None = None) -> None:
-    """Another learning rate (the schedule's peak) or beta from the next batch on; None leaves it. `RunError` if out of range."""
+    """Change the learning rate or beta from the next batch on.
+
+    Args:
+        run: A run in progress.
+        learning_rate: The schedule's peak; None leaves it.
+        beta: Weight of the KL loss; None leaves it.
+
+    Raises:
+        RunError: If the run has ended, or a value is out of range.
+    """
     changes = {"learning_rate": learning_rate, "beta": beta}
     _ask(run, **{name: value for name, value in changes.items() if value is not None})
 
 
 def end(run: Run) -> str:
-    """End a trainer that does not listen, by force if it must be; a sentence about what happened. Takes up to 6 s."""
+    """End a trainer that does not listen, by force if it must be; returns what happened as a sentence. Takes up to 6 s."""
     return end_trainer(run)
 
 

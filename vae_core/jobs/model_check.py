@@ -19,7 +19,11 @@ class ModelProblem(ValueError):
 
 
 def check_in_child(folder: Path) -> None:
-    """Run `check-model` on a folder in a bounded process; `ModelProblem` says why a model is refused."""
+    """Run `check-model` on a folder in a process whose memory and time are bounded.
+
+    Raises:
+        ModelProblem: If the model is refused, or its process did not survive it.
+    """
     command = python_module("vae_core", "check-model", "--bounded", str(folder.resolve()))
     try:
         done = subprocess.run(

@@ -2,6 +2,15 @@
 
 The queue is nothing but processes that wait, each with a run directory in the state "waiting"; so it needs no one to
 keep it, and outlives whoever started it. A waiting process has not imported TensorFlow and costs little.
+
+>>> import tempfile
+>>> from pathlib import Path
+>>> with tempfile.TemporaryDirectory() as folder:
+...     run = Run(Path(folder) / "demo")
+...     run.path.mkdir()
+...     with turn(run) as trains:
+...         print(trains)
+True
 """
 
 from __future__ import annotations
@@ -21,10 +30,17 @@ BEAT_SECONDS = 1.0
 
 @contextmanager
 def turn(run: Run, asked: float | None = None) -> Iterator[bool]:
-    """Waits until no other run of the folder is in progress; yields whether to train: False if a stop was asked for.
+    """Wait until no other run of the folder is in progress.
 
-    asked: seconds since 1970 of the request; the older goes first. A run whose control says "run" does not wait, and
+    A run whose control says "run" does not wait, and
     `run.update_control(command="run")` sends a waiting one on at once, beside the others.
+
+    Args:
+        run: The run that waits.
+        asked: When it was asked for, in seconds since 1970; the older request goes first. By default now.
+
+    Yields:
+        Whether to train: False if a stop was asked for.
     """
     lock = FileLock(run.path.parent / ".turn.lock")
     try:
@@ -52,7 +68,7 @@ def _wait(run: Run, asked: float, lock: FileLock) -> bool:
 
 
 def before(run: Run, asked: float) -> list[Run]:
-    """The other runs of the folder that are in progress, then those that wait and were asked for earlier."""
+    """Other runs of the folder that are in progress, then those that wait and were asked for earlier."""
     active, queued = [], []
     for other in unfinished(run.path.parent):
         if other.path == run.path:
@@ -66,7 +82,7 @@ def before(run: Run, asked: float) -> list[Run]:
             active.append(other)
         elif (since, other.name) < (asked, run.name):
             queued.append((since, other.name, other))
-    return active + [other for *_, other in sorted(queued, key=lambda found: found[:2])]
+    return active + [other for *_, other in sorted(queued, key=lambda entry: entry[:2])]
 
 
 def _had(lock: FileLock) -> bool:

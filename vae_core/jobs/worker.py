@@ -1,4 +1,4 @@
-"""A trainer that stands ready: TensorFlow is imported and warm before anyone asks, so a run's first point comes at once.
+"""A trainer's process that stands ready: TensorFlow is imported and warm before anyone asks, so a run's first point comes at once.
 
 It tells its parent what it is doing in lines of JSON on standard output: {"state": "ready"}, or {"error": "..."}. One line
 of JSON on standard input, {"arguments": ["train", ...], "log": "path"}, makes it that command. If standard input ends
@@ -31,12 +31,15 @@ IDLE_SECONDS = 30 * 60.0  # nobody has asked for so long: give the memory back
 
 
 def serve(root: Path, main: Main, cold: bool = False) -> int:
-    """Wait for one request and become that command; returns its exit code, 0 if none came.
+    """Wait for one request and become that command.
 
     Args:
         root: The folder with the runs.
         main: Runs a command line's words; returns its exit code.
         cold: Import nothing before; for a run that has to wait.
+
+    Returns:
+        The command's exit code; 0 if none came, 2 where TensorFlow is not installed.
     """
     _stand_aside()
     if cold:

@@ -1,4 +1,8 @@
-"""The trainers' processes as the server sees them: one that stands ready, those that were sent off, how they ended."""
+"""The trainers' processes as the server sees them: one that stands ready, those that were sent off, how they ended.
+
+>>> Trainers().ready_memory()
+0
+"""
 
 from __future__ import annotations
 
@@ -25,9 +29,11 @@ RETRY_SECONDS = 60.0  # between two tries to start a process that could not be s
 
 @dataclass(frozen=True)
 class Ready:
-    """state: "ready", "starting", "busy" (a run is in progress: none is kept ready), "off" (none is wanted) or "unavailable".
+    """State of the process that is kept ready for the next run.
 
-    note: why it is unavailable.
+    Attributes:
+        state: "ready", "starting", "busy" (a run is in progress: none is kept ready), "off" (none is wanted) or "unavailable".
+        note: Why it is unavailable.
     """
 
     state: str
@@ -35,7 +41,7 @@ class Ready:
 
 
 class _Child:
-    """A `python -m vae_core standby` and what it has told."""
+    """A `python -m vae_core standby` and what it has reported."""
 
     def __init__(self, root: Path, cold: bool) -> None:
         words = python_module("vae_core", "standby", "--root", str(root))
@@ -48,7 +54,7 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-        self.told: dict[str, Any] = {}
+        self.messages: dict[str, Any] = {}
         self.run: Run | None = None
         self.listener = threading.Thread(target=self._listen, daemon=True)
         self.listener.start()
@@ -71,17 +77,21 @@ class _Child:
         with self.process.stdout as lines, suppress(OSError):
             for line in lines:
                 with suppress(ValueError, TypeError):
-                    self.told |= json.loads(line)
+                    self.messages |= json.loads(line)
         code = self.process.wait()
         if self.process.stdin is not None:
             with suppress(OSError):
                 self.process.stdin.close()
         if self.run is not None:
-            _note_end(self.run, self.process.pid, code, str(self.told.get("error", "")))
+            _note_end(self.run, self.process.pid, code, str(self.messages.get("error", "")))
 
 
 class Trainers:
-    """All of them, for all sessions. `lock` is held while a run is set up, so that two clicks come one after the other."""
+    """The trainers' processes of a server, for all its sessions.
+
+    Attributes:
+        lock: Held while a run is set up, so that two clicks come one after the other.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -89,15 +99,20 @@ class Trainers:
         self._failed: tuple[float, str] = (-RETRY_SECONDS, "")
 
     def prepare(self, root: Path, busy: bool) -> Ready:
-        """See to it that a process stands ready, unless the machine is busy with a run."""
+        """Start the process that stands ready, unless there is one or the machine is busy with a run; returns at once.
+
+        Args:
+            root: The folder of runs.
+            busy: Whether a run is in progress.
+        """
         with self.lock:
             child = self._standby
             if child is not None and child.alive:
-                return Ready("ready" if child.told.get("state") else "starting")
+                return Ready("ready" if child.messages.get("state") else "starting")
             if child is not None:
                 self._standby = None
                 if child.process.returncode != 0:  # 0: nobody had asked for long
-                    why = child.told.get("error", f"the trainer's process ended with {child.process.returncode}.")
+                    why = child.messages.get("error", f"the trainer's process ended with {child.process.returncode}.")
                     self._failed = (time.monotonic(), str(why))
             if time.monotonic() - self._failed[0] < RETRY_SECONDS:
                 return Ready("unavailable", self._failed[1])
@@ -113,7 +128,7 @@ class Trainers:
             return Ready("starting")
 
     def ready_memory(self) -> int:
-        """Bytes that the process which stands ready holds: the next run takes them over."""
+        """Memory in bytes of the process that stands ready, which the next run takes over; 0 without one."""
         with self.lock, suppress(psutil.Error):
             child = self._standby
             if child is not None and child.alive:
@@ -121,7 +136,15 @@ class Trainers:
         return 0
 
     def launch(self, root: Path, run: Run, arguments: list[str], asked: float, cold: bool) -> None:
-        """Send a process off with a run: the one that stands ready, or (cold) one that imports nothing before its turn."""
+        """Send a process off with a run. Where none can be started, the run's status says why.
+
+        Args:
+            root: The folder of runs.
+            run: Its directory exists and holds what the command needs.
+            arguments: Words of the command that trains it.
+            asked: When it was asked for, in seconds since 1970.
+            cold: Take a new process that imports nothing before its turn, not the one that stands ready.
+        """
         with self.lock:
             for _ in range(2):
                 child = self._taken(root, cold)
@@ -132,7 +155,7 @@ class Trainers:
                 except (BrokenPipeError, ValueError):  # it has just ended; take a new one
                     continue
             child.listener.join(2)  # what it had to say may still be on its way
-            why = child.told.get("error", "the trainer's process could not be started.")
+            why = child.messages.get("error", "the trainer's process could not be started.")
             run.write_status("failed", error=str(why))
 
     def _taken(self, root: Path, cold: bool) -> _Child:
@@ -143,7 +166,7 @@ class Trainers:
 
 
 def _note_end(run: Run, pid: int, code: int, error: str = "") -> None:
-    """Say in the run directory how a trainer ended that could not do so itself. error: what it told the server."""
+    """Say in the run directory how a trainer ended that could not do so itself. error: what it reported."""
     status = run.status()
     if code == 0 or status.get("pid") != pid or status.get("state") in ENDED:
         return

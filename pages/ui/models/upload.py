@@ -34,7 +34,7 @@ def bring_model() -> None:
         return
     try:
         with st.spinner("Checking the model: what the pages show of it is worked out once …"):
-            path = finished_runs.take_in(upload.getvalue())
+            path = finished_runs.import_model(upload.getvalue())
     except (ValueError, RunError, OSError) as error:
         if not isinstance(error, RunError | OSError):  # the zip's own fault: another try would say the same
             st.session_state[REFUSED] = (upload.file_id, str(error))

@@ -26,7 +26,7 @@ from vae_core.checkpoints.history import Curves, curves
 from vae_core.checkpoints.probe import affordable
 from vae_core.checkpoints.timeline import Frame, load_frame
 from vae_core.datasets.idx import DataError
-from vae_core.jobs.finished_runs import Pictures, take_pictures
+from vae_core.jobs.picture_uploads import UploadedPictures, store_pictures
 from vae_core.network.engine import Engine
 from vae_core.network.layers import Network
 from vae_core.runs.directory import Run
@@ -142,7 +142,7 @@ def _kept_curves(path: str, files: Stamps) -> Curves:
     return curves(Path(path))
 
 
-def pictures_of(upload: UploadedFile) -> Pictures:
+def pictures_of(upload: UploadedFile) -> UploadedPictures:
     """What a zip that lies in the form holds, kept for trainings; read once an upload, however often the page runs.
 
     Raises:
@@ -150,7 +150,7 @@ def pictures_of(upload: UploadedFile) -> Pictures:
         RunError: it cannot be kept.
     """
     known = _pictures_of(upload.file_id, upload)
-    if isinstance(known, Pictures) and not Path(known.data).exists():  # cleared away meanwhile
+    if isinstance(known, UploadedPictures) and not Path(known.data).exists():  # cleared away meanwhile
         _pictures_of.clear(upload.file_id, upload)
         known = _pictures_of(upload.file_id, upload)
     if isinstance(known, str):
@@ -159,9 +159,9 @@ def pictures_of(upload: UploadedFile) -> Pictures:
 
 
 @st.cache_data(max_entries=64, show_spinner="Looking at the pictures …")
-def _pictures_of(file_id: str, _upload: UploadedFile) -> Pictures | str:
+def _pictures_of(file_id: str, _upload: UploadedFile) -> UploadedPictures | str:
     """Of a zip that is refused the sentence that says why: exceptions are not kept, and it lies in the form for many runs."""
     try:
-        return take_pictures(_upload.name, _upload.getvalue())
+        return store_pictures(_upload.name, _upload.getvalue())
     except DataError as error:
         return str(error)

@@ -15,8 +15,8 @@ from pages.ui.train.cache import pictures_of
 from pages.ui.train.others import SHARED
 from pages.ui.train.recipe import recipe_controls
 from vae_core.jobs import launcher
-from vae_core.jobs.finished_runs import Pictures
 from vae_core.jobs.launcher import Request
+from vae_core.jobs.picture_uploads import UploadedPictures
 from vae_core.runs.control import RunError
 from vae_core.settings import PROGRAM
 
@@ -83,7 +83,7 @@ def _start(request: Request, beside: bool) -> None:
     state.choose_run(run.name)
 
 
-def _data_controls() -> tuple[str, Pictures | None, str]:
+def _data_controls() -> tuple[str, UploadedPictures | None, str]:
     """What --data will name ("" while a zip is awaited), the user's pictures if it is those, and how they are fitted."""
     real = real_here()
     kinds = [REAL, DRAWN, OWN] if real else [DRAWN, OWN]

@@ -1,0 +1,106 @@
+"""Zips of a user's own pictures, stored below the folder of runs.
+
+>>> suggested_shape((200, 90), colour=True)
+(64, 28, 3)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from vae_core.checkpoints.bundle import safe_name
+from vae_core.datasets import image_folders
+from vae_core.datasets.idx import DataError
+from vae_core.jobs import launcher
+from vae_core.jobs.capacity import check_disk
+from vae_core.runs.control import RunError
+from vae_core.storage.files import write_bytes
+
+LARGEST_SIDE = 64  # of the shape that is suggested
+_STORING = threading.Lock()
+
+
+@dataclass(frozen=True)
+class UploadedPictures:
+    """A zip of the user's pictures that is stored for trainings.
+
+    Attributes:
+        data: Path of the stored zip, for `Request`.
+        n: How many pictures it holds.
+        classes: Names of its classes.
+        size: (height, width) of the pictures in pixels.
+        shape: (height, width, channels) suggested for the model.
+        sizes: Images per split, for `Request` as well.
+        lines: What the user should know of it, a sentence each.
+    """
+
+    data: str
+    n: int
+    classes: tuple[str, ...]
+    size: tuple[int, int]
+    shape: tuple[int, int, int]
+    sizes: dict[str, int]
+    lines: tuple[str, ...] = ()
+
+
+def store_pictures(name: str, data: bytes) -> UploadedPictures:
+    """Keep an uploaded zip of pictures for trainings, under its digest, and summarize what it holds.
+
+    Args:
+        name: The uploaded file's.
+        data: Its bytes.
+
+    Raises:
+        DataError: If it is no zip, or holds fewer than three pictures; then nothing is kept.
+        RunError: If it cannot be written, or the disk is too full.
+    """
+    digest = hashlib.blake2b(data, digest_size=8).hexdigest()
+    folder = launcher.folder() / "uploads" / digest
+    path = folder / f"{safe_name(Path(name).stem)}.zip"
+    with _STORING:  # two may bring the same one along
+        try:
+            if not path.exists():
+                check_disk(folder, len(data))
+                folder.mkdir(parents=True, exist_ok=True)
+                write_bytes(path, data)
+        except OSError as error:
+            raise RunError(f"the zip cannot be kept in {folder.parent}: {error.strerror}.") from error
+    try:
+        summary = _summary(path)
+        if summary.n < 3:
+            raise DataError(
+                f"{name} holds {summary.n} pictures, at least 3 are needed: one each for train, validation and test."
+            )
+    except ValueError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise DataError(str(error).replace(str(path), name)) from error
+    shape = suggested_shape(summary.size, summary.colour)
+    return UploadedPictures(
+        str(path), summary.n, summary.classes, summary.size, shape, dict(summary.sizes), summary.lines
+    )
+
+
+@lru_cache(maxsize=16)
+def _summary(path: Path) -> image_folders.ZipSummary:
+    """Summary of a stored zip, made once: the page asks on every run, and a zip under its digest never changes."""
+    return image_folders.summarize_zip(path)
+
+
+def suggested_shape(size: tuple[int, int], colour: bool) -> tuple[int, int, int]:
+    """Image shape of a model for a user's pictures.
+
+    Args:
+        size: (height, width) of the pictures in pixels.
+        colour: Whether any of them is in colour.
+
+    Returns:
+        (height, width, channels): sides are multiples of 4 in 8..64, in about the pictures' proportions.
+    """
+    scale = min(1.0, LARGEST_SIDE / max(size))
+    height, width = (min(LARGEST_SIDE, max(8, 4 * round(side * scale / 4))) for side in size)
+    return height, width, 3 if colour else 1
