@@ -1,4 +1,4 @@
-"""Which pictures: Fashion-MNIST, drawn clothes, or the user's own."""
+"""Data sets: Fashion-MNIST, drawn clothes, or the user's own pictures."""
 
 from vae_core.datasets.dataset import Dataset
 from vae_core.datasets.fashion_mnist import fetch_fashion, find_fashion

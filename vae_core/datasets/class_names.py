@@ -17,10 +17,10 @@ CLASSES_SHOWN = 20  # in a line for the user
 
 
 def distinct(names: Iterable[str]) -> dict[str, str]:
-    """Map each name to a clean one; two that would become one are numbered.
+    r"""Map each name to a clean one; two that would become one are numbered.
 
-    >>> distinct(["coat", "coat\\n"])
-    {'coat': 'coat', 'coat\\n': 'coat (2)'}
+    >>> distinct(["coat", "coat\n"])
+    {'coat': 'coat', 'coat\n': 'coat (2)'}
     """
     taken: set[str] = set()
     cleaned = {}

@@ -1,4 +1,8 @@
-"""What folders mean: the class of each picture, and the split where the folders are one. Names only; nothing is read."""
+"""What folders mean: the class of each picture, and the split where the folders are one. Names only; nothing is read.
+
+>>> layout([PurePosixPath("set/train/boots/1.png"), PurePosixPath("set/test/boots/2.png")])
+Layout(classes=['boots', 'boots'], splits=['train', 'test'])
+"""
 
 from __future__ import annotations
 
@@ -16,9 +20,11 @@ SPLIT_NAMES |= dict.fromkeys(("val", "valid", "validation", "validate", "dev", "
 
 
 class Layout(NamedTuple):
-    """For each picture its class (None: it lies beside the class folders and is left out) and its split.
+    """Where each picture belongs.
 
-    splits is None where the folders are no split.
+    Attributes:
+        classes: For each picture its class; None: it lies beside the class folders and is left out.
+        splits: For each picture its split; None in all where the folders are no split.
     """
 
     classes: list[str | None]
@@ -26,10 +32,16 @@ class Layout(NamedTuple):
 
 
 def layout(names: Sequence[PurePosixPath]) -> Layout:
-    """The classes that a person would see in these paths.
+    """Tell the classes and splits that a person would see in these paths.
 
     A folder that only holds another is looked through; folders called train and test (validation, val, valid), around the
-    classes or in each of them, are the split. `DataError` where they are a split only in part.
+    classes or in each of them, are the split.
+
+    Args:
+        names: The pictures' paths below the folder or in the zip.
+
+    Raises:
+        DataError: Where the folders are a split only in part.
     """
     rest, strays = _unwrapped(dict(enumerate(names)))
     level, split_of = _splits(rest)
@@ -50,10 +62,10 @@ def _unwrapped(paths: Paths) -> tuple[Paths, set[int]]:
     """The paths below the folders that only hold another one, and the few pictures that lie beside folders of pictures."""
     rest, strays, depth = dict(paths), set(), 0
     while True:
-        here = {i for i, path in rest.items() if len(path.parts) == depth + 1}
-        if len(here) <= STRAY_SHARE * len(rest):
-            strays |= here
-            rest = {i: path for i, path in rest.items() if i not in here}
+        beside = {i for i, path in rest.items() if len(path.parts) == depth + 1}
+        if len(beside) <= STRAY_SHARE * len(rest):
+            strays |= beside
+            rest = {i: path for i, path in rest.items() if i not in beside}
         tops = {path.parts[depth] for path in rest.values()}
         wraps = len(tops) == 1 and all(len(path.parts) > depth + 1 for path in rest.values())
         if not wraps or all(len(path.parts) == depth + 2 for path in rest.values()):
@@ -70,14 +82,14 @@ def _splits(paths: Paths) -> tuple[int, dict[int, str] | None]:
         if len(kinds) < 2:
             continue
         others = sorted({str(PurePosixPath(*paths[i].parts[: level + 1])) for i, word in words.items() if not word})
-        named = ", ".join(sorted(kinds))
+        listing = ", ".join(sorted(kinds))
         if others:
             raise DataError(
-                f"there are folders for {named}, and beside them {', '.join(others[:3])}: it is not clear which pictures are for "
+                f"there are folders for {listing}, and beside them {', '.join(others[:3])}: it is not clear which pictures are for "
                 "training. Move everything into the folders of the split, or rename them."
             )
         if "train" not in kinds:
-            raise DataError(f"there are folders for {named} but none for train. Add one, or rename them.")
+            raise DataError(f"there are folders for {listing} but none for train. Add one, or rename them.")
         return level, {i: word for i, word in words.items() if word}
     return 0, None
 

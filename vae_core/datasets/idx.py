@@ -2,6 +2,13 @@
 
 Format: LeCun, Cortes & Burges, http://yann.lecun.com/exdb/mnist/ (0, 0, type 8 = unsigned byte, number of dimensions,
 then one big-endian 32-bit size per dimension).
+
+>>> import tempfile
+>>> with tempfile.TemporaryDirectory() as folder:
+...     path = Path(folder, "labels-idx1-ubyte")
+...     _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1]))
+...     read_idx(path, 1).tolist()
+[7, 2, 1]
 """
 
 from __future__ import annotations
@@ -25,20 +32,27 @@ class DataError(ValueError):
 
 
 def read_idx(path: Path, dimensions: int) -> np.ndarray:
-    """The bytes of one IDX file, uint8, read-only: images (n, h, w) for `dimensions` 3, labels (n,) for 1.
+    """Read one IDX file.
 
-    Whether it is gzipped is told by its bytes, not by its name. Raises `DataError` for a missing or truncated file, a
-    wrong magic number, or more or fewer bytes than its header promises.
+    Args:
+        path: The file. Whether it is gzipped is told by its bytes, not by its name.
+        dimensions: 3 for images, 1 for labels.
+
+    Returns:
+        uint8 (n, h, w) or (n,), read-only.
+
+    Raises:
+        DataError: For a missing or truncated file, a wrong magic number, or more or fewer bytes than the header promises.
     """
     raw = _content(path)
-    magic, what = _MAGIC[dimensions]
+    magic, kind = _MAGIC[dimensions]
     header = 4 + 4 * dimensions
     if len(raw) < header:
         raise DataError(f"{path} holds {len(raw)} bytes, too few for an IDX file. It is truncated: get it again.")
-    found, *shape = struct.unpack(f">{1 + dimensions}I", raw[:header])
-    if found != magic:
+    first_word, *shape = struct.unpack(f">{1 + dimensions}I", raw[:header])
+    if first_word != magic:
         raise DataError(
-            f"{path} begins with the magic number 0x{found:08x}, expected 0x{magic:08x} (IDX {what}). "
+            f"{path} begins with the magic number 0x{first_word:08x}, expected 0x{magic:08x} (IDX {kind}). "
             "It is another kind of file, or images and labels are mixed up."
         )
     if math.prod(shape) != len(raw) - header:
@@ -57,7 +71,14 @@ def idx_digest(array: np.ndarray) -> str:
 
 
 def read_pair(images: Path, labels: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 (n, h, w) and their labels uint8 (n,); `DataError` also if they are not equally many."""
+    """Read images and their labels.
+
+    Returns:
+        uint8 (n, h, w) and uint8 (n,), read-only.
+
+    Raises:
+        DataError: As `read_idx`, and if they are not equally many.
+    """
     pixels, classes = read_idx(images, 3), read_idx(labels, 1)
     if len(pixels) != len(classes):
         raise DataError(
@@ -76,7 +97,8 @@ def _content(path: Path) -> bytes:
         ) from error
     if raw[:2] != b"\x1f\x8b":
         return raw
-    inflate = zlib.decompressobj(31)  # 31: a gzip header and its checksum are expected
+    # 31: a gzip header and its checksum are expected
+    inflate = zlib.decompressobj(31)
     try:
         content = inflate.decompress(raw, limits.IDX_FILE)
     except zlib.error as error:

@@ -1,4 +1,12 @@
-"""A folder with the IDX files of MNIST, KMNIST, EMNIST or another set of their kind: pictures and labels, and a split."""
+"""A folder with the IDX files of MNIST, KMNIST, EMNIST or another set of their kind: pictures and labels, and a split.
+
+>>> import tempfile
+>>> with tempfile.TemporaryDirectory() as folder:
+...     for name in ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte.gz"):
+...         Path(folder, name).touch()
+...     [(pair.name, pair.split) for pair in pairs_in(Path(folder))]
+[('t10k-', 'test')]
+"""
 
 from __future__ import annotations
 
@@ -19,7 +27,13 @@ IMAGES = re.compile(r"(.*)images(.?)idx3(.?)ubyte(\.gz)?", re.IGNORECASE)
 
 
 class Pair(NamedTuple):
-    """The two files of one part. name: what its images' file begins with, "train-" for example."""
+    """The two files of one part of a data set.
+
+    Attributes:
+        name: What its images' file begins with, "train-" for example.
+        images: The images' file.
+        labels: The labels' file.
+    """
 
     name: str
     images: Path
@@ -27,19 +41,28 @@ class Pair(NamedTuple):
 
     @property
     def split(self) -> str | None:
-        """By its name, "train" or "test"."""
+        """The split that the name says, "train" or "test"; None where it says none."""
         words = re.split(r"[^a-z0-9]+", self.name.lower())
         return "train" if "train" in words else "test" if {"t10k", "test"} & set(words) else None
 
 
 def pairs_in(folder: Path) -> list[Pair]:
-    """The pairs of images and labels in a folder, or in the one folder that it holds; none, if it holds no IDX files."""
+    """Find the pairs of images and labels in a folder, or in the only folder that it holds.
+
+    Returns:
+        The pairs, that for training first; none, if there are no IDX files.
+
+    Raises:
+        DataError: For images without labels.
+    """
     try:
         names = {path.name: path for path in folder.iterdir() if not path.name.startswith(".")}
     except OSError:
-        return []  # reading it as pictures says what is wrong
+        # reading it as pictures says what is wrong
+        return []
     pairs = {}
-    for name in sorted(names, reverse=True):  # the plain file, if it lies beside the gzipped one
+    # backwards: the plain file, if it lies beside the gzipped one
+    for name in sorted(names, reverse=True):
         match = IMAGES.fullmatch(name)
         if match is None:
             continue
@@ -57,12 +80,23 @@ def pairs_in(folder: Path) -> list[Pair]:
 def read_pairs(
     folder: Path, pairs: list[Pair], image_shape: tuple[int, int, int] | None, fit: str, progress: Progress | None
 ) -> UserImages:
-    """All pairs as one set. Its classes are the numbers that the labels hold. `DataError` for damage, or several sets."""
+    """Read all pairs as one data set, whose classes are the numbers that the labels hold.
+
+    Args:
+        folder: What to call the files' folder in an error.
+        pairs: As `pairs_in` found them.
+        image_shape: (height, width, channels); None: as the images are.
+        fit: See `preprocessing.prepare`.
+        progress: Called with (done, total) images.
+
+    Raises:
+        DataError: For damaged files, or those of several sets.
+    """
     splits = [pair.split for pair in pairs]
     if len(set(splits)) < len(splits) or (None in splits and len(splits) > 1):
-        named = first_names([pair.images.name for pair in pairs])
+        names = first_names([pair.images.name for pair in pairs])
         raise DataError(
-            f"{folder} holds several sets of IDX files ({named}). Move the four files of one into a folder of their own."
+            f"{folder} holds several sets of IDX files ({names}). Move the four files of one into a folder of their own."
         )
     arrays = [read_pair(pair.images, pair.labels) for pair in pairs]
     sizes = [len(pixels) for pixels, _ in arrays]

@@ -1,3 +1,14 @@
+"""The user's own pictures from the arrays of an .npz: ours, MedMNIST's or Keras' names.
+
+>>> import tempfile
+>>> with tempfile.TemporaryDirectory() as folder:
+...     path = Path(folder, "pets.npz")
+...     np.savez(path, images=np.full((3, 8, 8), 200, np.uint8), labels=["cat", "dog", "cat"])
+...     images = read_npz(path, None, "resize", None)
+>>> images.pixels.shape, images.labels.tolist(), images.classes
+((3, 8, 8, 1), [0, 1, 0], ('cat', 'dog'))
+"""
+
 from __future__ import annotations
 
 import math
@@ -37,7 +48,7 @@ PARTS = {
 
 
 class Part(NamedTuple):
-    """The arrays of one split (None: there is no split)."""
+    """The names of the arrays of one split; split is None where there is no split, labels where there are none."""
 
     split: str | None
     images: str
@@ -45,11 +56,19 @@ class Part(NamedTuple):
 
 
 def read_npz(path: Path, image_shape: tuple[int, int, int] | None, fit: str, progress: Progress | None) -> UserImages:
-    """`images` (n, h, w), (n, h, w, c) or (n, c, h, w) of any numbers, and optional `labels` (n,), integers or strings.
+    """Read `images` (n, h, w), (n, h, w, c) or (n, c, h, w) of any numbers, and optional `labels` (n,), integers or strings.
 
     In place of images and labels there may be train_images, test_images, val_images and their labels, or x_train, y_train
-    and so on: then they are the split. image_shape None keeps the size the images have. Every header is checked before an
-    array is allocated; pickled objects are refused.
+    and so on: then they are the split. Every header is checked before an array is allocated; pickled objects are refused.
+
+    Args:
+        path: The .npz.
+        image_shape: (height, width, channels); None keeps the size the images have.
+        fit: See `preprocessing.prepare`.
+        progress: Called with (done, total) images.
+
+    Raises:
+        DataError: For arrays that are missing, damaged, or no images or labels.
     """
     lines: list[str] = []
     try:
@@ -69,8 +88,9 @@ def read_npz(path: Path, image_shape: tuple[int, int, int] | None, fit: str, pro
         raise DataError(f"{path}: the images of all parts must be of one size and type, got {shapes}. Make them alike.")
     pixels = images[0] if len(images) == 1 else np.concatenate(images)
     images.clear()
-    named = [_names(path, part, array, n) for part, array, n in zip(parts, labels, sizes, strict=True)]
-    names = [name for part in named for name in part]
+    names: list[str] = []
+    for part, array, n in zip(parts, labels, sizes, strict=True):
+        names += _names(path, part, array, n)
     cleaned = distinct(names)
     numbers, classes = encode([cleaned[name] for name in names])
     stacked = stack_arrays(path, pixels, image_shape, fit, progress)
@@ -134,7 +154,18 @@ def _images(path: Path, name: str, images: np.ndarray, lines: list[str]) -> np.n
 def stack_arrays(
     path: Path, pixels: np.ndarray, image_shape: tuple[int, int, int] | None, fit: str, progress: Progress | None
 ) -> ImageStack:
-    """The pixels as a model takes them. uint8 of that shape already is passed on; the rest goes the way of files."""
+    """Treat the images of an array as `picture_sets.stack` does; uint8 of the right shape already is passed on.
+
+    Args:
+        path: What to call the file in an error.
+        pixels: Real numbers, (n, h, w, 1, 3 or 4).
+        image_shape: (height, width, channels); None: as the images are.
+        fit: See `preprocessing.prepare`.
+        progress: Called with (done, n).
+
+    Raises:
+        DataError: For a shape that no model takes, or values that are no pixels.
+    """
     kind = "8 bits" if pixels.dtype == np.uint8 else "float" if pixels.dtype.kind == "f" else "deep"
     own = (*pixels.shape[1:3], 3 if pixels.shape[3] > 1 else 1)
     shape = own if image_shape is None else tuple(image_shape)

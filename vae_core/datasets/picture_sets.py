@@ -2,6 +2,11 @@
 
 A first pass takes the usual for granted (0..255, or 0..65535 of deep pictures, on white) and notes what the pictures hold.
 Only where that is something else do they go through a second time, as what they are.
+
+>>> dim = RawPicture(np.full((28, 28, 1), 15, np.float32), "8 bits")
+>>> images = stack(lambda i: dim, 2, (28, 28, 1), "resize")
+>>> images.ranges, images.pixels.shape, int(images.pixels.max())
+({'8 bits': (0.0, 15.0)}, (2, 28, 28, 1), 255)
 """
 
 from __future__ import annotations
@@ -30,14 +35,14 @@ Progress = Callable[[int, int], None]
 
 @dataclass
 class Extremes:
-    """What the pixels of one kind hold, over all pictures."""
+    """Lowest and highest value of the pixels of one kind, over all pictures; whole: all are whole numbers."""
 
     low: float = math.inf
     high: float = -math.inf
     whole: bool = True
 
     def update(self, values: np.ndarray) -> None:
-        """Note the values of one picture, finite."""
+        """Take in the values of one picture, all finite."""
         self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
         if self.whole and values.dtype.kind == "f":
             self.whole = bool((values == np.rint(values)).all())
@@ -45,10 +50,16 @@ class Extremes:
 
 @dataclass
 class ImageStack:
-    """pixels: uint8 (n, h, w, c) of those that could be read, whose places among all are `kept`.
+    """Many pictures as one array, and what was decided for all of them.
 
-    ranges: (black, white) of each kind of picture that is there. backdrop: behind transparent parts, None without any.
-    inverted: light and dark were swapped, in all. unreadable: place -> why.
+    Attributes:
+        pixels: uint8 (n, h, w, c) of those that could be read.
+        kept: The index of each of those among all pictures.
+        ranges: (black, white) of each kind of picture that is there.
+        extremes: What the pixels of each kind hold.
+        backdrop: "white" or "black" behind transparent parts; None without any.
+        inverted: Light and dark were swapped, in all.
+        unreadable: From the index of a picture that could not be read to what is wrong with it.
     """
 
     pixels: np.ndarray
@@ -67,9 +78,17 @@ def stack(
     fit: str,
     progress: Progress | None = None,
 ) -> ImageStack:
-    """n pictures as one array. read: the pixels of picture i, or `PictureError`; asked at most twice for each.
+    """Treat n pictures alike and put them into one array.
 
-    Raises `DataError` for more pixels than `limits.DATA`, or values that are no picture's.
+    Args:
+        read: Returns the pixels of picture i, or raises `PictureError`; called at most twice for each.
+        n: How many pictures there are.
+        image_shape: (height, width, channels) of the array's images.
+        fit: See `preprocessing.prepare`.
+        progress: Called with (done, n).
+
+    Raises:
+        DataError: For more pixels than `limits.DATA`, or values that are no picture's.
     """
     shape = ModelConfig(image_shape=image_shape).image_shape
     check_room(n, shape)
@@ -125,7 +144,16 @@ def _pass(
 
 
 def scaled(values: np.ndarray, black: float, white: float) -> np.ndarray:
-    """float32 in [0, 1]: black becomes 0 and white 1; an alpha channel has 255 for opaque whatever the colours' range."""
+    """Scale pixels so that black becomes 0 and white 1, clipped.
+
+    Args:
+        values: (h, w, 1, 2, 3 or 4); an alpha channel has 255 for opaque whatever the colours' range.
+        black: The value that becomes 0.
+        white: The value that becomes 1.
+
+    Returns:
+        float32 in [0, 1], of the same shape.
+    """
     x = values.astype(np.float32)
     channels = x.shape[-1]
     colours = channels if channels in (1, 3) else channels - 1
@@ -135,7 +163,21 @@ def scaled(values: np.ndarray, black: float, white: float) -> np.ndarray:
 
 
 def pixel_range(kind: str, extremes: Extremes) -> tuple[float, float]:
-    """(black, white) of pictures that hold these values; `DataError` for values that are no picture's."""
+    """Tell what is black and white in pictures that hold these values.
+
+    Args:
+        kind: As of `RawPicture`.
+        extremes: What the pixels of all pictures hold.
+
+    Returns:
+        (black, white).
+
+    Raises:
+        DataError: For values that are no picture's.
+
+    >>> pixel_range("deep", Extremes(0, 4000))
+    (0.0, 4095.0)
+    """
     low, high = extremes.low, extremes.high
     if kind == "float" and low >= 0 and high <= 1:
         return 0.0, 1.0
@@ -168,7 +210,7 @@ def _white(kind: str, high: float) -> float:
 
 
 def check_room(n: int, shape: tuple[int, ...]) -> None:
-    """`DataError` for more pixels than `limits.DATA`."""
+    """Raise `DataError` for more pixels than `limits.DATA`."""
     if n * math.prod(shape) > limits.DATA:
         raise DataError(
             f"{n:,} pictures of {' × '.join(map(str, shape))} exceed {limits.DATA >> 30} GiB. Take fewer or smaller ones."

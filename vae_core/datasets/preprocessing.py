@@ -2,6 +2,12 @@
 
 The order and the look follow how Fashion-MNIST itself was made (Xiao, Rasul & Vollgraf 2017, arXiv:1708.07747, 2):
 trim what is within 5 % of the corners' colour, longest edge to the frame, centre, light background to black, grey.
+
+>>> photo = np.full((60, 40, 3), 255, np.uint8)
+>>> photo[10:50, 10:30] = 40
+>>> prepared = prepare(photo, (28, 28, 1), fit="garment")
+>>> prepared.image.shape, prepared.inverted, [step.name for step in prepared.steps]
+((28, 28, 1), True, ['opened', 'grey', 'inverted', 'cropped', 'resized'])
 """
 
 from __future__ import annotations
@@ -26,9 +32,12 @@ FILLS = 0.85  # a garment whose longest side takes this much of a frame is left 
 
 
 class Step(NamedTuple):
-    """One step on the way. name: a word or two; note: what was done and why.
+    """One step on the way from a picture to the model's input.
 
-    image: uint8 (h, w) or (h, w, 3 or 4) to show, at most 1,024 a side.
+    Attributes:
+        name: A word or two.
+        note: What was done and why.
+        image: uint8 (h, w) or (h, w, 3 or 4) to show, at most 1,024 a side.
     """
 
     name: str
@@ -38,7 +47,13 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """image: float32 (h, w, c) in [0, 1], the model's input. inverted: whether light and dark were swapped."""
+    """A picture as the model takes it.
+
+    Attributes:
+        image: float32 (h, w, c) in [0, 1], the model's input.
+        steps: How it came about, in order.
+        inverted: Whether light and dark were swapped.
+    """
 
     image: np.ndarray
     steps: tuple[Step, ...]
@@ -56,22 +71,26 @@ def prepare(
     white: Mapping[str, float] | None = None,
     backdrop: str | None = None,
 ) -> Prepared:
-    """Turn a picture into model input of `image_shape`.
+    """Turn a picture into model input.
 
-    picture: a file's bytes or path, an open Pillow image, or an array: (h, w), (h, w, 1), (h, w, 3) or (h, w, 4),
-        uint8, uint16, bool, or float in [0, 1].
-    image_shape: (height, width, channels), as `ModelConfig` takes it.
-    fit: what was done to the pictures that the model was trained on (`treatment`): "resize" (nothing else) or "garment"
-        (as Fashion-MNIST was made). It is what invert and crop mean where they are None.
-    invert: swap light and dark; None decides. "resize": no. "garment": yes on a light background if the model is grey
-        (its garments are light on black), no if it is in colour (nobody means a colour negative).
-    crop: cut to the garment so that its longest side fills the frame, and centre it; None: for "garment" only.
-    contrast: stretch so that the background is 0 and the brightest half per cent 1.
-    white: the value that counts as white in files of a kind (`image_files.RawPicture`), where the training data had another than
-        usual; a picture that is brighter is read as usual. backdrop: "white" or "black" behind what is transparent; None
-        decides by the picture.
+    Args:
+        picture: A file's bytes or path, an open Pillow image, or an array: (h, w), (h, w, 1), (h, w, 3) or (h, w, 4),
+            uint8, uint16, bool, or float in [0, 1].
+        image_shape: (height, width, channels), as `ModelConfig` takes it.
+        fit: What was done to the pictures that the model was trained on (`treatment`): "resize" (nothing else) or
+            "garment" (as Fashion-MNIST was made). It is what invert and crop mean where they are None.
+        invert: Swap light and dark; None decides. "resize": no. "garment": yes on a light background if the model is
+            grey (its garments are light on black), no if it is in colour (nobody means a colour negative).
+        crop: Cut to the garment so that its longest side fills the frame, and centre it; None: for "garment" only.
+        contrast: Stretch so that the background is 0 and the brightest half per cent 1.
+        white: The value that counts as white in files of a kind (`image_files.RawPicture`), where the training data had
+            another than usual; a picture that is brighter is read as usual.
+        backdrop: "white" or "black" behind what is transparent; None decides by the picture.
 
-    Raises `PictureError` (what came, what was expected) for what is no picture, `ConfigError` for a bad image_shape.
+    Raises:
+        PictureError: For what is no picture.
+        ConfigError: For a bad image_shape.
+        ValueError: For an unknown fit.
     """
     if fit not in FITS:
         raise ValueError(f"fit must be one of {', '.join(FITS)}, got {fit!r}.")
@@ -95,9 +114,9 @@ def prepare(
     light = light_background(x)
     inverted = (garment and light and channels == 1) if invert is None else bool(invert)
     if inverted:
-        why = "as asked" if invert else "the background is light, and the model knows garments on black"
+        reason = "as asked" if invert else "the background is light, and the model knows garments on black"
         x = 1 - x
-        steps.append(_step("inverted", f"light and dark swapped: {why}", x))
+        steps.append(_step("inverted", f"light and dark swapped: {reason}", x))
     if contrast:
         x, note = _stretch(x)
         steps.append(_step("contrast", note, x))
@@ -112,30 +131,41 @@ def prepare(
 
 
 def treatment(dataset: Mapping[str, Any]) -> dict[str, Any]:
-    """The keyword arguments with which `prepare` treats a picture as a model's training data were treated.
+    """Keyword arguments with which `prepare` treats a picture as a model's training data were treated.
 
-    dataset: what the model's config.json notes of its data (`Dataset.describe`). One from before `fit` was noted counts
-    as "garment", except from an .npz, whose pictures were taken as they are.
+    Args:
+        dataset: What the model's config.json holds of its data (`Dataset.describe`). One from before `fit` was kept
+            counts as "garment", except from an .npz, whose pictures were taken as they are.
+
+    >>> treatment({"fit": "resize", "white": {"8 bits": 15}})
+    {'fit': 'resize', 'white': {'8 bits': 15.0}}
     """
     fit = dataset.get("fit")
     if fit not in FITS:
         fit = "resize" if "from a .npz" in str(dataset.get("source", "")) else "garment"
-    how: dict[str, Any] = {"fit": fit}
+    arguments: dict[str, Any] = {"fit": fit}
     white = dataset.get("white")
     if isinstance(white, Mapping) and white:
         values = {
             str(kind): float(value) for kind, value in white.items() if type(value) in (int, float) and 0 < value < 1e12
         }
-        how["white"] = values
+        arguments["white"] = values
     if dataset.get("backdrop") in ("white", "black"):
-        how["backdrop"] = dataset["backdrop"]
-    return how
+        arguments["backdrop"] = dataset["backdrop"]
+    return arguments
 
 
 def treat(x: np.ndarray, image_shape: tuple[int, int, int], fit: str, backdrop: str) -> tuple[np.ndarray, bool]:
-    """One picture of a training set, without steps to show, and whether its background is light; never inverted.
+    """Treat one picture of a training set as `prepare` does, without steps to show; never inverted.
 
-    x: float32 (h, w, 1, 2, 3 or 4) in [0, 1], upright. Returns float32 of image_shape in [0, 1].
+    Args:
+        x: float32 (h, w, 1, 2, 3 or 4) in [0, 1], upright.
+        image_shape: (height, width, channels).
+        fit: As of `prepare`.
+        backdrop: "white" or "black" behind what is transparent.
+
+    Returns:
+        float32 of image_shape in [0, 1], and whether the background is light.
     """
     height, width, channels = image_shape
     x = with_channels(flatten(x, backdrop), channels)
@@ -151,13 +181,22 @@ def is_transparent(x: np.ndarray) -> bool:
 
 
 def opaque_brightness(x: np.ndarray) -> tuple[float, float]:
-    """How much of a picture with an alpha channel is there, and the sum of its brightness: (weight, brightness)."""
+    """Weight and brightness of what is opaque in a picture with an alpha channel.
+
+    Returns:
+        The sum of alpha and the sum of alpha × value, over all pixels and colour channels.
+    """
     colour, alpha = x[..., :-1], x[..., -1:]
     return float(alpha.sum()) * colour.shape[2], float((colour * alpha).sum())
 
 
 def looks_best_on_white(weight: float, brightness: float) -> bool:
-    """What is transparent goes on white, as products are photographed, unless what is opaque is itself nearly white."""
+    """Whether transparent parts become white, as products are photographed: unless what is opaque is itself nearly white.
+
+    Args:
+        weight: Of what is opaque, see `opaque_brightness`.
+        brightness: Likewise.
+    """
     return weight == 0 or brightness / weight < 0.8
 
 
@@ -172,7 +211,7 @@ def flatten(x: np.ndarray, backdrop: str) -> np.ndarray:
 
 
 def with_channels(x: np.ndarray, channels: int) -> np.ndarray:
-    """Grey of colour by ITU-R 601 luma, as Pillow's "L", or colour of grey; what is so already keeps its values."""
+    """Convert to 1 channel, by ITU-R 601 luma as Pillow's "L", or to 3; what is so already keeps its values."""
     if channels == 1:
         return x if x.shape[2] == 1 else x @ np.array([[0.299], [0.587], [0.114]], np.float32)
     return np.repeat(x, 3, axis=2) if x.shape[2] == 1 else x
@@ -186,7 +225,7 @@ def _corners(x: np.ndarray) -> np.ndarray:
 
 
 def light_background(x: np.ndarray) -> bool:
-    """Most of the border is light, and so are two corners at least.
+    """Whether a picture is on a light background: most of the border is light, and so are two corners at least.
 
     Both, since a light bag can fill the border of a black picture: no image of Fashion-MNIST's train split is taken
     for one on a light background.
@@ -239,7 +278,7 @@ def _fit(x: np.ndarray, background: np.ndarray, height: int, width: int) -> np.n
 
 def _step(name: str, note: str, x: np.ndarray) -> Step:
     """Keep (h, w, c) in [0, 1] as bytes to show; grey with alpha is shown as colour with alpha."""
-    shown = np.rint(np.clip(x, 0, 1) * 255).astype(np.uint8)
-    if shown.shape[2] == 2:
-        shown = shown[..., [0, 0, 0, 1]]
-    return Step(name, note, shown[..., 0] if shown.shape[2] == 1 else shown)
+    pixels = np.rint(np.clip(x, 0, 1) * 255).astype(np.uint8)  # (h, w, 1 to 4)
+    if pixels.shape[2] == 2:
+        pixels = pixels[..., [0, 0, 0, 1]]
+    return Step(name, note, pixels[..., 0] if pixels.shape[2] == 1 else pixels)
