@@ -188,10 +188,10 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         raise ImportProblem(
             f"this is a whole run directory. Download the run as a zip on the Train page, or make a model of it: {PROGRAM} keep."
         )
-    odd = [name for name in members if _allowed(name) is None]
-    if odd:
+    unexpected = [name for name in members if _allowed(name) is None]
+    if unexpected:
         raise ImportProblem(
-            f"the zip holds {', '.join(repr(name[:60]) for name in odd[:3])}, which is no part of a model. Expected: {', '.join(FILES)}, and snapshots/."
+            f"the zip holds {', '.join(repr(name[:60]) for name in unexpected[:3])}, which is no part of a model. Expected: {', '.join(FILES)}, and snapshots/."
         )
     missing = [name for name in NEEDED if name not in members]
     if missing:

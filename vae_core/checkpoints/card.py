@@ -67,13 +67,13 @@ def comparison_table(models: list[Checkpoint]) -> str:
     Returns:
         The table and a list of notes.
     """
-    known = [read_figures(model.metrics) for model in models]
-    columns = {name: label for name, label in ROWS.items() if any(name in figures for figures in known)}
+    figures_of_models = [read_figures(model.metrics) for model in models]
+    columns = {name: label for name, label in ROWS.items() if any(name in figures for figures in figures_of_models)}
     heads = ["model", "preset", "units", "parameters", *columns.values()]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     # An ordered set.
     notes: dict[str, None] = {}
-    for model, figures in zip(models, known, strict=True):
+    for model, figures in zip(models, figures_of_models, strict=True):
         values = [_digits(figures[name].value) if name in figures else "–" for name in columns]
         first = [f"`{model.name}`", model.model.preset, str(model.model.latent_dim), f"{model.network.parameters():,}"]
         lines.append("| " + " | ".join([*first, *values]) + " |")
@@ -158,11 +158,11 @@ def _splits(data: Mapping[str, Any]) -> str:
 def _limits(data: Mapping[str, Any]) -> str:
     """What the model can be asked, in the words of its data set."""
     if is_clothes(data):
-        known, nearest = "ten classes of\ncentred clothes on black", "clothes"
+        subject, nearest = "ten classes of\ncentred clothes on black", "clothes"
     else:
-        known, nearest = "only such\npictures as it was trained on", "of these"
+        subject, nearest = "only such\npictures as it was trained on", "of these"
     return (
-        f"It knows {known}; anything else is rebuilt as the nearest {nearest}, and may still be rated likely. "
+        f"It knows {subject}; anything else is rebuilt as the nearest {nearest}, and may still be rated likely. "
         "It is not fit to judge people or products."
     )
 

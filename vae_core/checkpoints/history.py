@@ -53,9 +53,9 @@ def curves(path: Path) -> Curves:
         names = [prefix + loss for loss in LOSSES]
         epochs, *losses = metrics_log.table(path, kind, ("epoch", *names)).T
         for name, values in zip(names, losses, strict=True):
-            known = np.isfinite(epochs) & np.isfinite(values)
-            if known.any():
-                by_name[name] = thin(epochs[known], values[known])
+            finite = np.isfinite(epochs) & np.isfinite(values)
+            if finite.any():
+                by_name[name] = thin(epochs[finite], values[finite])
     return by_name
 
 

@@ -80,10 +80,10 @@ def _check_replaceable(path: Path, replace: bool) -> None:
         raise CheckpointError(
             f"there is a model at {path} already. Choose another name, or add --replace to replace that model."
         )
-    others = _foreign_entries(path)
-    if others:
+    foreign = _foreign_entries(path)
+    if foreign:
         raise CheckpointError(
-            f"{path} holds more than a model ({', '.join(others[:3])}), so it is not replaced. "
+            f"{path} holds more than a model ({', '.join(foreign[:3])}), so it is not replaced. "
             "Move these files elsewhere first, or choose another name."
         )
     if Path.cwd().is_relative_to(path.resolve()):

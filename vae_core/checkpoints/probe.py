@@ -5,7 +5,7 @@ Meant for folders of strangers, in a process that has limits (`vae_core.jobs.mod
 >>> from vae_core.config import ModelConfig
 >>> from vae_core.network import presets, schema
 >>> network = presets.build(ModelConfig("swift"))
->>> affordable(Engine(network, schema.random_weights(network)), wanted=176)
+>>> affordable(Engine(network, schema.random_weights(network)), count=176)
 176
 """
 
@@ -118,18 +118,18 @@ def probe(folder: Path) -> list[PartTime]:
     return times
 
 
-def affordable(engine: Engine, wanted: int, least: int = 1) -> int:
+def affordable(engine: Engine, count: int, least: int = 1) -> int:
     """Number of pictures that a page decodes at once: fewer of a heavy decoder.
 
     Args:
         engine: The model.
-        wanted: How many it would be of a light one.
+        count: How many it would be of a light one.
         least: How many it is of any.
 
     Returns:
-        `wanted`, or as many as `PAGE_WORK` allows.
+        `count`, or as many as `PAGE_WORK` allows.
     """
-    return max(least, min(wanted, PAGE_WORK // max(1, engine.network.decoder.multiply_adds())))
+    return max(least, min(count, PAGE_WORK // max(1, engine.network.decoder.multiply_adds())))
 
 
 def _figures(folder: Path, checkpoint: Checkpoint) -> None:
@@ -155,8 +155,8 @@ def _figures(folder: Path, checkpoint: Checkpoint) -> None:
     if (folder / SCORES).exists():
         headers = array_headers(folder / SCORES, (*SCORE_NAMES, "checksum"))
         shapes = {headers[name].shape for name in SCORE_NAMES}
-        odd = len(shapes) != 1 or any(headers[name].dtype.kind != "f" for name in SCORE_NAMES)
-        if odd or len(next(iter(shapes))) != 1 or next(iter(shapes))[0] > MAX_SCORES:
+        malformed = len(shapes) != 1 or any(headers[name].dtype.kind != "f" for name in SCORE_NAMES)
+        if malformed or len(next(iter(shapes))) != 1 or next(iter(shapes))[0] > MAX_SCORES:
             raise ProbeProblem(f"{SCORES} does not hold one number per image. Leave it out: it can be made again.")
 
 

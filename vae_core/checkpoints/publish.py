@@ -60,16 +60,7 @@ def publish(
         ValueError: `dataset` is not what the run was trained on.
     """
     path = check_place(folder, replace)
-    state, _ = run.state()
-    if state not in ENDED:
-        raise RunError(
-            f"{run.path} is {state}; its newest snapshot is not its last. Wait for its end, or stop it, then keep it."
-        )
-    trained_on, given = run.config()["dataset"], dataset.describe()
-    if trained_on["checksum"] != given["checksum"]:
-        raise ValueError(
-            f"{run.path} was trained on {trained_on['name']}, this is {given['name']} ({given['source']}). Pass the same --data."
-        )
+    _check_publishable(run, dataset)
     checkpoint = store.load(run.path)
     precision = np.float16 if half else np.float32
     stored = {name: array.astype(precision) for name, array in checkpoint.weights.items()}
@@ -90,7 +81,7 @@ def publish(
     texts = {"MODEL_CARD.md": model_card(path.name, config, checkpoint.network.parameters(), figures)}
     place = data if data is not None else run.request().get("data")
     # Fashion-MNIST and the drawn clothes are known by name.
-    if isinstance(place, str) and not (is_fashion(trained_on) or is_drawn(trained_on)):
+    if isinstance(place, str) and not (is_fashion(config["dataset"]) or is_drawn(config["dataset"])):
         texts[FILE] = json.dumps(note_for(place, path), indent=1) + "\n"
 
     def complete(unfinished: Path) -> None:
@@ -111,6 +102,20 @@ def publish(
         complete=complete,
     )
     return Path(folder), figures
+
+
+def _check_publishable(run: Run, dataset: Dataset) -> None:
+    """Refuse a run that goes on, and a data set that it was not trained on."""
+    state, _ = run.state()
+    if state not in ENDED:
+        raise RunError(
+            f"{run.path} is {state}; its newest snapshot is not its last. Wait for its end, or stop it, then keep it."
+        )
+    trained_on, given = run.config()["dataset"], dataset.describe()
+    if trained_on["checksum"] != given["checksum"]:
+        raise ValueError(
+            f"{run.path} was trained on {trained_on['name']}, this is {given['name']} ({given['source']}). Pass the same --data."
+        )
 
 
 def spaced_steps(steps: list[int], count: int) -> list[int]:
