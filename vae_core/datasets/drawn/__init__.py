@@ -1,0 +1,1 @@
+"""Clothes drawn by rule, for when Fashion-MNIST cannot be had."""

@@ -7,6 +7,11 @@ centre to the shape's edge: that is the anti-aliasing. Shades are in [0, 1].
 
 Only +, −, ×, /, square root, comparison and rounding are used, which IEEE 754 rounds alike everywhere, so a seed draws the
 same bytes on every machine. No sin, exp or matrix product.
+
+>>> canvas = blank(1)
+>>> paint(canvas, inside(ellipse(X - 14, Y - 14, 5, 5)), 0.8)
+>>> canvas.shape, round(float(canvas[0, 14, 14]), 1), float(canvas[0, 0, 0])
+((1, 28, 28), 0.8, 0.0)
 """
 
 from __future__ import annotations
@@ -26,38 +31,53 @@ X: Field = _centres[None, None, :]  # (1, 1, 28)
 Y: Field = _centres[None, :, None]  # (1, 28, 1)
 
 
+def blank(n: int) -> Field:
+    """Black canvases for n images, (n, 28, 28)."""
+    return np.zeros((n, SIDE, SIDE), np.float32)
+
+
 class Dice:
-    """Random values for n images, each (n, 1, 1) float32."""
+    """Random values for n images, each (n, 1, 1) float32.
+
+    Args:
+        rng: Where they come from.
+        n: How many images are drawn at once.
+    """
 
     def __init__(self, rng: np.random.Generator, n: int) -> None:
         self.rng, self.n = rng, n
 
     def between(self, low: Value, high: Value) -> Field:
-        """Uniform in [low, high)."""
+        """Draw uniformly from [low, high)."""
         return low + (high - low) * self.rng.random((self.n, 1, 1), dtype=np.float32)
 
     def near(self, middle: Value, spread: float) -> Field:
-        """Triangular around middle, never further off than spread: most garments are cut in the usual way."""
-        two = self.rng.random((2, self.n, 1, 1), dtype=np.float32)
-        return middle + spread * (two[0] + two[1] - 1)
+        """Draw from a triangle around middle, never further off than spread: most garments are cut in the usual way."""
+        pair = self.rng.random((2, self.n, 1, 1), dtype=np.float32)
+        return middle + spread * (pair[0] + pair[1] - 1)
 
     def happens(self, chance: float) -> Field:
-        """1 with this chance, else 0."""
+        """Draw 1 with this chance, in [0, 1], else 0."""
         return (self.rng.random((self.n, 1, 1), dtype=np.float32) < chance).astype(np.float32)
 
     def shade(self, *percentiles: float) -> Field:
-        """A draw from the distribution whose 0th … 100th percentiles these are, evenly spaced, linear between."""
+        """Draw from the distribution whose 0th … 100th percentiles these are, evenly spaced, linear between."""
         return knots(self.between(0, len(percentiles) - 1), *enumerate(percentiles))
 
     def grain(self, height: int = SIDE, width: int = SIDE) -> Field:
-        """Independent uniform noise in [−1, 1), (n, height, width)."""
+        """Draw independent uniform noise in [−1, 1), (n, height, width)."""
         return 2 * self.rng.random((self.n, height, width), dtype=np.float32) - 1
 
 
 def knots(at: Field, *points: tuple[Value, Value]) -> Field:
-    """The broken line through `points` (position, value), by rising position, held constant beyond the ends.
+    """Height of the broken line through points, held constant beyond the ends.
 
-    at: (1, 28, 1) or (1, 1, 28) for an edge along one axis, or any shape. -> `at`'s shape broadcast with the points.
+    Args:
+        at: Where; (1, 28, 1) or (1, 1, 28) for an edge along one axis, or any shape.
+        *points: (position, value), by rising position.
+
+    Returns:
+        `at`'s shape broadcast with the points'.
     """
     line = points[0][1] + 0 * at
     for (start, before), (stop, after) in pairwise(points):
@@ -66,15 +86,18 @@ def knots(at: Field, *points: tuple[Value, Value]) -> Field:
 
 
 def clamp(values: Field) -> Field:
-    """`values` limited to [0, 1], in place: they are always a fresh array here."""
+    """Limit `values` to [0, 1], in place: they are always a fresh array here."""
     return np.minimum(np.maximum(values, np.float32(0), out=values), np.float32(1), out=values)
 
 
 def below(at: Field, edge: Value, soft: Value = 1.0) -> Field:
-    """The cover of where `at` < `edge`; soft: pixels over which it fades.
+    """The cover of where `at` < `edge`.
 
-    An `edge` that varies along y (n, 28, 1) or x (n, 1, 28) is a slanted line: the distance to it is shorter than
-    the distance along the axis, by 1 / sqrt(1 + slope²).
+    Args:
+        at: X or Y, or another measure of place in pixels.
+        edge: One that varies along y (n, 28, 1) or x (n, 1, 28) is a slanted line: the distance to it is shorter than
+            the distance along the axis, by 1 / sqrt(1 + slope²).
+        soft: Pixels over which it fades.
     """
     if isinstance(edge, np.ndarray) and SIDE in edge.shape[1:] and edge.shape[1:] != (SIDE, SIDE):
         slope = np.gradient(edge, axis=1 if edge.shape[1] == SIDE else 2)
@@ -100,7 +123,11 @@ def stroke(x0: Value, y0: Value, x1: Value, y1: Value, width: Value) -> Field:
 def ellipse(dx: Field, dy: Field, rx: Value, ry: Value) -> Field:
     """Signed distance in pixels to an upright ellipse, negative inside; first-order, exact for a circle.
 
-    dx, dy: place relative to its middle, as in `X - x`.
+    Args:
+        dx: Place relative to its middle, as in `X - x`.
+        dy: Likewise.
+        rx: Half its width.
+        ry: Half its height.
     """
     u, v = dx / rx, dy / ry
     radius = np.sqrt(u * u + v * v) + np.float32(1e-6)
@@ -141,7 +168,9 @@ def wave(at: Field, period: Value, phase: Value) -> Field:
 def blotches(dice: Dice, coarse: Value = 0.5) -> Field:
     """Smooth noise of about two pixels' grain in [−1, 1] (n, 28, 28): what a small print looks like at this size.
 
-    coarse: 0 for single pixels … 1 for flowers.
+    Args:
+        dice: Where it comes from.
+        coarse: 0 for single pixels … 1 for flowers.
     """
     noise = dice.grain(SIDE + 1, SIDE + 1)
     pairs = noise[:, 1:] + noise[:, :-1]
@@ -152,13 +181,16 @@ def blotches(dice: Dice, coarse: Value = 0.5) -> Field:
 def folds(dice: Dice, strength: Value, hang: float = 0.5) -> Field:
     """Vertical folds, (n, 28, 28) around 0: soft light and dark streaks that grow towards the hem.
 
-    hang: 0 for streaks as strong at the top, 1 for none there.
+    Args:
+        dice: Where they come from.
+        strength: Of the streaks, as a difference in shade.
+        hang: 0 for streaks as strong at the top, 1 for none there.
     """
     heights = dice.grain(1, 12)
     place = _centres * np.float32(11 / SIDE)
     index = place.astype(np.intp)
-    part = place - index.astype(np.float32)
-    streaks = heights[:, :, index] * (1 - part) + heights[:, :, index + 1] * part
+    weight = place - index.astype(np.float32)
+    streaks = heights[:, :, index] * (1 - weight) + heights[:, :, index + 1] * weight
     return streaks * (strength * (1 - hang + hang * Y / SIDE))
 
 
@@ -175,8 +207,15 @@ def cloth(
 ) -> Field:
     """The shade of a cloth at every pixel, (n, 28, 28) in [0.02, 1].
 
-    base: shade of each garment. crease, noise: strength of folds and of grain. speckled, striped (across), checked,
-    pleated (stripes down): the shares of garments with that pattern; the rest is plain.
+    Args:
+        dice: Where its patterns come from.
+        base: Shade of each garment.
+        crease: Strength of folds.
+        noise: Strength of grain.
+        speckled: Share of garments with spots; those without any pattern are plain.
+        striped: Share with stripes across.
+        checked: Share with stripes both ways.
+        pleated: Share with stripes down.
     """
     kind = dice.between(0, 1)
     speckle = kind < speckled

@@ -1,6 +1,9 @@
 """The cut of sandals, sneakers and ankle boots, toes to the left: one function per class, a batch (n, 28, 28) at a time.
 
 A shoe is described by its upper and lower edge as functions of x, as a trouser leg is by its sides as functions of y.
+
+>>> sneaker(Dice(np.random.default_rng(0), 2)).shape
+(2, 28, 28)
 """
 
 from __future__ import annotations
@@ -10,13 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from vae_core.datasets.drawn.brushes import (
-    SIDE,
     Dice,
     Field,
     X,
     Y,
     below,
     between,
+    blank,
     blotches,
     clamp,
     cloth,
@@ -28,11 +31,6 @@ from vae_core.datasets.drawn.brushes import (
     stroke,
     wave,
 )
-
-
-def blank(dice: Dice) -> Field:
-    """A black canvas (n, 28, 28)."""
-    return np.zeros((dice.n, SIDE, SIDE), np.float32)
 
 
 def sneaker(dice: Dice) -> Field:
@@ -60,7 +58,7 @@ def sneaker(dice: Dice) -> Field:
     toe_lift, heel_lift = dice.between(0.8, 2.5), dice.between(0, 1.2)
     lower = floor - knots(X, (0.0, toe_lift), (3.5, 0.0), (24.0, 0.0), (28.0, heel_lift))
     foot = below(Y, lower) * (1 - below(Y, upper)) * between(X, 0.1, 27.9)
-    canvas = blank(dice)
+    canvas = blank(dice.n)
     fabric = cloth(dice, base, speckled=0.02, striped=0, checked=0, pleated=0, crease=0.1, noise=0.02)
     paint(canvas, foot, fabric)
     light = np.where(base > 0.55, np.float32(-1), np.float32(1))
@@ -123,7 +121,7 @@ def ankle_boot(dice: Dice) -> Field:
         (floor, 27.6 - heeled * dice.between(0, 2)),
     )
     boot = (1 - below(Y, upper)) * below(X, back) * below(Y, lower)
-    canvas = blank(dice)
+    canvas = blank(dice.n)
     fabric = cloth(dice, base, speckled=0.03, striped=0, checked=0, pleated=0, crease=0.08, noise=0.02)
     fabric += dice.near(0.04, 0.12) * clamp((X - front) / 12)
     paint(canvas, boot, fabric)
@@ -144,7 +142,7 @@ def ankle_boot(dice: Dice) -> Field:
 
 @dataclass(frozen=True)
 class Last:
-    """The form a sandal is built on: one value per image, in pixels; `bed` is where the foot rests, by x (n, 1, 28)."""
+    """Form that a sandal is built on: one value per image, in pixels; `bed` is where the foot rests, by x (n, 1, 28)."""
 
     floor: Field
     bed: Field
@@ -172,7 +170,7 @@ def sandal(dice: Dice) -> Field:
     bed = floor - thick - lift * rise + 0.3 * toe_lift
     under = (floor - lift * rise) * (1 - wedge) + floor * wedge - toe_lift
 
-    canvas = blank(dice)
+    canvas = blank(dice.n)
     sole = below(Y, under) * (1 - below(Y, bed)) * between(X, 0.2, 27.6)
     block = high * dice.between(0.8, 4.5)
     heel = between(X, 27.2 - block - 0.1 * (floor - Y), 27.3) * between(Y, floor - lift - 0.5, floor)

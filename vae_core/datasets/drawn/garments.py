@@ -2,6 +2,9 @@
 
 Proportions and shades were chosen by looking at Fashion-MNIST; they are plain numbers of pixels (the frame is 28) and of
 shade (0 black … 1 white), and nothing else of it is here.
+
+>>> coat(Dice(np.random.default_rng(0), 2)).shape
+(2, 28, 28)
 """
 
 from __future__ import annotations
@@ -9,13 +12,13 @@ from __future__ import annotations
 import numpy as np
 
 from vae_core.datasets.drawn.brushes import (
-    SIDE,
     Dice,
     Field,
     X,
     Y,
     below,
     between,
+    blank,
     box,
     clamp,
     cloth,
@@ -215,7 +218,7 @@ def trouser(dice: Dice) -> Field:
     fabric = cloth(dice, base, speckled=0.04, striped=0.02, crease=0.05)
     centre = 0.5 * (outer + np.maximum(inner, 0))
     fabric = fabric + dice.near(0.05, 0.1) * clamp(1.3 - 0.5 * abs(u - centre))
-    canvas = np.zeros((dice.n, SIDE, SIDE), np.float32)
+    canvas = blank(dice.n)
     paint(canvas, cover, fabric)
     paint(canvas, cover * below(Y, dice.between(1.2, 2.2)) * 0.8, clamp(base + dice.near(0.08, 0.15)))
     fly = clamp(1 - u) * cover * below(Y, crotch)
@@ -246,7 +249,7 @@ def bag(dice: Dice) -> Field:
     narrow = half / (1 + 0.5 * abs(flare))
     distance = box(u, Y - 0.5 * (top + floor), narrow, 0.5 * tall, corner)
     body = inside(distance)
-    canvas = np.zeros((dice.n, SIDE, SIDE), np.float32)
+    canvas = blank(dice.n)
     # handle: an arch of half an ellipse that stands on the body
     span = dice.between(0.3, 0.62) * half
     arch = outline(ellipse(X - middle, Y - top - 0.5, span, handle + 0.1), dice.between(0.9, 1.8))

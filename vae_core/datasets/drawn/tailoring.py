@@ -1,4 +1,10 @@
-"""How tops, dresses and coats are sewn: body and two sleeves from one table of widths and heights, necks and prints."""
+"""How tops, dresses and coats are sewn: body and two sleeves from one table of widths and heights, necks and prints.
+
+>>> sizes = dict(neck=3, depth=2, drop=2, shoulder=7, chest=7, waist=7, hem=7, length=27, armpit=10, reach=11, cuff=4)
+>>> cut = Cut(**sizes, wrist=9, slant=0.4)
+>>> float(neckline(cut, np.float32(0.0)))
+2.0
+"""
 
 from __future__ import annotations
 
@@ -15,6 +21,7 @@ from vae_core.datasets.drawn.brushes import (
     Y,
     below,
     between,
+    blank,
     blotches,
     clamp,
     knots,
@@ -46,9 +53,19 @@ class Cut:
 
 
 def sew(dice: Dice, cut: Cut, fabric: Field, sleeve: Field, seam: Value) -> tuple[Field, Field, Field]:
-    """Cut the garment out. -> canvas (n, 28, 28), cover of the body, u: distance from the middle line in pixels.
+    """Cut a garment out and sew its sleeves on.
 
-    fabric, sleeve: shade of body and sleeves. seam: what is added to the shade where sleeve and body meet.
+    Args:
+        dice: Where small deviations come from.
+        cut: Its widths and heights.
+        fabric: Shade of the body, (n, 28, 28).
+        sleeve: Shade of the sleeves, likewise.
+        seam: What is added to the shade where sleeve and body meet.
+
+    Returns:
+        canvas: (n, 28, 28).
+        body: Cover of the body.
+        u: Distance from the middle line in pixels.
     """
     middle = MIDDLE + dice.near(0, 0.5) + dice.near(0, 0.02) * (Y - MIDDLE)
     across = X - middle
@@ -72,7 +89,7 @@ def sew(dice: Dice, cut: Cut, fabric: Field, sleeve: Field, seam: Value) -> tupl
     # cloth turns away from the camera at the sides, which shows most on the middle greys
     turned = clamp(u / 9)
     fabric = fabric + turned * turned * dice.near(0.1, 0.2) * (1 - fabric)
-    canvas = np.zeros((dice.n, SIDE, SIDE), np.float32)
+    canvas = blank(dice.n)
     open_neck = below(Y, neckline(cut, u)) * below(u, cut.neck)
     arms = below(u, outer) * (1 - below(u, inner)) * below(Y, cut.wrist + cut.slant * (cut.reach - u))
     arms = arms * between(Y, cut.top, 99) * (cut.wrist > cut.armpit * 0.6)
@@ -91,12 +108,12 @@ def neckline(cut: Cut, u: Field) -> Field:
 
 
 def light_seam(dice: Dice, base: Field, strength: float = 1.0) -> Field:
-    """Where cloth meets cloth the camera sees an edge: lighter on dark cloth, darker on light."""
+    """Change of shade where cloth meets cloth, as a camera sees it: lighter on dark cloth, darker on light."""
     return strength * dice.between(0.1, 1) * (0.75 - 0.95 * base)
 
 
 def print_chest(dice: Dice, canvas: Field, u: Field, base: Field, chance: float) -> None:
-    """A printed picture or lettering on some chests."""
+    """Print a picture or lettering on some chests, a share `chance` of them."""
     top, tall, wide = dice.between(5, 9), dice.between(2, 10), dice.between(2, 4.8)
     area = below(u, wide) * between(Y, top, top + tall) * dice.happens(chance)
     step = dice.between(0.3, 0.8) * np.where(base > 0.5, np.float32(-1), np.float32(1))
@@ -105,7 +122,7 @@ def print_chest(dice: Dice, canvas: Field, u: Field, base: Field, chance: float)
 
 
 def finish_neck(dice: Dice, canvas: Field, cut: Cut, u: Field, base: Field, inside: float) -> None:
-    """A ribbed band along the neckline and, with chance `inside`, the inside of the back seen through it."""
+    """Draw a ribbed band along the neckline and, with chance `inside`, the inside of the back seen through it."""
     edge = neckline(cut, u)
     back = below(Y, edge) * below(u, cut.neck) * between(Y, 0.2 + 0.15 * cut.depth, 9)
     paint(canvas, back * dice.happens(inside), clamp(base * dice.between(0.5, 1.2)))

@@ -3,6 +3,10 @@
 Every picture is drawn by geometric rule (`garments.py`, `footwear.py`) with random cut, shade, cloth, print and straps, in
 the layout of Fashion-MNIST: a light garment on black, the longest side fills the frame, shoes point left. No pixel of the
 real set is in here. The same arguments give the same bytes on every machine.
+
+>>> pixels, labels = draw(4, seed=0, classes=[0, 9])
+>>> pixels.shape, sorted(labels.tolist())
+((4, 28, 28, 1), [0, 0, 9, 9])
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from vae_core.datasets.fashion_mnist import CLASSES
 
 __all__ = ["CLASSES", "draw", "draw_class"]
 
-_TAILORS: tuple[Callable[[Dice], Field], ...] = (
+_DRAWINGS: tuple[Callable[[Dice], Field], ...] = (
     garments.t_shirt,
     garments.trouser,
     garments.pullover,
@@ -36,10 +40,18 @@ Images = NDArray[np.uint8]
 
 
 def draw(n: int, seed: int = 0, classes: Sequence[int] | None = None) -> tuple[Images, NDArray[np.uint8]]:
-    """Draw n garments, as many of each class (± 1), in shuffled order.
+    """Draw garments, as many of each class (± 1), in shuffled order.
 
-    classes: labels 0..9 to draw, all ten if None. -> pixels (n, 28, 28, 1) uint8, labels (n,) uint8.
-    Raises ValueError for a bad n, seed or label.
+    Args:
+        n: How many, 0 or more.
+        seed: 0 or more; the same one gives the same pictures.
+        classes: Labels 0..9 to draw, all ten if None.
+
+    Returns:
+        Pixels uint8 (n, 28, 28, 1) and labels uint8 (n,).
+
+    Raises:
+        ValueError: For a bad n, seed or label.
     """
     _check_count(n, "n")
     _check_count(seed, "seed")
@@ -55,7 +67,19 @@ def draw(n: int, seed: int = 0, classes: Sequence[int] | None = None) -> tuple[I
 
 
 def draw_class(label: int, n: int, seed: int = 0) -> Images:
-    """Draw n garments of one class. -> pixels (n, 28, 28, 1) uint8. Raises ValueError for a bad label, n or seed."""
+    """Draw garments of one class.
+
+    Args:
+        label: 0..9.
+        n: How many, 0 or more.
+        seed: 0 or more. The first pictures do not depend on how many follow.
+
+    Returns:
+        Pixels uint8 (n, 28, 28, 1).
+
+    Raises:
+        ValueError: For a bad label, n or seed.
+    """
     _check_count(n, "n")
     _check_count(seed, "seed")
     (label,) = _check_labels([label])
@@ -63,13 +87,13 @@ def draw_class(label: int, n: int, seed: int = 0) -> Images:
     for start in range(0, n, _BATCH):
         count = min(_BATCH, n - start)
         # a batch is always drawn whole, so that the first pictures do not depend on how many follow
-        canvas = _TAILORS[label](Dice(np.random.default_rng([seed, label, start]), _BATCH))
+        canvas = _DRAWINGS[label](Dice(np.random.default_rng([seed, label, start]), _BATCH))
         pixels[start : start + count, :, :, 0] = sharpen(canvas)[:count] * np.float32(255) + np.float32(0.5)
     return pixels
 
 
 def sharpen(canvas: Field, strength: float = 0.8) -> Field:
-    """Sharpen (n, 28, 28) and limit to [0, 1]: the makers of Fashion-MNIST did, hence its bright rims (Xiao et al. 2017, 2)."""
+    """Sharpen (n, 28, 28) and limit to [0, 1]: Fashion-MNIST's makers did, hence its bright rims (Xiao et al. 2017, 2)."""
     wide = np.pad(canvas, ((0, 0), (1, 1), (1, 1)))
     rows = wide[:, :-2] + 2 * wide[:, 1:-1] + wide[:, 2:]
     blurred = (rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]) * np.float32(1 / 16)
