@@ -38,6 +38,8 @@ COMMANDS = (
     "keep",
     "standby",
     "models",
+    "app",
+    "check-model",
 )
 
 

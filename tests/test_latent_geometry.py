@@ -64,7 +64,7 @@ def test_support_threshold_tells_home_from_nowhere():
 def test_the_work_for_a_support_threshold_is_bounded(n: int, d: int):
     draws = latent_geometry.support_draws(n, d)
     pairs = draws * n
-    assert draws == 2000 if n * d <= 160_000 else 100 <= draws < 2000
+    assert draws == 1000 if n * d <= 160_000 else 100 <= draws < 1000
     assert draws == 100 or pairs * (latent_geometry.PAIR_WORK + 2 * d) <= latent_geometry.SUPPORT_WORK
 
 

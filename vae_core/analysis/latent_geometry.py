@@ -22,7 +22,7 @@ from vae_core.storage.tables import delimited
 # float64 distances held at a time: 2 MB, which stay in the cache of a core.
 PAIRS = 250_000
 # Multiply-adds of `support_threshold`: just enough for all draws where 10,000 codes of 16 units are compared.
-SUPPORT_WORK = 4_100_000_000
+SUPPORT_WORK = 2_050_000_000
 # What the exponential of one pair of draw and code costs, in multiply-adds.
 PAIR_WORK = 170
 
@@ -157,9 +157,9 @@ def support_draws(codes: int, latent_dim: int) -> int:
         latent_dim: Units of each.
 
     Returns:
-        2,000; fewer of many codes or units, 100 at least.
+        1,000; fewer of many codes or units, 100 at least.
     """
-    return max(100, min(2000, SUPPORT_WORK // (max(1, codes) * (PAIR_WORK + 2 * latent_dim))))
+    return max(100, min(1000, SUPPORT_WORK // (max(1, codes) * (PAIR_WORK + 2 * latent_dim))))
 
 
 def support_threshold(z_mean: np.ndarray, z_log_var: np.ndarray, share: float = 0.01, seed: Seed = 0) -> float:

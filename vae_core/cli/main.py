@@ -6,6 +6,7 @@ Only words and flags here; what a command does is in `commands`, imported when i
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +29,7 @@ OWN_HELP = (
     "(the data it was trained on)"
 )
 
+TRAINING = ("train", "resume", "standby", "runs")  # in `train_commands`; the others in `model_commands`
 MOST = 2**31 - 1
 MOST_IWAE = 5000  # samples per image, as many as papers take: minutes of work, and not days
 
@@ -237,8 +239,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(command: str, options: dict[str, Any]) -> int:
-    from vae_core.cli import model_commands as commands
-
+    # what a command does not need is not imported: of `runs` and `train` that is a quarter of a second
+    commands: Any = importlib.import_module(f"vae_core.cli.{'train' if command in TRAINING else 'model'}_commands")
     if command == "standby":  # it carries out a whole command line later
         options["main"] = main
     try:

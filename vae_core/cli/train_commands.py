@@ -8,19 +8,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vae_core import settings
 from vae_core.cli.common import command_text, model_path, run_path
 from vae_core.cli.config_flags import given
 from vae_core.config import ModelConfig, TrainingConfig, recommended
-from vae_core.datasets import fashion_mnist, loading
-from vae_core.datasets.dataset import Dataset
-from vae_core.datasets.preprocessing import treatment
-from vae_core.jobs import capacity
-from vae_core.jobs.deletion import delete_run, restore_by_name
-from vae_core.jobs.duration import machine
-from vae_core.jobs.process import end_trainer
 from vae_core.runs import interruption
 from vae_core.runs.control import RunError
 from vae_core.runs.directory import ENDED, OVER, Run
@@ -28,7 +21,10 @@ from vae_core.runs.formats import RequestFile
 from vae_core.runs.health import health
 from vae_core.runs.index import list_runs
 from vae_core.storage.records import read_object
-from vae_core.storage.trash import Deleted
+
+if TYPE_CHECKING:
+    from vae_core.datasets.dataset import Dataset
+    from vae_core.storage.trash import Deleted
 
 Go = Callable[[Any, Any], str]  # (the module `training`, `show`) -> the run's last state
 
@@ -90,6 +86,8 @@ def _new(
 ) -> Go:
     """What `train` is to do, checked and with its data at hand."""
     from vae_core.checkpoints import store
+    from vae_core.jobs import capacity
+    from vae_core.jobs.duration import machine
 
     image_shape, data = job.model.get("image_shape"), job.data
     dataset = data_named(data, image_shape, job.fit)
@@ -124,6 +122,8 @@ def _new(
 
 def _again(data: str, dataset: Dataset) -> str:
     """What --data has to name so that the same pictures are found again, wherever the command is given."""
+    from vae_core.datasets import fashion_mnist
+
     named = {fashion_mnist.CHECKSUM: "fashion"}.get(dataset.checksum)
     if data in ("auto", "fashion", "drawn"):
         return named or "drawn"
@@ -132,6 +132,8 @@ def _again(data: str, dataset: Dataset) -> str:
 
 def resume(run: str, data: str | None, queue: bool, **flags: Any) -> None:
     """Continue a run, with the data that it began with unless others are named."""
+    from vae_core.datasets.preprocessing import treatment
+
     opened = Run(model_path(run))
     config = opened.config()
     shape, fit = tuple(config["model"]["image_shape"]), treatment(config["dataset"])["fit"]
@@ -212,9 +214,14 @@ def runs(
     """List, follow, pause, continue, stop, kill."""
     folder = _runs_folder(root)
     if kill:
+        from vae_core.jobs.process import end_trainer
+
         run = _find(root, kill)
         print(f"{run.path}: {end_trainer(run)}")
         return
+    if others["delete"] or others["restore"]:
+        from vae_core.jobs.deletion import delete_run, restore_by_name
+
     if others["delete"]:
         print(deletion_note("runs", delete_run(_find(root, others["delete"]))))
         return
@@ -289,6 +296,8 @@ def _follow(run: Run) -> None:
 
 def data_named(name: str, image_shape: Any = None, fit: str = "resize") -> Dataset:
     """The data set that --data names; image_shape, fit: of the user's own pictures, where they are settled already."""
+    from vae_core.datasets import loading
+
     return loading.load(name, notify=note, image_shape=tuple(image_shape) if image_shape else None, fit=fit)
 
 

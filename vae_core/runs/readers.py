@@ -35,6 +35,8 @@ from vae_core.storage.records import (
     reason,
 )
 
+# Of config.json files, see `_check_part`.
+_GOOD_PARTS: set[str] = set()
 FORMAT_VERSION = 1  # of config.json
 MAX_FIXED_BYTES = 50_000_000
 
@@ -58,10 +60,19 @@ def read_config(path: Path) -> dict[str, Any]:
         check(config, ConfigFile, str(path))
         for part, form in (("model", ModelConfig), ("training", TrainingConfig)):
             if part in config:
-                form.from_dict(config[part])
+                _check_part(form, config[part])
     except ConfigError as error:
         raise FileProblem(f"{path} is not as it should be: {reason(error)} Copy or make it again.") from error
     return config
+
+
+def _check_part(form: type[ModelConfig] | type[TrainingConfig], values: Any) -> None:
+    """`ConfigError` unless they make one. The runs of a folder are mostly of few kinds, and equal settings are checked once."""
+    key = f"{form.__name__} {values!r}"
+    if key not in _GOOD_PARTS:
+        form.from_dict(values)
+        if len(_GOOD_PARTS) < 256 and len(key) < 4000:
+            _GOOD_PARTS.add(key)
 
 
 def read_network(path: Path) -> Network:

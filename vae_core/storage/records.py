@@ -9,6 +9,7 @@ was asked for or a `FileProblem` whose message names the file and the reason. No
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -59,6 +60,10 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == NO_BREAK else c.encode("unicode_escape").decode() for c in text)
 
 
+# opening a pipe that nobody writes to would wait for ever; O_BINARY is Windows'
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
 def reason(error: BaseException) -> str:
     """What an exception says, in a length that fits on a page; its kind where it says nothing."""
     text = str(error) or type(error).__name__
@@ -81,47 +86,55 @@ def read_tail(path: Path, size: int) -> bytes:
 
 
 def _read(path: Path, limit: int, longer: str = "refuse") -> bytes:
-    with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
+    number, size = _open(path)
+    try:
         if longer == "tail":
-            file.seek(max(0, size - limit))
+            os.lseek(number, max(0, size - limit), os.SEEK_SET)
         elif size > limit and longer == "refuse":
             raise FileProblem(
                 f"{path} has {size:,} bytes; at most {limit:,} are read. It is not what it should be; copy or make it again."
             )
         parts, left = [], min(size, limit)  # a file may grow while it is read
-        while left and (part := file.read(left)):
+        while left and (part := os.read(number, left)):
             parts.append(part)
             left -= len(part)
         return b"".join(parts)
+    except OSError as error:
+        raise _cannot_be_read(path, error) from error
+    finally:
+        os.close(number)
 
 
 @contextmanager
 def open_regular(path: Path) -> Iterator[IO[bytes]]:
     """A file to read bytes from, unbuffered; `FileProblem` for none, a directory, a pipe or a device, and where reading fails."""
-    try:
-        file = open(path, "rb", buffering=0, opener=_opener)  # noqa: SIM115 (what the caller does is no error of opening)
-    except FileNotFoundError as error:
-        raise FileMissing(path) from error
-    except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
-        raise _cannot_be_read(path, error) from error
-    with file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise FileProblem(f"{path} is no regular file. Remove it; copy or make it again.")
+    with open(_open(path)[0], "rb", buffering=0) as file:
         try:
             yield file
         except OSError as error:
             raise _cannot_be_read(path, error) from error
 
 
+def _open(path: Path) -> tuple[int, int]:
+    """The descriptor of a regular file, and its bytes; raises as `open_regular`."""
+    try:
+        number = os.open(path, _FLAGS)
+    except FileNotFoundError as error:
+        raise FileMissing(path) from error
+    except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
+        raise _cannot_be_read(path, error) from error
+    status = os.fstat(number)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(number)
+        if stat.S_ISDIR(status.st_mode):
+            raise _cannot_be_read(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+        raise FileProblem(f"{path} is no regular file. Remove it; copy or make it again.")
+    return number, status.st_size
+
+
 def _cannot_be_read(path: Path, error: Exception) -> FileProblem:
     why = error.strerror if isinstance(error, OSError) and error.strerror else reason(error)
     return FileProblem(f"{path} cannot be read: {why}.")
-
-
-def _opener(path: str, flags: int) -> int:
-    """Opening a pipe that nobody writes to would wait for ever."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def require_file(path: Path, limit: int) -> None:
