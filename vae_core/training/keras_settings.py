@@ -32,7 +32,7 @@ def own_settings() -> Iterator[None]:
 
     Raises `ConfigError` if Keras was imported before, with settings that would train something else.
     """
-    if "keras" in sys.modules:
+    if sys.modules.get("keras") is not None:
         _check(sys.modules["keras"])
         yield
         return
