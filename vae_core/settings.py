@@ -27,6 +27,7 @@ SHIPPED = APP / "checkpoints"
 INSTALL_TRAINING = "pip install -r requirements.txt" if IN_CHECKOUT else 'pip install "vae-explorer[train]"'
 CHECKPOINTS_VARIABLE = "VAE_EXPLORER_CHECKPOINTS"
 RUNS_VARIABLE = "VAE_EXPLORER_RUNS"
+EMBED_VARIABLE = "VAE_EXPLORER_EMBED"  # addresses of the pages that may show the app in a frame, by spaces
 
 
 def program_name(started: str, in_checkout: bool) -> str:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from vae_core.settings import EMBED_VARIABLE
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+PAGE = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]{1,250}(:[0-9]{1,5})?")  # for frame-ancestors: scheme, host, port
 POLICY = {
     "default-src": "'self'",
     # Streamlit loads a component's script from a blob; plotly's WebGL charts compile their drawing functions from text
@@ -58,8 +62,16 @@ class SecurityHeaders:
 def policy() -> str:
     """The Content-Security-Policy as one line."""
     parts: dict[str, Any] = dict(POLICY)
+    parts["frame-ancestors"] = " ".join(["'self'", *framing_pages()])
     parts["script-src"] = " ".join([parts["script-src"], *inline_scripts()])
     return "; ".join(f"{name} {value}" for name, value in parts.items())
+
+
+def framing_pages() -> list[str]:
+    """The addresses of other pages that may show the app in a frame: those that `VAE_EXPLORER_EMBED` names, if it names no others."""
+    named = os.environ.get(EMBED_VARIABLE, "").strip()
+    pages = named.split(" ")
+    return pages if named and all(PAGE.fullmatch(page) for page in pages) else []
 
 
 def inline_scripts() -> list[str]:
