@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tiny_runs import MODEL, recipe, wait_for
 
+from vae_core.jobs import finished_runs
 from vae_core.jobs.keeping import KeepingQueue
 from vae_core.network import presets
 from vae_core.runs.control import RunError
@@ -85,3 +86,32 @@ def test_the_queue_is_not_endless(ended: Callable[[str], Run], monkeypatch: pyte
         queue.begin(ended("c"), "c")
     work.go_on.set()
     wait_for(lambda: all(job.over for job in jobs), "the end", 10)
+
+
+def test_a_run_that_is_being_kept_stays_where_it_is(ended: Callable[[str], Run]) -> None:
+    work = Work()
+    queue = KeepingQueue(work)
+    measured, waiting, other = (ended(name) for name in "abc")
+    jobs = [queue.begin(measured, "one"), queue.begin(waiting, "two")]
+    for run in (measured, waiting):
+        with pytest.raises(RunError, match=f"{run.name} is just being kept"), queue.at_rest(run):
+            pass
+    with queue.at_rest(other):
+        pass
+    work.go_on.set()
+    wait_for(lambda: all(job.over for job in jobs), "the end", 10)
+    for run in (measured, waiting):
+        with queue.at_rest(run):
+            pass
+
+
+def test_what_was_kept_goes_with_the_run_and_not_with_its_name(ended: Callable[[str], Run]) -> None:
+    work = Work()
+    work.go_on.set()
+    queue = KeepingQueue(work)
+    first, second = ended("a"), ended("b")
+    job = queue.begin(first, "mine")
+    wait_for(lambda: job.over, "the end", 10)
+    renamed = finished_runs.rename(first, "c")
+    assert queue.newest(renamed) is job
+    assert queue.newest(finished_runs.rename(second, "a")) is None

@@ -137,6 +137,15 @@ def test_keeping_goes_on_while_the_page_stays_usable(stand: Stand, monkeypatch: 
         press(visitors[name], "keep")
     assert "Measuring it on the whole test split to keep it as shoes" in words(visitors["one"])
     assert "It is kept as boots after 1 other: one is measured at a time." in words(visitors["two"])
+    other = visit(PAGE, run="two")
+    other.text_input(key="name_two").set_value("three").run()
+    press(other, "rename")
+    assert "two is just being kept. Wait until that is done." in words(other)
+    for key in (f"delete_{stand.folder / 'two'}", "delete_yes"):
+        press(visitors["two"], key)
+    assert (stand.folder / "two").is_dir() and "two is just being kept. Wait until that is done." in words(
+        visitors["two"]
+    )
     press(visitors["one"], "keep")
     assert "a run is just being kept under the name 'shoes'" in words(visitors["one"])
     may_end.set()

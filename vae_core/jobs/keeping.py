@@ -12,7 +12,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from vae_core.jobs.finished_runs import publish, target_of
 from vae_core.runs.control import RunError
 from vae_core.runs.directory import Run
 from vae_core.settings import RUNS_WAITING
+from vae_core.storage.records import Stamp, stamps
 
 REMEMBERED = 50  # jobs that are over
 
@@ -41,6 +43,7 @@ class Keeping:
     state: str = "waiting"
     since: float = 0.0
     note: str = ""
+    files: tuple[Stamp | None, ...] = ()
 
     @property
     def over(self) -> bool:
@@ -71,14 +74,13 @@ class KeepingQueue:
             waiting = [job for job in self._jobs if not job.over]
             if any(job.target == target for job in waiting):
                 raise RunError(f"a run is just being kept under the name {name!r}. Choose another name.")
-            if any(job.run.path == run.path for job in waiting):
-                raise RunError(f"{run.name} is just being kept. Wait until that is done.")
+            self._check_at_rest(run)
             if len(waiting) > RUNS_WAITING.value():
                 raise RunError(
                     f"{len(waiting)} runs are being kept, and at most {RUNS_WAITING.value()} may wait "
                     f"({RUNS_WAITING.variable}). Try again in some minutes."
                 )
-            job = Keeping(run, target, since=time.time())
+            job = Keeping(run, target, since=time.time(), files=_files(run))
             self._jobs.append(job)
             while len(self._jobs) > REMEMBERED and self._jobs[0].over:
                 self._jobs.popleft()
@@ -90,7 +92,18 @@ class KeepingQueue:
     def newest(self, run: Run) -> Keeping | None:
         """Newest job of a run; None where there is none."""
         with self._lock:
-            return next((job for job in reversed(self._jobs) if job.run.path == run.path), None)
+            return next((job for job in reversed(self._jobs) if _is_of(job, run)), None)
+
+    @contextmanager
+    def at_rest(self, run: Run) -> Iterator[None]:
+        """Within it nobody begins to keep the run, so that it can be renamed or deleted; `RunError` if it is being kept."""
+        with self._lock:
+            self._check_at_rest(run)
+            yield
+
+    def _check_at_rest(self, run: Run) -> None:
+        if any(_is_of(job, run) for job in self._jobs if not job.over):
+            raise RunError(f"{run.name} is just being kept. Wait until that is done.")
 
     def before(self, job: Keeping) -> int:
         """Number of jobs that are to be measured before this one."""
@@ -113,6 +126,16 @@ class KeepingQueue:
                 outcome, note = "failed", str(error)
             with self._lock:
                 job.state, job.since, job.note = outcome, time.time(), note
+
+
+def _files(run: Run) -> tuple[Stamp | None, ...]:
+    """What tells the run from others that bear its name, before or after it: network.json is written once a run."""
+    return stamps(run.path, "network.json")
+
+
+def _is_of(job: Keeping, run: Run) -> bool:
+    files = _files(run)
+    return job.files == files and (None not in files or job.run.path == run.path)
 
 
 QUEUE = KeepingQueue()  # one for all sessions of the server

@@ -17,6 +17,7 @@ from vae_core.jobs.keeping import QUEUE, Keeping
 from vae_core.runs.control import RunError
 from vae_core.runs.directory import Run
 from vae_core.runs.live_reader import View
+from vae_core.storage.trash import Deleted
 
 TICK = 1.0  # seconds between two looks at a run that is being kept
 
@@ -28,7 +29,7 @@ def after_its_end(run: Run, view: View) -> None:
     if view.snapshots:
         look_and_keep(run)
     deletion_control(
-        run.path, f"the run {markdown_text(run.name)}", lambda: delete_run(run), after=lambda: state.choose_run("")
+        run.path, f"the run {markdown_text(run.name)}", lambda: _delete(run), after=lambda: state.choose_run("")
     )
 
 
@@ -101,16 +102,23 @@ def _keeping(job: Keeping, was_over: bool) -> None:
         )
 
 
+def _delete(run: Run) -> Deleted:
+    with QUEUE.at_rest(run):  # what another visitor has asked for rests on it
+        return delete_run(run)
+
+
 def _resume(run: Run) -> None:
     try:
-        launcher.resume(run)
+        with QUEUE.at_rest(run):
+            launcher.resume(run)
     except (RunError, ValueError) as error:
         st.session_state["train_error"] = str(error)
 
 
 def _rename(run: Run, name: str) -> None:
     try:
-        renamed = finished_runs.rename(run, name)
+        with QUEUE.at_rest(run):
+            renamed = finished_runs.rename(run, name)
     except (RunError, ValueError) as error:
         st.session_state["train_error"] = str(error)
         return
