@@ -13,7 +13,6 @@ from typing import Any
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import numpy as np
-import onnxruntime
 import pytest
 from PIL import Image
 from tiny_models import save_checkpoint
@@ -22,6 +21,7 @@ from vae_core.checkpoints import export, store
 from vae_core.checkpoints.store import Checkpoint
 from vae_core.config import ModelConfig
 from vae_core.datasets.drawn.wardrobe import CLASSES, draw
+from vae_core.network.onnx_runtime import ort
 from vae_core.network.schema import random_weights
 
 MODELS = {"classic": ModelConfig("classic", 2), "swift": ModelConfig("swift", 2), "wide": ModelConfig("swift", 16)}
@@ -42,7 +42,7 @@ def some_z(checkpoint: Checkpoint, n: int = 5) -> np.ndarray:
 def test_onnx_files_run_in_a_bare_session(checkpoint: Checkpoint, tmp_path: Path) -> None:
     paths = export.onnx_files(checkpoint, tmp_path)
     assert [path.name for path in paths] == ["encoder.onnx", "decoder.onnx"]
-    encoder, decoder = (onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]) for path in paths)
+    encoder, decoder = (ort.InferenceSession(path, providers=["CPUExecutionProvider"]) for path in paths)
     engine, z = checkpoint.engine(threads=1), some_z(checkpoint)
     assert [value.name for value in (*encoder.get_inputs(), *decoder.get_inputs())] == ["input", "input"]
     for name, expected in zip(("z_mean", "z_log_var"), engine.encode(IMAGES), strict=True):

@@ -20,10 +20,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import onnxruntime as ort
 
 from vae_core.network.layers import Network, Part, Weights
 from vae_core.network.onnx_graph import onnx_model
+from vae_core.network.onnx_runtime import ort
 from vae_core.network.schema import check_weights
 
 SLICE_VALUES = 400_000  # float32 values of the largest layer held at once: 1.6 MB, which a core's cache holds
