@@ -106,9 +106,9 @@ def test_bad_input_is_named(call, words):
 
 def test_the_summaries_come_first_and_stay_within_the_layer():
     maps = np.random.default_rng(0).normal(size=(3, 4, 6)).astype(np.float32)
-    found = activations.with_summaries(maps)
-    assert found.shape == (3, 4, 8) and found.dtype == np.float32
-    np.testing.assert_allclose(found[..., 0], maps.mean(axis=2), rtol=1e-5, atol=1e-7)
-    np.testing.assert_array_equal(found[..., 1], maps.max(axis=2))
-    np.testing.assert_array_equal(found[..., 2:], maps)
-    assert found.min() == maps.min() and found.max() == maps.max()
+    summarised = activations.with_summaries(maps)
+    assert summarised.shape == (3, 4, 8) and summarised.dtype == np.float32
+    np.testing.assert_allclose(summarised[..., 0], maps.mean(axis=2), rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(summarised[..., 1], maps.max(axis=2))
+    np.testing.assert_array_equal(summarised[..., 2:], maps)
+    assert summarised.min() == maps.min() and summarised.max() == maps.max()

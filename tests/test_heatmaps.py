@@ -18,11 +18,11 @@ def test_colours_come_from_the_named_map():
 
 
 def test_signed_maps_are_symmetric_about_zero():
-    found = heatmaps.signed_heatmap(np.array([[-1.0, 0.0, 4.0]]))
-    assert (found.low, found.high) == (-4, 4)
-    red, blue = found.rgb[0, :, 0].astype(int), found.rgb[0, :, 2].astype(int)
+    picture = heatmaps.signed_heatmap(np.array([[-1.0, 0.0, 4.0]]))
+    assert (picture.low, picture.high) == (-4, 4)
+    red, blue = picture.rgb[0, :, 0].astype(int), picture.rgb[0, :, 2].astype(int)
     assert blue[0] > red[0] and red[2] > blue[2] and abs(red[1] - blue[1]) <= 2 and red[1] > 230
-    np.testing.assert_array_equal(heatmaps.signed_heatmap(np.zeros((2, 2))).rgb[0, 0], found.rgb[0, 1])
+    np.testing.assert_array_equal(heatmaps.signed_heatmap(np.zeros((2, 2))).rgb[0, 0], picture.rgb[0, 1])
     assert heatmaps.signed_heatmap(np.ones((2, 2)), limit=2).high == 2
 
 

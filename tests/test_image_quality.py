@@ -55,8 +55,8 @@ def test_ssim_is_the_published_formula():
     c1, c2 = 0.01**2, 0.03**2
     expected = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
     expected /= (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
-    found = image_quality.ssim_map(x[None, ..., None], y[None, ..., None])
-    assert found[0, 10, 10] == pytest.approx(expected, rel=1e-4)
+    similarity = image_quality.ssim_map(x[None, ..., None], y[None, ..., None])
+    assert similarity[0, 10, 10] == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (64, 64, 3), (12, 20, 1), (8, 8, 3), (4, 16, 1)])
@@ -87,8 +87,8 @@ def test_ssim_falls_where_the_picture_is_spoiled():
     image = np.tile(np.linspace(0, 1, 28, dtype=np.float32), (28, 1))[None, ..., None]
     spoiled = image.copy()
     spoiled[0, :8, :8] = 1 - spoiled[0, :8, :8]
-    found = image_quality.ssim_map(image, spoiled)[0]
-    assert found[:8, :8].mean() < 0.5 and found[16:, 16:].min() > 0.999
+    similarity = image_quality.ssim_map(image, spoiled)[0]
+    assert similarity[:8, :8].mean() < 0.5 and similarity[16:, 16:].min() > 0.999
 
 
 def test_bad_input_is_named():

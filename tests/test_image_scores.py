@@ -44,22 +44,22 @@ def random_scores(n: int = 5) -> Scores:
 
 
 def test_each_figure_is_that_of_its_image(engine: Engine, pixels: np.ndarray) -> None:
-    found, images = image_scores.score(engine, pixels), pixels.astype(np.float32) / 255
-    rebuilt = engine.reconstruct(images)
+    scores, images = image_scores.score(engine, pixels), pixels.astype(np.float32) / 255
+    reconstructions = engine.reconstruct(images)
     for i in (0, 17):
-        x, y = images[i, ..., 0].astype(np.float64), rebuilt[i, ..., 0].astype(np.float64)
-        assert found.mse[i] == pytest.approx(((x - y) ** 2).mean(), rel=1e-5)
-        assert found.psnr[i] == pytest.approx(-10 * np.log10(((x - y) ** 2).mean()), rel=1e-5)
+        x, y = images[i, ..., 0].astype(np.float64), reconstructions[i, ..., 0].astype(np.float64)
+        assert scores.mse[i] == pytest.approx(((x - y) ** 2).mean(), rel=1e-5)
+        assert scores.psnr[i] == pytest.approx(-10 * np.log10(((x - y) ** 2).mean()), rel=1e-5)
         similarity = structural_similarity(
             x, y, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1.0
         )
-        assert found.ssim[i] == pytest.approx(similarity, abs=1e-6)
+        assert scores.ssim[i] == pytest.approx(similarity, abs=1e-6)
     z_mean, z_log_var = engine.encode(images)
-    np.testing.assert_allclose(found.kl_loss, likelihood.kl_per_unit(z_mean, z_log_var).sum(axis=1), rtol=1e-5)
-    np.testing.assert_allclose(found.negative_elbo, found.reconstruction_loss + found.kl_loss, rtol=1e-5)
+    np.testing.assert_allclose(scores.kl_loss, likelihood.kl_per_unit(z_mean, z_log_var).sum(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(scores.negative_elbo, scores.reconstruction_loss + scores.kl_loss, rtol=1e-5)
     # the least binary cross-entropy is the pixels' own entropy, whatever z is drawn
     floors = [likelihood.pixel_entropy_floor(images[i : i + 1]) for i in range(30)]
-    assert (found.reconstruction_loss >= floors).all()
+    assert (scores.reconstruction_loss >= floors).all()
 
 
 def test_uint8_and_float_images_score_alike(engine: Engine, pixels: np.ndarray) -> None:
@@ -71,35 +71,35 @@ def test_uint8_and_float_images_score_alike(engine: Engine, pixels: np.ndarray) 
 
 
 def test_only_the_seed_changes_the_sample(engine: Engine, pixels: np.ndarray) -> None:
-    one, again, other = (image_scores.score(engine, pixels, seed) for seed in (0, 0, 1))
-    np.testing.assert_array_equal(one.negative_elbo, again.negative_elbo)
-    assert (one.negative_elbo != other.negative_elbo).any()
-    np.testing.assert_array_equal(one.mse, other.mse)  # from z_mean
+    first, repeated, other = (image_scores.score(engine, pixels, seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first.negative_elbo, repeated.negative_elbo)
+    assert (first.negative_elbo != other.negative_elbo).any()
+    np.testing.assert_array_equal(first.mse, other.mse)  # from z_mean
 
 
 def test_progress_counts_images(engine: Engine, pixels: np.ndarray) -> None:
-    seen: list[tuple[int, int]] = []
-    image_scores.score(engine, np.tile(pixels, (20, 1, 1, 1)), progress=lambda *at: seen.append(at))
-    assert seen[-1] == (600, 600) and len(seen) > 1 and seen == sorted(seen)
+    progress: list[tuple[int, int]] = []
+    image_scores.score(engine, np.tile(pixels, (20, 1, 1, 1)), progress=lambda *at: progress.append(at))
+    assert progress[-1] == (600, 600) and len(progress) > 1 and progress == sorted(progress)
     assert len(image_scores.score(engine, pixels[:0])) == 0
 
 
 def test_the_best_come_first() -> None:
-    found = Scores(*np.tile(np.float32([3, 1, 2, 1]), (len(NAMES), 1)))
-    assert image_scores.best_first(found, "mse").tolist() == [1, 3, 2, 0]  # low is good, equal ones by number
-    assert image_scores.best_first(found, "ssim").tolist() == [0, 2, 1, 3]
+    scores = Scores(*np.tile(np.float32([3, 1, 2, 1]), (len(NAMES), 1)))
+    assert image_scores.best_first(scores, "mse").tolist() == [1, 3, 2, 0]  # low is good, equal ones by number
+    assert image_scores.best_first(scores, "ssim").tolist() == [0, 2, 1, 3]
     with pytest.raises(ValueError, match=r"must be one of mse, .*, got 'beauty'"):
-        image_scores.best_first(found, "beauty")
+        image_scores.best_first(scores, "beauty")
 
 
 def test_round_trip(kept: Path) -> None:
     written = random_scores()
     image_scores.save(kept, written, CHECKSUM)
-    found = image_scores.load(kept, CHECKSUM, 5)
-    assert found is not None
+    loaded = image_scores.load(kept, CHECKSUM, 5)
+    assert loaded is not None
     for name in NAMES:
-        np.testing.assert_array_equal(getattr(found, name), getattr(written, name))
-        assert getattr(found, name).dtype == np.float32
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(written, name))
+        assert getattr(loaded, name).dtype == np.float32
 
 
 def test_scores_of_something_else_are_not_taken(kept: Path) -> None:
@@ -134,9 +134,9 @@ def test_a_kept_run_has_its_scores(tmp_path: Path) -> None:
     (run.path / "history.csv").write_text("step,loss\n1,1.0\n")
     run.write_status("finished", seconds=1.0, step=1)
     folder, figures = publish.publish(run, tmp_path / "kept", data)
-    found = image_scores.load(folder, data.checksum, len(labels))
-    assert found is not None
+    loaded = image_scores.load(folder, data.checksum, len(labels))
+    assert loaded is not None
     for name in ("mse", "psnr", "ssim"):  # the card's means, image by image
-        assert getattr(found, name).mean() == pytest.approx(figures[name]["value"], rel=1e-5)
+        assert getattr(loaded, name).mean() == pytest.approx(figures[name]["value"], rel=1e-5)
     engine = store.load(folder).engine()  # the weights as they were stored
-    np.testing.assert_allclose(found.mse, image_scores.score(engine, data.pixels("test")).mse, rtol=1e-5)
+    np.testing.assert_allclose(loaded.mse, image_scores.score(engine, data.pixels("test")).mse, rtol=1e-5)

@@ -31,16 +31,18 @@ def test_nearest_agrees_with_brute_force(monkeypatch):
     every = np.linalg.norm(held[None].astype(np.float64) - z[:, None], axis=2)
     np.testing.assert_array_equal(indices, np.argsort(every, axis=1)[:, :4])
     np.testing.assert_allclose(distances, np.sort(every, axis=1)[:, :4], rtol=1e-6)
-    again, zero = latent_geometry.nearest(held + 1000, held + 1000, 1)
-    np.testing.assert_array_equal(again[:, 0], np.arange(200))
+    indices, zero = latent_geometry.nearest(held + 1000, held + 1000, 1)
+    np.testing.assert_array_equal(indices[:, 0], np.arange(200))
     assert (zero == 0).all()
     assert latent_geometry.nearest(held, z, 200)[0].shape == (7, 200)
 
 
 def test_aggregate_density_of_one_and_of_two_gaussians(monkeypatch):
     z = codes(11, 2, seed=3)
-    one = latent_geometry.aggregate_density(np.zeros((1, 2)), np.zeros((1, 2)), z)
-    np.testing.assert_allclose(one, -math.log(2 * math.pi) - 0.5 * (z.astype(np.float64) ** 2).sum(axis=1), rtol=1e-6)
+    density = latent_geometry.aggregate_density(np.zeros((1, 2)), np.zeros((1, 2)), z)
+    np.testing.assert_allclose(
+        density, -math.log(2 * math.pi) - 0.5 * (z.astype(np.float64) ** 2).sum(axis=1), rtol=1e-6
+    )
     mean, log_var = np.array([[0.0], [4.0]]), np.array([[0.0], [2 * math.log(0.1)]])
     grid = np.linspace(-8, 8, 4001)[:, None]
     whole = np.exp(latent_geometry.aggregate_density(mean, log_var, grid))

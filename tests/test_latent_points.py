@@ -122,11 +122,11 @@ class Random:
 def test_encode_dataset_goes_in_slices(monkeypatch):
     monkeypatch.setattr(latent_points, "VALUES", 3 * 16)
     seen = []
-    found = latent_points.encode_dataset(Halves(), Random(), "test", 7, lambda *pair: seen.append(pair))
+    latents = latent_points.encode_dataset(Halves(), Random(), "test", 7, lambda *pair: seen.append(pair))
     expected = Random().pixels("test")[:7].reshape(7, 2, 8).mean(axis=2) / 255
-    np.testing.assert_allclose(found.z_mean, expected, rtol=1e-5)
-    np.testing.assert_array_equal(found.labels, np.arange(7))
-    assert found.z_log_var.shape == (7, 2) and seen == [(3, 7), (6, 7), (7, 7)]
+    np.testing.assert_allclose(latents.z_mean, expected, rtol=1e-5)
+    np.testing.assert_array_equal(latents.labels, np.arange(7))
+    assert latents.z_log_var.shape == (7, 2) and seen == [(3, 7), (6, 7), (7, 7)]
     other = Halves()
     other.image_shape = (28, 28, 1)
     with pytest.raises(ValueError, match=r"have shape \(4, 4, 1\), the model takes \(28, 28, 1\)"):

@@ -39,8 +39,8 @@ def test_floor_is_reached_by_the_images_themselves_only():
 
 @pytest.mark.real_data
 def test_floor_of_the_real_test_split(fashion_dir):
-    found = next(Path(fashion_dir).glob("t10k-images*"))
-    raw = gzip.decompress(found.read_bytes()) if found.suffix == ".gz" else found.read_bytes()
+    path = next(Path(fashion_dir).glob("t10k-images*"))
+    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     images = np.frombuffer(raw, np.uint8, offset=16).reshape(-1, 28, 28, 1) / np.float32(255)
     assert likelihood.pixel_entropy_floor(images) == pytest.approx(189.86, abs=0.01)
 

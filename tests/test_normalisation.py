@@ -45,17 +45,17 @@ def test_scopes():
 
 
 def test_maps_scaled_together_have_common_limits():
-    one, two = np.arange(8.0).reshape(2, 2, 2), np.arange(8.0).reshape(2, 2, 2) * 10
-    first, second = normalisation.normalise_together([one, two])
+    weak, strong = np.arange(8.0).reshape(2, 2, 2), np.arange(8.0).reshape(2, 2, 2) * 10
+    first, second = normalisation.normalise_together([weak, strong])
     np.testing.assert_array_equal(first.high, [60, 70])
     np.testing.assert_array_equal(first.low, [0, 1])
-    for scaled, raw in ((first, one), (second, two)):
+    for scaled, raw in ((first, weak), (second, strong)):
         np.testing.assert_allclose(scaled.low + scaled.values * (scaled.high - scaled.low), raw, atol=1e-5)
     np.testing.assert_array_equal(
-        normalisation.normalise_together([one], "layer")[0].values, normalisation.normalise(one, "layer").values
+        normalisation.normalise_together([weak], "layer")[0].values, normalisation.normalise(weak, "layer").values
     )
     with pytest.raises(ValueError, match="of one shape"):
-        normalisation.normalise_together([one, one[:1]])
+        normalisation.normalise_together([weak, weak[:1]])
 
 
 @pytest.mark.parametrize("value", [0.0, 5.0, -5.0])

@@ -59,12 +59,12 @@ def kept(run: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict
 
 def test_what_is_kept_is_the_newest_snapshot(run: Run, kept: Any) -> None:
     path, figures, notes = kept
-    found = store.load(path)
-    assert (found.name, found.step, found.model) == ("squares-2d", 40, MODEL)
-    assert found.dataset == DATASET.describe()
-    assert found.metrics == json.loads(json.dumps(figures))
+    published = store.load(path)
+    assert (published.name, published.step, published.model) == ("squares-2d", 40, MODEL)
+    assert published.dataset == DATASET.describe()
+    assert published.metrics == json.loads(json.dumps(figures))
     expected = run.snapshot_weights(40)
-    assert all(np.array_equal(found.weights[name], expected[name]) for name in expected)
+    assert all(np.array_equal(published.weights[name], expected[name]) for name in expected)
     assert (path / "history.csv").read_text() == "step,loss\n40,1.0\n"
     assert len(notes) == 1
     assert DATASET.title("test") in notes[0]
@@ -155,12 +155,12 @@ def test_a_row_of_the_table(name: str, value: float, shown: str) -> None:
 @given(st.sets(st.integers(0, 10_000), min_size=1, max_size=60), st.integers(1, 20))
 def test_spaced_takes_the_first_the_last_and_no_more_than_asked(steps: set[int], count: int) -> None:
     ordered = sorted(steps)
-    found = publish.spaced_steps(ordered, count)
-    assert found == sorted(set(found))
-    assert set(found) <= steps
-    assert len(found) <= count
-    assert found[-1] == ordered[-1]
-    assert found[0] == ordered[0] or count == 1
+    chosen = publish.spaced_steps(ordered, count)
+    assert chosen == sorted(set(chosen))
+    assert set(chosen) <= steps
+    assert len(chosen) <= count
+    assert chosen[-1] == ordered[-1]
+    assert chosen[0] == ordered[0] or count == 1
 
 
 def test_spaced_in_the_logarithm() -> None:
