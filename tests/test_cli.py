@@ -37,6 +37,8 @@ COMMANDS = (
     "export",
     "keep",
     "standby",
+    "app",
+    "check-model",
     "models",
     "app",
     "check-model",

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +14,6 @@ from vae_core.checkpoints.errors import CheckpointError
 from vae_core.network.latents import Latents
 from vae_core.storage.npz import array_headers, read_npz
 from vae_core.storage.records import FileProblem
-
-if TYPE_CHECKING:
-    from vae_core.checkpoints.store import Checkpoint
 
 CODES = ("z_mean", "z_log_var", "labels")
 # Codes that are read.
@@ -116,11 +112,13 @@ def load_latents(path: str | Path) -> Latents:
     return _read_latents(Path(path) / "latents.npz", None)
 
 
-def latents_of(checkpoint: Checkpoint) -> Latents | None:
-    """Codes that belong to a model: its test split's, or of a run those of the newest snapshot's fixed test images.
+def latents_of(path: Path, step: int | None, latent_dim: int) -> Latents | None:
+    """Codes that belong to a model: its test split's, or of a run those of a snapshot's fixed test images.
 
     Args:
-        checkpoint: The model.
+        path: The model's folder, or the run's.
+        step: Of a run, the step of the snapshot.
+        latent_dim: Units of the model.
 
     Returns:
         float32 codes, (n, latent_dim), with their labels; None where there are no rows.
@@ -128,7 +126,7 @@ def latents_of(checkpoint: Checkpoint) -> Latents | None:
     Raises:
         CheckpointError: They are missing, damaged or of other units.
     """
-    latents = _read_latents(codes_file(checkpoint.path, checkpoint.step), checkpoint.network.latent_dim)
+    latents = _read_latents(codes_file(path, step), latent_dim)
     return latents if len(latents.labels) else None
 
 

@@ -100,7 +100,7 @@ def probe(folder: Path) -> list[PartTime]:
         _figures(folder, described)
     with measured("weights and codes"):
         checkpoint = store.load(folder)
-        latents = codes.latents_of(checkpoint)
+        latents = codes.latents_of(checkpoint.path, checkpoint.step, checkpoint.network.latent_dim)
     with measured("pictures"):
         engine = checkpoint.engine(threads=1)
         z = _pictures(engine)

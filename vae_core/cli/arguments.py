@@ -1,4 +1,8 @@
-"""What the command line takes as a name, a number or a picture's file; anything else is refused before any work is done."""
+"""Readers of names, numbers and pictures' files on the command line; anything else is refused before any work is done.
+
+>>> whole(1, 100)("12"), number(0, 1)("0.5"), png("samples.png")
+(12, 0.5, 'samples.png')
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,11 @@ NO_TEXT = ("Cc", "Zl", "Zp")  # Unicode's categories of control characters, line
 
 
 def name(text: str) -> str:
-    """A path or name: not empty (it would mean the current folder), without line breaks and control characters."""
+    """Read a path or name.
+
+    Raises:
+        ArgumentTypeError: If it is empty, which would mean the current folder, or has line breaks or control characters.
+    """
     if not text.strip():
         raise argparse.ArgumentTypeError("the name is empty; leave the option out, or name something")
     if any(unicodedata.category(character) in NO_TEXT for character in text):
@@ -21,14 +29,18 @@ def name(text: str) -> str:
 
 
 def png(text: str) -> str:
-    """The name of a PNG to write."""
+    """Read the name of a PNG to write.
+
+    Raises:
+        ArgumentTypeError: If it is no name, or has another suffix.
+    """
     if Path(name(text)).suffix.lower() != ".png":
         raise argparse.ArgumentTypeError(f"the picture is written as a PNG; name it so: {Path(text).stem or 'x'}.png")
     return text
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
-    """A whole number in low..high."""
+    """Reader of a whole number in low..high, which raises `ArgumentTypeError` for anything else."""
 
     def read(text: str) -> int:
         try:
@@ -43,7 +55,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def number(low: float, high: float) -> Callable[[str], float]:
-    """A finite number in low..high."""
+    """Reader of a finite number in low..high, which raises `ArgumentTypeError` for anything else."""
 
     def read(text: str) -> float:
         try:

@@ -1,4 +1,10 @@
-"""Flags of the command line made of a configuration's fields, so that name, type, range and help are written once."""
+"""Flags of the command line made of a configuration's fields, so that name, type, range and help are written once.
+
+>>> parser = argparse.ArgumentParser()
+>>> add_config_flags(parser.add_argument, TrainingConfig)
+>>> given(TrainingConfig, vars(parser.parse_args(["--epochs", "3"])))
+{'epochs': 3}
+"""
 
 from __future__ import annotations
 
@@ -11,7 +17,11 @@ from vae_core.config import ModelConfig, TrainingConfig, recommended
 
 
 def image_shape(text: str) -> tuple[int, ...]:
-    """ "64x64x3" -> (64, 64, 3)."""
+    """Read (height, width, channels) from "64x64x3".
+
+    Raises:
+        ArgumentTypeError: If it is anything else.
+    """
     try:
         height, width, channels = (int(side) for side in text.lower().split("x"))
     except ValueError:
@@ -30,7 +40,14 @@ _RECIPES = {"": ModelConfig(), "classic ": ModelConfig("classic"), "above 4 unit
 
 
 def add_config_flags(arg: Callable[..., Any], config: type[ModelConfig] | type[TrainingConfig]) -> None:
-    """A flag a field. What is not given is None, so that the recipe that suits the model fills it in."""
+    """Add a flag for each field of a configuration.
+
+    What is not given is None, so that the recipe that suits the model fills it in.
+
+    Args:
+        arg: `add_argument` of a parser.
+        config: The configuration's class.
+    """
     for setting in fields(config):
         arg(
             f"--{setting.name.replace('_', '-')}",
@@ -41,7 +58,7 @@ def add_config_flags(arg: Callable[..., Any], config: type[ModelConfig] | type[T
 
 
 def given(config: type[ModelConfig] | type[TrainingConfig], options: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a configuration among a command's options that were given."""
+    """Settings of a configuration among a command's options, those that were given."""
     names = [setting.name for setting in fields(config)]
     return {name: options[name] for name in names if options.get(name) is not None}
 

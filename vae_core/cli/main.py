@@ -1,6 +1,10 @@
 """The command line: `python -m vae_core <command> --help`.
 
-Only words and flags here; what a command does is in `commands`, imported when it runs, so help is instant.
+Only words and flags here; what a command does is in `model_commands`, `train_commands` and `run_commands`, imported when it
+runs, so help is instant.
+
+>>> build_parser().parse_args(["sample", "fashion-2d", "-n", "4"]).n
+4
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vae_core.cli.arguments import name, number, png, whole
+from vae_core.cli.common import TrainingFailed
 from vae_core.cli.config_flags import add_config_flags
 from vae_core.cli.output import lost_output, make_output_last
 from vae_core.config import ModelConfig, TrainingConfig
@@ -29,13 +34,19 @@ OWN_HELP = (
     "(the data it was trained on)"
 )
 
-TRAINING = ("train", "resume", "standby", "runs")  # in `train_commands`; the others in `model_commands`
+MODULES = {  # that define a command; the others are in `model_commands`
+    "app": "app_command",
+    "train": "train_commands",
+    "resume": "train_commands",
+    "standby": "train_commands",
+    "runs": "run_commands",
+}
 MOST = 2**31 - 1
 MOST_IWAE = 5000  # samples per image, as many as papers take: minutes of work, and not days
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser with every command."""
+    """Parser with every command and its flags."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Train, measure and use convolutional variational autoencoders.",
@@ -227,7 +238,14 @@ def _picture_flags(arg: Callable[..., Any], output: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 1 a training run failed, 2 misuse or unusable input, 130 Ctrl-C."""
+    """Run one command.
+
+    Args:
+        arguments: Its words; by default those of this process.
+
+    Returns:
+        The exit code: 0 done, 1 a training run failed, 2 misuse or unusable input, 130 Ctrl-C.
+    """
     make_output_last()
     options = vars(build_parser().parse_args(arguments))
     code = _run(options.pop("command"), options)
@@ -240,18 +258,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(command: str, options: dict[str, Any]) -> int:
     # what a command does not need is not imported: of `runs` and `train` that is a quarter of a second
-    commands: Any = importlib.import_module(f"vae_core.cli.{'train' if command in TRAINING else 'model'}_commands")
+    module: Any = importlib.import_module(f"vae_core.cli.{MODULES.get(command, 'model_commands')}")
     if command == "standby":  # it carries out a whole command line later
         options["main"] = main
     try:
-        return int(getattr(commands, command.replace("-", "_"))(**options) or 0)
+        return int(getattr(module, command.replace("-", "_"))(**options) or 0)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         print(f"error: {error.name} is not installed. Run: {INSTALL_TRAINING}", file=sys.stderr)
         return 2
-    except commands.TrainingFailed as error:
+    except TrainingFailed as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -1,4 +1,12 @@
-"""What each command of `python -m vae_core` does. TensorFlow is imported by train, resume, standby and `export --format keras` only."""
+"""Commands on models: measure, list, check, sample, reconstruct, map, export and keep them.
+
+Each is a function of the command's name, with its flags as arguments. Only `export --format keras` imports TensorFlow.
+
+>>> import tempfile
+>>> with tempfile.TemporaryDirectory() as folder:
+...     models(folder, delete=None, restore=None)
+no models in ... `keep` makes one of a run.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vae_core import settings
-from vae_core.cli.app_command import app
-from vae_core.cli.common import model_path, named_model
-from vae_core.cli.train_commands import TrainingFailed, deletion_note, note, resume, runs, standby, train
+from vae_core.cli.common import deletion_note, model_path, named_model, note
 from vae_core.cli.written_files import check_names, check_output, save_png
 from vae_core.datasets.preprocessing import treatment
 from vae_core.runs.directory import Run
@@ -22,28 +28,24 @@ if TYPE_CHECKING:
     from vae_core.checkpoints.store import Checkpoint
     from vae_core.datasets.dataset import Dataset
 
-__all__ = [
-    "TrainingFailed",
-    "app",
-    "check_model",
-    "evaluate",
-    "export",
-    "heatmap",
-    "keep",
-    "models",
-    "reconstruct",
-    "resume",
-    "runs",
-    "sample",
-    "standby",
-    "train",
-]
-
 MOST_PIXELS = limits.PICTURE_PIXELS  # of a PNG that is written: no more than is read
 
 
 def evaluate(model: str, data: str | None, split: str, n: int | None, iwae: int, seed: int, write: bool) -> None:
-    """Measure, print, and with `write` keep."""
+    """Measure a model on a split and print its figures.
+
+    Args:
+        model: Its folder or name.
+        data: Other data than its own.
+        split: "train", "validation" or "test".
+        n: How many images, the first of the split; None for all.
+        iwae: Samples of the importance-weighted bound; 0 leaves it out.
+        seed: Of the sample of z.
+        write: Write metrics.json and MODEL_CARD.md into the folder; for the whole test split of its own data.
+
+    Raises:
+        ValueError: If the model or the data cannot be used, or the flags do not go together.
+    """
     from vae_core.analysis.evaluation import evaluate as measure
     from vae_core.checkpoints import card, publish
     from vae_core.checkpoints.training_data import data_name
@@ -69,7 +71,16 @@ def evaluate(model: str, data: str | None, split: str, n: int | None, iwae: int,
 
 
 def models(root: str | None, delete: str | None, restore: str | None) -> None:
-    """A table of the models in a folder, with their measured figures; or delete one of them, or put it back."""
+    """Print a table of the models with their measured figures, or delete one of them, or put it back.
+
+    Args:
+        root: The folder; None for the settings'.
+        delete: Name or path of the model to delete.
+        restore: Name of the model to put back.
+
+    Raises:
+        TrashError: If it cannot be deleted or put back.
+    """
     from vae_core.checkpoints import card, errors, store
     from vae_core.jobs import deletion
 
@@ -81,20 +92,28 @@ def models(root: str | None, delete: str | None, restore: str | None) -> None:
     if restore:
         print(f"{deletion.restore_by_name(folder, restore)} is back.")
         return
-    found, damaged = [], []
+    inspected, damaged = [], []
     for path in store.list_checkpoints(*folders):
         try:
-            found.append(store.inspect(path))
+            inspected.append(store.inspect(path))
         except errors.CheckpointError as error:
             damaged.append(f"damaged: {path.name}: {error}")
-    if found or not damaged:
-        print(card.comparison_table(found) if found else f"no models in {folder}. `keep` makes one of a run.")
+    if inspected or not damaged:
+        print(card.comparison_table(inspected) if inspected else f"no models in {folder}. `keep` makes one of a run.")
     for line in damaged:
         note(line)
 
 
 def check_model(model: str, bounded: bool) -> None:
-    """Rehearse what the pages show of a model."""
+    """Work out what the pages show of a model, and print what each part takes.
+
+    Args:
+        model: Its folder or name.
+        bounded: Bound this process's memory and processor time first.
+
+    Raises:
+        ValueError: If a page could not show it.
+    """
     from vae_core.jobs.model_check import bound_this_process
 
     if bounded:
@@ -113,7 +132,18 @@ def check_model(model: str, bounded: bool) -> None:
 
 
 def sample(model: str, n: int, seed: int, output: str, replace: bool) -> None:
-    """Decode draws from the prior into one PNG."""
+    """Decode draws from the prior into one PNG.
+
+    Args:
+        model: Its folder or name.
+        n: How many, 1..10,000.
+        seed: Of the draws.
+        output: The PNG.
+        replace: Write over a file of another program.
+
+    Raises:
+        ValueError: If the model cannot be used, or the file must not be written.
+    """
     from vae_core.analysis import latent_points
     from vae_core.analysis.mosaics import mosaic
 
@@ -131,7 +161,19 @@ def sample(model: str, n: int, seed: int, output: str, replace: bool) -> None:
 def reconstruct(
     model: str, picture: list[str] | None, index: list[int] | None, data: str | None, output: str, replace: bool
 ) -> None:
-    """One row a picture: original, reconstruction, signed error, SSIM map."""
+    """Write one row per picture: original, reconstruction from z_mean, signed error, SSIM map; print MSE, PSNR and SSIM.
+
+    Args:
+        model: Its folder or name.
+        picture: Files of pictures of one's own.
+        index: Numbers of test images.
+        data: Other data than its own.
+        output: The PNG.
+        replace: Write over a file of another program.
+
+    Raises:
+        ValueError: If the model or a picture cannot be used, or the file must not be written.
+    """
     from vae_core.analysis import image_quality
     from vae_core.analysis.heatmaps import signed_error, ssim_colours
     from vae_core.analysis.mosaics import mosaic
@@ -148,8 +190,13 @@ def reconstruct(
         image_quality.ssim(images, rebuilt),
     )
     rows = []
-    for image, again in zip(images, rebuilt, strict=True):
-        rows += [_rgb(image), _rgb(again), signed_error(image, again), ssim_colours(image, again)]
+    for image, reconstruction in zip(images, rebuilt, strict=True):
+        rows += [
+            _rgb(image),
+            _rgb(reconstruction),
+            signed_error(image, reconstruction),
+            ssim_colours(image, reconstruction),
+        ]
     save_png(path, mosaic(np.stack(rows), columns=4, scale=scale), replace)
     print(
         "picture  MSE  PSNR dB  SSIM   (reconstruction from z_mean; columns: original, reconstruction, error, SSIM map)"
@@ -172,7 +219,24 @@ def heatmap(
     output: str,
     replace: bool,
 ) -> None:
-    """A layer's channels, coloured and laid over the picture."""
+    """Write a layer's channels, coloured and laid over the picture, each normalised by itself.
+
+    Args:
+        model: Its folder or name.
+        picture: File of a picture of one's own.
+        index: Number of a test image.
+        data: Other data than its own.
+        part: "encoder" or "decoder".
+        layer: A convolution layer; None for the last.
+        channel: One channel; None for all, as a mosaic.
+        alpha: Weight of the map over the picture, 0..1.
+        colormap: A matplotlib colour map.
+        output: The PNG.
+        replace: Write over a file of another program.
+
+    Raises:
+        ValueError: If the model, the picture, the layer or the channel cannot be used, or the file must not be written.
+    """
     from vae_core.analysis import activations, heatmaps, mosaics
 
     if max(len(picture or ()), len(index or ())) > 1:
@@ -184,23 +248,34 @@ def heatmap(
     layer = layer or [name for name in maps if name != "logits"][-1]
     if layer not in maps:
         raise ValueError(f"--layer must be a convolution layer of the {part}: {', '.join(maps)}; got {layer!r}.")
-    found = maps[layer]
+    selected = maps[layer]
     if channel is not None:
-        if not 0 <= channel < found.shape[-1]:
-            raise ValueError(f"--channel must be in 0..{found.shape[-1] - 1} for {layer}, got {channel}.")
-        found = found[..., channel : channel + 1]
-    low, high = float(found.min()), float(found.max())
-    scale = _scale(found.shape[-1], checkpoint.model.image_shape, 3)
-    tiles = heatmaps.overlay_channels(images[0], found, alpha=alpha, colormap=colormap)
+        if not 0 <= channel < selected.shape[-1]:
+            raise ValueError(f"--channel must be in 0..{selected.shape[-1] - 1} for {layer}, got {channel}.")
+        selected = selected[..., channel : channel + 1]
+    low, high = float(selected.min()), float(selected.max())
+    scale = _scale(selected.shape[-1], checkpoint.model.image_shape, 3)
+    tiles = heatmaps.overlay_channels(images[0], selected, alpha=alpha, colormap=colormap)
     save_png(path, mosaics.mosaic(tiles, scale=scale), replace)
-    height, width, channels = found.shape
+    height, width, channels = selected.shape
     print(
         f"{output}: {names[0]}, {part}/{layer}, {channels} channel(s) of {height}×{width}, raw {low:.3f} to {high:.3f}, each channel normalised by itself"
     )
 
 
 def export(model: str, format: str, output: str, data: str | None, replace: bool) -> None:
-    """Write for other programs."""
+    """Write a model or its codes for other programs.
+
+    Args:
+        model: Its folder or name.
+        format: "onnx", "keras", "projector" or "browser".
+        output: Folder to write into.
+        data: Other data than its own, for "projector".
+        replace: Write over files of the same names.
+
+    Raises:
+        ValueError: If the model or the data cannot be used, or the files must not be written.
+    """
     from vae_core.checkpoints.export import NAMES, projector_files
 
     check_names(settings.expanded(output), NAMES[format], replace)
@@ -228,7 +303,19 @@ def _writer(format: str) -> Callable[[Checkpoint, Path], list[Path]]:
 
 
 def keep(run: str, folder: str, data: str | None, snapshots: int, half: bool, replace: bool) -> None:
-    """Run directory -> checkpoint folder, measured on the whole test split."""
+    """Make a checkpoint folder of a run, measured on the whole test split, and print its figures.
+
+    Args:
+        run: Its directory or name.
+        folder: The checkpoint folder.
+        data: Where its data lie, if they have moved.
+        snapshots: How many frames of the timeline to keep.
+        half: Store weights as 16-bit floats.
+        replace: Replace the model in that folder.
+
+    Raises:
+        ValueError: If the run or its data cannot be used, or the folder is taken.
+    """
     from vae_core.checkpoints import card, placement, publish
 
     opened = Run(model_path(run))

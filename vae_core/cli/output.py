@@ -2,6 +2,9 @@
 
 What a terminal's encoding lacks is replaced instead of ending the command. A reader that has gone (`head`, a closed window)
 does not end it either: what is printed from then on is dropped, and the work goes on to its end.
+
+>>> "28×28, −0.5".encode("ascii", "vae_core.plain")
+b'28x28, -0.5'
 """
 
 from __future__ import annotations
@@ -29,14 +32,18 @@ codecs.register_error("vae_core.plain", _plain)
 
 
 class LastingFile(io.FileIO):
-    """A file descriptor to write to; after the first write that fails, all others are dropped. lost: that failure."""
+    """File descriptor to write to; after the first write that fails, all others are dropped.
+
+    Attributes:
+        lost: That failure; None if all is well.
+    """
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(descriptor, "wb", closefd=False)
         self.lost: OSError | None = None
 
     def write(self, data: Any, /) -> int:
-        """The bytes written, or dropped."""
+        """Write bytes, or drop them; returns how many."""
         if self.lost is None:
             try:
                 return super().write(data)
@@ -46,7 +53,7 @@ class LastingFile(io.FileIO):
 
 
 def make_output_last() -> None:
-    """Replace standard output and error by such as never fail, and open those that were closed."""
+    """Replace standard output and error by streams that never fail, and open those that were closed."""
     for descriptor in (0, 1, 2):  # or a file that is opened later would be written to in their place
         try:
             os.fstat(descriptor)
@@ -57,7 +64,7 @@ def make_output_last() -> None:
 
 
 def lost_output() -> str | None:
-    """Why something that was printed is nowhere, other than for want of a reader; None if all is well."""
+    """Reason why something printed was lost, other than for want of a reader; None if all is well."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
         error = getattr(_file(stream), "lost", None)

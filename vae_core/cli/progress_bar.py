@@ -1,4 +1,8 @@
-"""A training run's progress on a terminal."""
+"""A training run's progress on a terminal.
+
+>>> figures({"batch_time": 21.3, "eta_seconds": 151})
+'21 ms/batch · 2:31 to go'
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,7 @@ def progress_bar() -> Iterator[Callable[[dict[str, Any]], None]]:
 
 
 def figures(row: dict[str, Any]) -> str:
-    """loss 262.1 = reconstruction 255.8 + beta · KL 6.3 · 21 ms/batch · 2:31 to go."""
+    """Figures of a row of metrics in words: losses in nats, milliseconds a batch, time to go."""
     parts = []
     row = {name: value for name, value in row.items() if value is not None}  # the figures of a run that diverged
     if {"loss", "reconstruction_loss", "kl_loss"} <= row.keys():

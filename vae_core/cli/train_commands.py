@@ -1,40 +1,48 @@
-"""The commands that train, and those that look after what is being trained: train, resume, standby, runs."""
+"""The commands that train: train, resume, standby.
+
+What a run is asked for is read and checked before any data are looked for:
+
+>>> job = _Job.of({"request": None, "latent_dim": 4, "data": "drawn", "fit": None})
+>>> job.model, job.data, job.fit
+({'latent_dim': 4}, 'drawn', 'resize')
+"""
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae_core import settings
-from vae_core.cli.common import command_text, model_path, run_path
+from vae_core.cli.common import TrainingFailed, command_text, data_named, model_path, runs_folder
 from vae_core.cli.config_flags import given
 from vae_core.config import ModelConfig, TrainingConfig, recommended
 from vae_core.runs import interruption
 from vae_core.runs.control import RunError
-from vae_core.runs.directory import ENDED, OVER, Run
+from vae_core.runs.directory import ENDED, Run
 from vae_core.runs.formats import RequestFile
-from vae_core.runs.health import health
-from vae_core.runs.index import list_runs
 from vae_core.storage.records import read_object
 
 if TYPE_CHECKING:
     from vae_core.datasets.dataset import Dataset
-    from vae_core.storage.trash import Deleted
 
 Go = Callable[[Any, Any], str]  # (the module `training`, `show`) -> the run's last state
 
 
-class TrainingFailed(Exception):
-    """A run that began and could not go on."""
-
-
 def train(run_dir: str, queue: bool, **options: Any) -> None:
-    """Train a new model; queue: when no other run of the folder is in progress."""
+    """Train a new model.
+
+    Args:
+        run_dir: Where to write; must not hold a run yet.
+        queue: Wait until no other run of the folder is in progress.
+        options: The command's other flags.
+
+    Raises:
+        ValueError: If a setting, the data or the folder cannot be used.
+        TrainingFailed: If the run began and could not go on.
+    """
     run = Run(settings.expanded(run_dir))
     run.check_free()
     job = _Job.of(options)
@@ -46,7 +54,14 @@ def train(run_dir: str, queue: bool, **options: Any) -> None:
 
 @dataclass(frozen=True)
 class _Job:
-    """What is to be trained: settings of model and training that were given, where the data are, and how they are fitted."""
+    """A training that is asked for.
+
+    Attributes:
+        model: Settings of the model that were given.
+        training: Settings of the training that were given.
+        data: Where the data are.
+        fit: What is done to a user's own pictures.
+    """
 
     model: dict[str, Any]
     training: dict[str, Any]
@@ -55,7 +70,11 @@ class _Job:
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> _Job:
-        """From the request's file and the flags, which override it. Raises `ConfigError` before any data are looked for."""
+        """Read the request's file and the flags, which override it.
+
+        Raises:
+            ConfigError: If a setting is out of range; no data have been looked for.
+        """
         file = options["request"]
         asked = read_object(settings.expanded(file), RequestFile) if file else {}
         job = cls(
@@ -68,7 +87,12 @@ class _Job:
         return job
 
     def recipe(self, model: ModelConfig, started: bool = False) -> TrainingConfig:
-        """The model's recommended recipe with what was given. started: its units are awake already."""
+        """The model's recommended recipe with what was given.
+
+        Args:
+            model: The model.
+            started: Whether it begins with trained weights: its units are awake already.
+        """
         awake = {"kl_warmup": 0.0} if started else {}
         return TrainingConfig.from_dict({**recommended(model).to_dict(), **awake, **self.training})
 
@@ -110,7 +134,7 @@ def _new(
             run,
             start=start,
             show=show,
-            request={"data": _again(data, dataset), "machine": machine()},
+            request={"data": _same_data(data, dataset), "machine": machine()},
             strategy=strategy,
             tensorboard=tensorboard,
             deterministic=deterministic,
@@ -120,7 +144,7 @@ def _new(
     return go
 
 
-def _again(data: str, dataset: Dataset) -> str:
+def _same_data(data: str, dataset: Dataset) -> str:
     """What --data has to name so that the same pictures are found again, wherever the command is given."""
     from vae_core.datasets import fashion_mnist
 
@@ -131,28 +155,48 @@ def _again(data: str, dataset: Dataset) -> str:
 
 
 def resume(run: str, data: str | None, queue: bool, **flags: Any) -> None:
-    """Continue a run, with the data that it began with unless others are named."""
+    """Continue a run.
+
+    Args:
+        run: Its directory or name.
+        data: Other data than it began with.
+        queue: Wait until no other run of the folder is in progress.
+        flags: The command's other flags.
+
+    Raises:
+        ValueError: If the run or its data cannot be used.
+        TrainingFailed: If it could not go on.
+    """
     from vae_core.datasets.preprocessing import treatment
 
-    opened = Run(model_path(run))
-    config = opened.config()
+    resumed = Run(model_path(run))
+    config = resumed.config()
     shape, fit = tuple(config["model"]["image_shape"]), treatment(config["dataset"])["fit"]
 
-    def again() -> Go:
-        dataset = data_named(data or str(opened.request().get("data", "auto")), shape, fit)
-        return lambda training, show: training.resume(opened, dataset, show=show, forget=not queue, **flags)
+    def prepare() -> Go:
+        dataset = data_named(data or str(resumed.request().get("data", "auto")), shape, fit)
+        return lambda training, show: training.resume(resumed, dataset, show=show, forget=not queue, **flags)
 
     if queue:
-        _in_turn(opened, again)
+        _in_turn(resumed, prepare)
     else:
-        _watched(opened, again())
+        _watched(resumed, prepare())
 
 
 def standby(root: str | None, cold: bool, main: Callable[[list[str]], int]) -> int:
-    """Import TensorFlow, then wait for a command on standard input, which `main` carries out."""
+    """Import TensorFlow, then wait for a command on standard input.
+
+    Args:
+        root: The folder of runs; None for the settings'.
+        cold: Import TensorFlow only when it is needed.
+        main: Carries the command out.
+
+    Returns:
+        Its exit code.
+    """
     from vae_core.jobs.worker import serve
 
-    return serve(_runs_folder(root), main, cold)
+    return serve(runs_folder(root), main, cold)
 
 
 def _in_turn(run: Run, job: Callable[[], Go]) -> None:
@@ -206,101 +250,3 @@ def _watched(run: Run, go: Go) -> None:
             raise TrainingFailed(str(error)) from error
         hint, verb = ("Look at it:", "evaluate") if state == "finished" else ("Go on:", "resume")
         print(f"{state}: {run.path}. {hint}  {command_text(verb, run.path)}")
-
-
-def runs(
-    root: str | None, follow: str | None, pause: str | None, stop: str | None, kill: str | None, **others: Any
-) -> None:
-    """List, follow, pause, continue, stop, kill."""
-    folder = _runs_folder(root)
-    if kill:
-        from vae_core.jobs.process import end_trainer
-
-        run = _find(root, kill)
-        print(f"{run.path}: {end_trainer(run)}")
-        return
-    if others["delete"] or others["restore"]:
-        from vae_core.jobs.deletion import delete_run, restore_by_name
-
-    if others["delete"]:
-        print(deletion_note("runs", delete_run(_find(root, others["delete"]))))
-        return
-    if others["restore"]:
-        print(f"{restore_by_name(folder, others['restore'])} is back.")
-        return
-    verbs = {"pause": pause, "run": others["continue"], "stop": stop}
-    for command, name in verbs.items():
-        if name:
-            _ask(_find(root, name), command)
-            return
-    if follow:
-        _follow(_find(root, follow))
-        return
-    found = list_runs(folder)
-    if not found:
-        print(f"no runs in {folder}. Start one:  {command_text('train', '--run-dir', folder / 'demo')}")
-    for run in found:
-        status = run.status()
-        how = health(run, status)
-        state, note = how.state, how.note
-        step = f"step {status['step']:,}/{status.get('total_steps', 0):,}" if "step" in status else ""
-        loss = f"loss {status['loss']:.2f}" if status.get("loss") is not None else ""
-        print(f"{run.name:24} {state:10} {step:20} {loss:12} {' '.join((note, *how.problems))}".rstrip())
-
-
-def _runs_folder(root: str | None) -> Path:
-    return settings.expanded(root) if root else settings.command_line_runs()
-
-
-def deletion_note(command: str, entry: Deleted) -> str:
-    """What was deleted, and how it comes back."""
-    back = command_text(command, "--root", entry.path.parents[1], "--restore", entry.name)
-    return f"{entry.name} is deleted. Within a day this puts it back:  {back}"
-
-
-def _find(root: str | None, name: str) -> Run:
-    run = Run(run_path(name, settings.expanded(root) if root else None))
-    run.check_kind()
-    if not (run.path / "status.json").exists():  # one that waits for its turn has this and no config.json yet
-        run.config()
-    return run
-
-
-def _ask(run: Run, command: str) -> None:
-    """Ask, then wait a little for the answer, so that what is printed is what happened."""
-    state, _ = run.state()
-    if state in OVER:
-        raise RunError(f"{run.path} is {state}; only a run in progress can be asked. Continue it with resume.")
-    run.update_control(command=command)
-    wanted = {"pause": ("paused",), "run": ("running",), "stop": ENDED}[command]
-    for _ in range(100):
-        state, note = run.state()
-        if state in wanted or state == "failed":
-            break
-        time.sleep(0.1)
-    print(f"{run.path}: {state} {note}".rstrip())
-
-
-def _follow(run: Run) -> None:
-    from vae_core.cli.progress_bar import progress_bar
-
-    with progress_bar() as show:
-        while True:
-            state, note = run.state()
-            show({**run.status(), "state": state})
-            if state in OVER or note:
-                break
-            time.sleep(0.5)
-    print(f"{run.path}: {state} {note}".rstrip())
-
-
-def data_named(name: str, image_shape: Any = None, fit: str = "resize") -> Dataset:
-    """The data set that --data names; image_shape, fit: of the user's own pictures, where they are settled already."""
-    from vae_core.datasets import loading
-
-    return loading.load(name, notify=note, image_shape=tuple(image_shape) if image_shape else None, fit=fit)
-
-
-def note(text: str) -> None:
-    """A line for the user that is no result."""
-    print(text, file=sys.stderr, flush=True)

@@ -17,9 +17,18 @@ MARK = "vae-explorer"  # a text chunk in each PNG of ours, which may be written 
 
 
 def check_output(output: str, inputs: Iterable[str] = (), replace: bool = False) -> Path:
-    """The path of a PNG that may be written; `ValueError` for one of the inputs, and for a file that is not ours.
+    """Check that a PNG may be written; quick, so that it comes before any work.
 
-    Quick, so that it can be asked before any work. replace: another's file too, but never an input.
+    Args:
+        output: What --output names.
+        inputs: Files that are read, which are never written over.
+        replace: Whether a file that this program has not written may be replaced.
+
+    Returns:
+        The path to write to.
+
+    Raises:
+        ValueError: If it is a folder or an input, its folder is missing, or it is another's file.
     """
     path = settings.expanded(output)
     if path.is_dir():
@@ -36,7 +45,16 @@ def check_output(output: str, inputs: Iterable[str] = (), replace: bool = False)
 
 
 def save_png(path: Path, image: np.ndarray, replace: bool = False) -> None:
-    """Write an image, uint8 (h, w, 1 or 3), with our mark; `ValueError` if another's file has appeared there."""
+    """Write a PNG that bears this program's mark.
+
+    Args:
+        path: What `check_output` has returned.
+        image: (h, w, 1 or 3) uint8.
+        replace: As for `check_output`.
+
+    Raises:
+        ValueError: If another's file has appeared there.
+    """
     from PIL import Image, PngImagePlugin
 
     info = PngImagePlugin.PngInfo()
@@ -48,7 +66,16 @@ def save_png(path: Path, image: np.ndarray, replace: bool = False) -> None:
 
 
 def check_names(folder: Path, names: Iterable[str], replace: bool = False) -> None:
-    """`ValueError` if a folder holds one of these files already, or belongs to a run or a model."""
+    """Check that files may be written into a folder.
+
+    Args:
+        folder: The folder, which need not exist.
+        names: Of the files.
+        replace: Whether files of these names may be replaced.
+
+    Raises:
+        ValueError: If the folder holds one of them already, or belongs to a run or a model.
+    """
     kind = kind_of(folder)
     inside = (kind, folder) if kind else surroundings(folder)
     if inside:

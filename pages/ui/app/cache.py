@@ -105,7 +105,7 @@ def open_model(entry: Entry) -> LoadedModel:
 @st.cache_resource(max_entries=6, show_spinner="Opening the model …", hash_funcs={Entry: lambda entry: entry.id})
 def _open(entry: Entry, path: str, changed: int) -> LoadedModel:
     checkpoint = store.load(path)
-    latents = codes.latents_of(checkpoint)
+    latents = codes.latents_of(checkpoint.path, checkpoint.step, checkpoint.network.latent_dim)
     engine = checkpoint.engine()
     store.check_computes(engine)
     return LoadedModel(entry, checkpoint, engine, latents, class_names(checkpoint, latents), (path, changed))
