@@ -27,8 +27,8 @@ from tiny_runs import MODEL, Squares, recipe  # noqa: E402
 from vae_core.checkpoints import publish, store  # noqa: E402
 from vae_core.runs.directory import Run  # noqa: E402
 from vae_core.storage import files  # noqa: E402
-from vae_core.training import recorder  # noqa: E402
-from vae_core.training import train as training  # noqa: E402
+from vae_core.training import recorder, session  # noqa: E402
+from vae_core.training.train import resume, train  # noqa: E402
 
 DATA: Any = Squares()
 CONFIG = recipe(epochs=3, schedule="cosine", kl_warmup=0.5)  # 18 steps, 6 an epoch
@@ -50,7 +50,7 @@ def before(owner: Any, name: str, when: Callable[..., bool], hit: Callable[[], N
 
 
 def at_build(hit: Callable[[], None]) -> None:
-    before(training, "compiled", lambda *_: True, hit)
+    before(session, "compile_vae", lambda *_: True, hit)
 
 
 def at_step(step: int) -> Callable[[Callable[[], None]], None]:
@@ -121,9 +121,9 @@ def trained(run: Run, prepare: Callable[[], None] = lambda: None) -> int:
         prepare()
         options = {"deterministic": True, "checkpoint_seconds": 0.0}
         if (run.path / "config.json").exists():
-            training.resume(run, DATA, **options)  # type: ignore[arg-type]
+            resume(run, DATA, **options)  # type: ignore[arg-type]
         else:
-            training.train(MODEL, CONFIG, DATA, run, **options)  # type: ignore[arg-type]
+            train(MODEL, CONFIG, DATA, run, **options)  # type: ignore[arg-type]
 
     return in_a_process(work)
 

@@ -26,8 +26,9 @@ from vae_core.datasets import loading
 from vae_core.network import presets
 from vae_core.runs.control import RunError
 from vae_core.runs.directory import Run
-from vae_core.training import recorder as callbacks
-from vae_core.training import train as training
+from vae_core.training import recorder, session
+from vae_core.training.recorder import Recorder
+from vae_core.training.train import resume, train
 
 pytestmark = pytest.mark.slow
 
@@ -37,16 +38,16 @@ CONFIG = recipe(epochs=3, ema=0.9, schedule="cosine", kl_warmup=0.5)
 
 @pytest.fixture(autouse=True)
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callbacks, "REPORT_SECONDS", 0.0)
-    monkeypatch.setattr(callbacks, "AVERAGE_EVERY", 2)
+    monkeypatch.setattr(recorder, "REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("vae_core.training.moving_average.AVERAGE_EVERY", 2)
 
 
 @pytest.fixture(scope="module")
 def never_stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     run = Run(tmp_path_factory.mktemp("runs") / "whole")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(callbacks, "AVERAGE_EVERY", 2)
-        assert training.train(MODEL, CONFIG, Squares(), run, deterministic=True) == "finished"
+        patch.setattr("vae_core.training.moving_average.AVERAGE_EVERY", 2)
+        assert train(MODEL, CONFIG, Squares(), run, deterministic=True) == "finished"
     yield run
     disable_op_determinism()
 
@@ -66,10 +67,10 @@ def test_stopped_and_resumed_is_never_stopped(never_stopped: Run, tmp_path: Path
         if row["step"] in stops and row["state"] == "running":
             run.update_control(command="stop")
 
-    assert training.train(MODEL, CONFIG, Squares(), run, show=stop, deterministic=True) == "stopped"
+    assert train(MODEL, CONFIG, Squares(), run, show=stop, deterministic=True) == "stopped"
     for at in stops:
         assert run.state() == ("stopped", "") and run.status()["step"] == at
-        state = training.resume(run, Squares(), show=stop, deterministic=True)
+        state = resume(run, Squares(), show=stop, deterministic=True)
     assert state == "finished"
     whole, parts = everything(never_stopped), everything(run)
     assert set(whole) == set(parts) and any(name.startswith("average/") for name in whole)
@@ -87,10 +88,10 @@ def test_stopped_while_validating_too(never_stopped: Run, tmp_path: Path) -> Non
     """The model holds the average then, which must not be taken for what was trained."""
     run, ask = Run(tmp_path / "demo"), "on_test_batch_end"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(callbacks.Recorder, ask, lambda self, batch, logs=None: run.update_control(command="stop"))
-        assert training.train(MODEL, CONFIG, Squares(), run, deterministic=True) == "stopped"
+        patch.setattr(Recorder, ask, lambda self, batch, logs=None: run.update_control(command="stop"))
+        assert train(MODEL, CONFIG, Squares(), run, deterministic=True) == "stopped"
     assert run.status()["step"] == 6
-    assert training.resume(run, Squares(), deterministic=True) == "finished"
+    assert resume(run, Squares(), deterministic=True) == "finished"
     for name, array in never_stopped.snapshot_weights().items():
         np.testing.assert_allclose(run.snapshot_weights()[name], array, rtol=0, atol=1e-5)
 
@@ -124,9 +125,9 @@ def test_the_row_of_an_epoch_is_of_all_its_batches(never_stopped: Run, tmp_path:
         if row["step"] in stops and row["state"] == "running":
             run.update_control(command="stop")
 
-    training.train(MODEL, CONFIG, Squares(), run, show=stop, deterministic=True)
+    train(MODEL, CONFIG, Squares(), run, show=stop, deterministic=True)
     for _ in stops:
-        training.resume(run, Squares(), show=stop, deterministic=True)
+        resume(run, Squares(), show=stop, deterministic=True)
     same_end(never_stopped, run)
 
 
@@ -140,7 +141,7 @@ def test_a_validation_that_was_cut_short_is_made_up(
     class Killed(BaseException):
         pass
 
-    def cut(self: callbacks.Recorder, batch: int, logs: Any = None) -> None:
+    def cut(self: Recorder, batch: int, logs: Any = None) -> None:
         if todo and self.progress.epoch == todo[0]:
             todo.pop(0)
             if end == "stop":
@@ -150,8 +151,8 @@ def test_a_validation_that_was_cut_short_is_made_up(
             else:
                 raise Killed
 
-    monkeypatch.setattr(callbacks.Recorder, "on_test_batch_end", cut)
-    monkeypatch.setattr(training, "_fail", lambda *_: None)  # a kill leaves no word
+    monkeypatch.setattr(Recorder, "on_test_batch_end", cut)
+    monkeypatch.setattr("vae_core.training.train._fail", lambda *_: None)  # a kill leaves no word
 
     def go(train: Any, *arguments: Any) -> str:
         try:
@@ -159,10 +160,10 @@ def test_a_validation_that_was_cut_short_is_made_up(
         except Killed:
             return "killed"
 
-    state, ends = go(training.train, MODEL, CONFIG, Squares(), run), []
+    state, ends = go(train, MODEL, CONFIG, Squares(), run), []
     while state != "finished":
         ends.append(state)
-        state = go(training.resume, run, Squares())
+        state = go(resume, run, Squares())
     assert ends == ["killed" if end == "kill" else "stopped"] * len(epochs)
     same_end(never_stopped, run)
     assert run.state() == ("finished", "")
@@ -171,19 +172,19 @@ def test_a_validation_that_was_cut_short_is_made_up(
 def test_killed_after_the_last_validation(never_stopped: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(tmp_path / "demo")
 
-    def killed(self: callbacks.Recorder, state: str) -> None:
+    def killed(self: Recorder, state: str) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(callbacks.Recorder, "end", killed)
-        assert training.train(MODEL, CONFIG, Squares(), run, deterministic=True) == "stopped"
-    assert training.resume(run, Squares(), deterministic=True) == "finished"
+        patch.setattr(Recorder, "end", killed)
+        assert train(MODEL, CONFIG, Squares(), run, deterministic=True) == "stopped"
+    assert resume(run, Squares(), deterministic=True) == "finished"
     same_end(never_stopped, run)
 
 
 @pytest.mark.parametrize("how", ["asked", "signal"])
 def test_stopped_before_the_first_batch(never_stopped: Run, tmp_path: Path, monkeypatch: Any, how: str) -> None:
-    run, built = Run(tmp_path / "demo"), training.compiled
+    run, built = Run(tmp_path / "demo"), session.compile_vae
 
     def stop(*arguments: Any) -> Any:
         if how == "asked":
@@ -193,12 +194,12 @@ def test_stopped_before_the_first_batch(never_stopped: Run, tmp_path: Path, monk
         return built(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "compiled", stop)
-        assert training.train(MODEL, CONFIG, Squares(), run, request={"data": "here"}, deterministic=True) == "stopped"
+        patch.setattr(session, "compile_vae", stop)
+        assert train(MODEL, CONFIG, Squares(), run, request={"data": "here"}, deterministic=True) == "stopped"
     assert run.state() == ("stopped", "")
     assert run.request() == {"data": "here"}  # resume finds the data again
     assert run.snapshots() == []
-    assert training.resume(run, Squares(), deterministic=True) == "finished"
+    assert resume(run, Squares(), deterministic=True) == "finished"
     same_end(never_stopped, run)
 
 
@@ -210,7 +211,7 @@ def test_a_state_of_an_older_program_lacks_the_sums(never_stopped: Run, tmp_path
     rows = history(run)
     (run.path / "history.csv").write_text("\n".join([*rows[:-1], rows[-1][:30]]))  # torn
     run.write_status("failed")
-    assert training.resume(run, Squares(), deterministic=True) == "finished"
+    assert resume(run, Squares(), deterministic=True) == "finished"
     assert history(run)[:-1] == rows[:-1]
     known = dict(zip(rows[0].split(","), rows[-1].split(","), strict=True))
     made_up = dict(zip(rows[0].split(","), history(run)[-1].split(","), strict=True))
@@ -241,7 +242,7 @@ def test_resume_writes_nothing_before_it_has_the_lock(tmp_path: Path, capsys: py
     held.wait(60)
     try:
         with pytest.raises(RunError, match="is being trained by another process"):
-            training.resume(run, dataset)
+            resume(run, dataset)
         for words in (["resume", str(run.path)], ["resume", str(run.path), "--queue"]):
             assert command_line.main([*words, "--data", str(data)]) == 2
             assert "is being trained by another process" in capsys.readouterr().err
@@ -256,17 +257,17 @@ def test_other_data_are_refused(never_stopped: Run, tmp_path: Path) -> None:
     run = Run(tmp_path / "demo")
     run.create({**never_stopped.config()}, never_stopped.network())
     with pytest.raises(RunError, match=r"was trained on squares \(drawn by a test\).* Pass the same --data"):
-        training.resume(run, Squares(train=97))
+        resume(run, Squares(train=97))
     (run.path / "config.json").write_text('{"format_version": 9}')
     with pytest.raises(RunError, match="is in format 9, this program reads 1"):
-        training.resume(run, Squares())
+        resume(run, Squares())
 
 
 def test_killed_before_the_first_checkpoint_begins_again(never_stopped: Run, tmp_path: Path) -> None:
     run = Run(tmp_path / "demo")
     run.create(never_stopped.config(), never_stopped.network())
     run.append_metrics({"kind": "step", "step": 3})
-    assert training.resume(run, Squares(), deterministic=True) == "finished"
+    assert resume(run, Squares(), deterministic=True) == "finished"
     assert [row["step"] for row in run.metrics() if row["kind"] == "step"] == list(range(1, 19))
 
 
@@ -283,7 +284,7 @@ def test_kill_9_at_any_moment(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
         dataset = loading.load(str(data))
         with pytest.raises(RunError, match=rf"being trained by another process \(pid {child.pid}\)"):
-            training.resume(run, dataset)
+            resume(run, dataset)
         at = run.status()["step"]
         wait_for(lambda: run.status()["step"] > at, "the first trainer going on")
 
@@ -311,7 +312,7 @@ def test_kill_9_at_any_moment(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         if row["step"] >= max(seen, kept[1]["step"]) + 5:
             run.update_control(command="stop")
 
-    assert training.resume(run, dataset, show=stop) == "stopped"
+    assert resume(run, dataset, show=stop) == "stopped"
     resumed = [row for row in run.metrics() if row.get("event") == "resumed"]
     assert [row["step"] for row in resumed] == [kept[1]["step"]]
     steps = [row["step"] for row in run.metrics() if row["kind"] == "step"]
@@ -355,5 +356,5 @@ def test_a_full_disk(tmp_path: Path) -> None:
     kept = run.load_state()
     assert kept is not None and kept[1]["step"] == 6  # the earlier checkpoint is whole
     assert not list((run.path / "checkpoint").glob(".*"))
-    assert training.resume(run, Squares()) == "finished"
+    assert resume(run, Squares()) == "finished"
     assert events(run) == ["resumed", "finished"] and run.state() == ("finished", "")

@@ -394,7 +394,7 @@ def test_estimates(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_the_pace_is_measured() -> None:
-    from vae_core.training.train import pace
+    from vae_core.training.speed_test import pace
 
     step, image = pace(MODEL, steps=3)
     assert 0 <= step < 1 and 0 < image < 0.1

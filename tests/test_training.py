@@ -25,8 +25,13 @@ from vae_core.checkpoints import store
 from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.runs.control import RunError
 from vae_core.runs.directory import Run
-from vae_core.training import recorder as callbacks
-from vae_core.training import train as training
+from vae_core.training import recorder
+from vae_core.training.batches import batches
+from vae_core.training.progress import Progress, RunFailed
+from vae_core.training.recorder import Recorder
+from vae_core.training.schedule import Schedule
+from vae_core.training.session import Session
+from vae_core.training.train import resume, train
 
 pytestmark = pytest.mark.slow
 
@@ -35,14 +40,14 @@ pytestmark = pytest.mark.slow
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[dict[str, Any]]]:
     """A run that has finished, and the rows that a terminal was shown."""
     run, shown = Run(tmp_path_factory.mktemp("runs") / "demo"), []
-    assert training.train(MODEL, recipe(), Squares(), run, show=shown.append) == "finished"
+    assert train(MODEL, recipe(), Squares(), run, show=shown.append) == "finished"
     return run, shown
 
 
 @pytest.fixture
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """A row for each step, however fast they are."""
-    monkeypatch.setattr(callbacks, "REPORT_SECONDS", 0.0)
+    monkeypatch.setattr(recorder, "REPORT_SECONDS", 0.0)
 
 
 # --- what a run leaves --------------------------------------------------------------------------------------------
@@ -118,14 +123,14 @@ def test_a_taken_directory_and_other_pictures(finished: tuple[Run, Any], tmp_pat
     run, _ = finished
     before = (run.path / "status.json").read_bytes()
     with pytest.raises(RunError, match="holds a run already"):
-        training.train(MODEL, recipe(), Squares(), run)
+        train(MODEL, recipe(), Squares(), run)
     with pytest.raises(RunError, match="has finished its epochs"):
-        training.resume(run, Squares())
+        resume(run, Squares())
     assert (run.path / "status.json").read_bytes() == before
     with pytest.raises(RunError, match=r"takes pictures of \(28, 28, 1\), squares has \(16, 16, 1\)"):
-        training.train(ModelConfig("classic"), recipe(), Squares(), Run(tmp_path / "other"))
+        train(ModelConfig("classic"), recipe(), Squares(), Run(tmp_path / "other"))
     with pytest.raises(RunError, match="strategy must be default or mirrored, got 'cloud'"):
-        training.train(MODEL, recipe(), Squares(), Run(tmp_path / "cloud"), strategy="cloud")
+        train(MODEL, recipe(), Squares(), Run(tmp_path / "cloud"), strategy="cloud")
     assert Run(tmp_path / "cloud").state()[0] == "failed"
 
 
@@ -135,7 +140,7 @@ def test_a_taken_directory_and_other_pictures(finished: tuple[Run, Any], tmp_pat
 def order(config: TrainingConfig, first: int, last: int, skip: int = 0) -> list[np.ndarray]:
     """Indices of the images, batch by batch: image i is all i."""
     pixels = np.broadcast_to(np.arange(20, dtype=np.uint8)[:, None, None, None], (20, 2, 2, 1)).copy()
-    found = [batch.numpy() for batch in training.batches(pixels, config, first, last, skip)]
+    found = [batch.numpy() for batch in batches(pixels, config, first, last, skip)]
     assert all(batch.dtype == np.float32 and batch.max() <= 1 for batch in found)
     return [np.rint(batch[:, 0, 0, 0] * 255).astype(int) for batch in found]
 
@@ -159,11 +164,11 @@ def test_skipping_batches_goes_on_where_it_was() -> None:
 
 
 def test_schedules() -> None:
-    cosine = training.Schedule(recipe(schedule="cosine", learning_rate=0.5, warmup=0.1), 100)
+    cosine = Schedule(recipe(schedule="cosine", learning_rate=0.5, warmup=0.1), 100)
     rates = np.array([float(cosine(step)) for step in range(0, 101, 5)])
     assert rates.max() == pytest.approx(0.5, rel=1e-3) and rates.argmax() == 2  # at 10 % of the run
     assert (np.diff(rates[2:]) < 0).all() and rates[-1] == pytest.approx(0.005, rel=1e-3)
-    constant = training.Schedule(recipe(schedule="constant", learning_rate=0.5), 100)
+    constant = Schedule(recipe(schedule="constant", learning_rate=0.5), 100)
     assert {float(constant(step)) for step in (0, 1, 50, 100)} == {0.5}
 
 
@@ -178,7 +183,7 @@ def test_the_page_is_obeyed(tmp_path: Path) -> None:
     """Pause, single steps, new values, go on, stop: one run, as a page would drive it."""
     run = Run(tmp_path / "demo")
     endless = recipe(epochs=1000, schedule="constant")
-    with in_thread(run, lambda: training.train(MODEL, endless, Squares(train=2048), run)) as trainer:
+    with in_thread(run, lambda: train(MODEL, endless, Squares(train=2048), run)) as trainer:
         waits = []
         for _ in range(3):  # the best of three: what else the machine does is not the trainer's doing
             run.update_control(command="pause")
@@ -228,15 +233,15 @@ def test_the_page_is_obeyed(tmp_path: Path) -> None:
 def test_a_pause_while_validating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It stands still between two validation batches, and one step more is one training step more."""
     run, asked = Run(tmp_path / "demo"), threading.Event()
-    monkeypatch.setattr(training, "VALIDATION_BATCH", 4)
+    monkeypatch.setattr("vae_core.training.session.VALIDATION_BATCH", 4)
 
-    def ask(self: callbacks.Recorder, batch: int, logs: Any = None) -> None:
+    def ask(self: Recorder, batch: int, logs: Any = None) -> None:
         if not asked.is_set():
             asked.set()
             run.update_control(command="pause")
 
-    monkeypatch.setattr(callbacks.Recorder, "on_test_batch_end", ask)
-    with in_thread(run, lambda: training.train(MODEL, recipe(epochs=1000), Squares(), run)) as trainer:
+    monkeypatch.setattr(Recorder, "on_test_batch_end", ask)
+    with in_thread(run, lambda: train(MODEL, recipe(epochs=1000), Squares(), run)) as trainer:
         wait_for(lambda: run.state()[0] == "paused", "paused")
         assert step_of(run) == 6 and not any(row["kind"] == "validation" for row in run.metrics())
         run.update_control(steps=1)
@@ -251,9 +256,9 @@ def test_a_pause_while_validating(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_stop_while_validating_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(tmp_path / "demo")
     monkeypatch.setattr(
-        callbacks.Recorder, "on_test_batch_end", lambda self, batch, logs=None: run.update_control(command="stop")
+        Recorder, "on_test_batch_end", lambda self, batch, logs=None: run.update_control(command="stop")
     )
-    assert training.train(MODEL, recipe(), Squares(train=192), run) == "stopped"
+    assert train(MODEL, recipe(), Squares(train=192), run) == "stopped"
     state = run.load_state()
     assert state is not None and state[1]["step"] == 12 == run.snapshots()[-1]
     # What is kept to go on with is what was trained; the snapshot holds its average.
@@ -267,7 +272,7 @@ def test_control_that_disappears_is_no_order(tmp_path: Path, every_step: None) -
     def remove(row: dict[str, Any]) -> None:
         (run.path / "control.json").unlink(missing_ok=True)
 
-    assert training.train(MODEL, recipe(epochs=1), Squares(), run, show=remove) == "finished"
+    assert train(MODEL, recipe(epochs=1), Squares(), run, show=remove) == "finished"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -278,7 +283,7 @@ def test_a_polite_kill_saves_and_leaves(tmp_path: Path, every_step: None, number
         if row["step"] == 4 and signal.getsignal(number) != before:
             os.kill(os.getpid(), number)
 
-    assert training.train(MODEL, recipe(), Squares(), run, show=kill) == "stopped"
+    assert train(MODEL, recipe(), Squares(), run, show=kill) == "stopped"
     state = run.load_state()
     assert state is not None and 4 <= state[1]["step"] <= 6 and run.state() == ("stopped", "")
     assert signal.getsignal(number) == before
@@ -290,7 +295,7 @@ def test_a_polite_kill_saves_and_leaves(tmp_path: Path, every_step: None, number
 def test_gaussian_likelihood(tmp_path: Path) -> None:
     run = Run(tmp_path / "demo")
     model = ModelConfig("classic", 3, SHAPE, "gaussian")
-    assert training.train(model, recipe(epochs=6), Squares(), run) == "finished"
+    assert train(model, recipe(epochs=6), Squares(), run) == "finished"
     validation = [row["val_loss"] for row in run.metrics() if row["kind"] == "validation"]
     assert validation[-1] < validation[0]
     assert -3 < store.load(run.path).engine().log_sigma < 0  # the scalar survives being written
@@ -301,14 +306,14 @@ def test_gaussian_likelihood(tmp_path: Path) -> None:
 def test_tensorboard(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard", reason="TensorBoard is not installed")
     run = Run(tmp_path / "demo")
-    assert training.train(MODEL, recipe(epochs=1), Squares(), run, tensorboard=True) == "finished"
+    assert train(MODEL, recipe(epochs=1), Squares(), run, tensorboard=True) == "finished"
     assert list((run.path / "tensorboard").rglob("events.out.tfevents.*"))
 
 
 def test_no_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(RunError, match=r"TensorBoard is not installed\. Install it \(pip install tensorboard\)"):
-        training.train(MODEL, recipe(), Squares(), Run(tmp_path / "demo"), tensorboard=True)
+        train(MODEL, recipe(), Squares(), Run(tmp_path / "demo"), tensorboard=True)
     assert not (tmp_path / "demo").exists()
 
 
@@ -317,15 +322,15 @@ def test_three_images_kl_warmup_and_free_bits(tmp_path: Path, every_step: None) 
     config = recipe(epochs=4, batch_size=64, kl_warmup=1.0, free_bits=5.0, ema=0.0, images=2)
     tiny = Squares(train=3, validation=1, test=1)
     sessions: list[Any] = []
-    original = training._Session.fit
+    original = Session.fit
 
     def look(self: Any) -> None:
         sessions.append(self)
         original(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training._Session, "fit", look)
-        assert training.train(MODEL, config, tiny, run) == "finished"
+        patch.setattr(Session, "fit", look)
+        assert train(MODEL, config, tiny, run) == "finished"
     session = sessions[0]
     assert len(session.pixels) == 2 and session.progress.total_steps == 4
     assert session.vae.kl_warmup_steps == 4 and session.vae.free_bits == 5.0
@@ -335,7 +340,7 @@ def test_three_images_kl_warmup_and_free_bits(tmp_path: Path, every_step: None) 
 
 def test_the_average_is_what_is_validated_and_kept(tmp_path: Path) -> None:
     run = Run(tmp_path / "demo")
-    training.train(MODEL, recipe(epochs=3, ema=0.99, learning_rate=3e-3), Squares(), run)
+    train(MODEL, recipe(epochs=3, ema=0.99, learning_rate=3e-3), Squares(), run)
     state, kept = run.load_state(), run.snapshot_weights()
     assert state is not None
     arrays, name = state[0], "encoder/conv_1/kernel"
@@ -351,8 +356,8 @@ def test_the_average_is_what_is_validated_and_kept(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_fails_the_run(tmp_path: Path, every_step: None, ema: float) -> None:
     run = Run(tmp_path / "demo")
     config = recipe(epochs=50, learning_rate=1000.0, ema=ema, beta=1e9)
-    with pytest.raises(callbacks.RunFailed, match=r"NaN or infinite at step \d+\. Lower the learning rate"):
-        training.train(MODEL, config, Squares(), run, checkpoint_seconds=0.0)
+    with pytest.raises(RunFailed, match=r"NaN or infinite at step \d+\. Lower the learning rate"):
+        train(MODEL, config, Squares(), run, checkpoint_seconds=0.0)
     state, why = run.state()
     assert state == "failed" and "Lower the learning rate" in why
     assert "RunFailed" in run.status()["traceback"] and events(run) == ["failed"]
@@ -369,7 +374,7 @@ def test_an_error_in_the_middle_is_in_the_run_directory(tmp_path: Path, every_st
             raise ZeroDivisionError("tripped")
 
     with pytest.raises(ZeroDivisionError):
-        training.train(MODEL, recipe(), Squares(), run, show=trip)
+        train(MODEL, recipe(), Squares(), run, show=trip)
     assert run.state() == ("failed", "tripped")
     assert "ZeroDivisionError" in run.status()["traceback"] and run.status()["step"] == 3
     with run.lock():
@@ -385,9 +390,10 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from tiny_runs import MODEL, Squares, recipe
 from vae_core.runs import Run
-from vae_core.training import train as training
+from vae_core.training.session import Session
+from vae_core.training.train import resume, train
 
-def check(self, fit=training._Session.fit):
+def check(self, fit=Session.fit):
     fit(self)
     if self.run.name == "two":
         for variable in self.vae.trainable_variables:
@@ -395,20 +401,20 @@ def check(self, fit=training._Session.fit):
             np.testing.assert_array_equal(first, second)
         print("alike", len(self.vae.trainable_variables))
 
-training._Session.fit = check
+Session.fit = check
 for name, strategy in (("one", "default"), ("two", "mirrored")):
     run = Run(sys.argv[2] + "/" + name)
     odd = Squares(train=99, validation=9)  # 98 and 8 for two devices; the last batch has 2
-    print(training.train(MODEL, recipe(epochs=4), odd, run, strategy=strategy))
+    print(train(MODEL, recipe(epochs=4), odd, run, strategy=strategy))
 run = Run(sys.argv[2] + "/stopped")
 def stop(row):
     if row["step"] == 1:
         run.update_control(command="stop", beta=2.0)
-print(training.train(MODEL, recipe(), Squares(), run, strategy="mirrored", show=stop))
-print(training.resume(run, Squares(), strategy="mirrored"))
+print(train(MODEL, recipe(), Squares(), run, strategy="mirrored", show=stop))
+print(resume(run, Squares(), strategy="mirrored"))
 for odd, data in ((recipe(batch_size=15), Squares()), (recipe(), Squares(validation=1))):
     try:
-        training.train(MODEL, odd, data, Run(sys.argv[2] + "/" + str(data.validation)), strategy="mirrored")
+        train(MODEL, odd, data, Run(sys.argv[2] + "/" + str(data.validation)), strategy="mirrored")
     except ValueError as error:
         print(error, file=sys.stderr)
 """
@@ -433,29 +439,29 @@ def test_two_devices_train_as_one(tmp_path: Path) -> None:
 
 
 def test_snapshots_take_a_small_share_however_dear_they_are(tmp_path: Path) -> None:
-    progress = callbacks.Progress(1000, 100)
-    recorder = callbacks.Recorder(Run(tmp_path), progress, None, None, None)  # type: ignore[arg-type]
+    progress = Progress(1000, 100)
+    writer = Recorder(Run(tmp_path), progress, None, None, None)  # type: ignore[arg-type]
     for seconds, cost, wait in ((0, 0.0, 2.0), (10, 0.02, 2.0), (100, 0.02, 20.0), (1, 0.3, 20.0)):
-        progress.seconds, recorder._snapshot_cost = seconds, cost
-        assert recorder.snapshot_wait() == pytest.approx(wait)
-        assert cost / recorder.snapshot_wait() < 0.02
+        progress.seconds, writer._snapshot_cost = seconds, cost
+        assert writer.snapshot_wait() == pytest.approx(wait)
+        assert cost / writer.snapshot_wait() < 0.02
 
 
 def test_a_dear_first_snapshot_does_not_put_off_the_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It starts the engine as well, which takes half a second on a busy machine; from the second on the cost counts."""
-    clock, progress = [0.0], callbacks.Progress(1000, 100)
-    recorder = callbacks.Recorder(SimpleNamespace(save_snapshot=lambda *_: None), progress, None, None, None)  # type: ignore[arg-type]
-    recorder.average = SimpleNamespace(current=lambda: {})
-    recorder._model = SimpleNamespace(network=None)
-    recorder.images = recorder.labels = np.zeros(1)
+    clock, progress = [0.0], Progress(1000, 100)
+    writer = Recorder(SimpleNamespace(save_snapshot=lambda *_: None), progress, None, None, None)  # type: ignore[arg-type]
+    writer.average = SimpleNamespace(current=lambda: {})
+    writer._model = SimpleNamespace(network=None)
+    writer.images = writer.labels = np.zeros(1)
 
     def encode(_images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         clock[0] += 0.6
         return np.zeros((1, 2)), np.zeros((1, 2))
 
-    monkeypatch.setattr(callbacks, "Engine", lambda *_, **__: SimpleNamespace(encode=encode))
-    monkeypatch.setattr(callbacks.time, "monotonic", lambda: clock[0])
-    recorder.snapshot()
-    assert recorder.snapshot_wait() == 2.0
-    recorder.snapshot()
-    assert recorder.snapshot_wait() == pytest.approx(40.0)
+    monkeypatch.setattr(recorder, "Engine", lambda *_, **__: SimpleNamespace(encode=encode))
+    monkeypatch.setattr(recorder.time, "monotonic", lambda: clock[0])
+    writer.snapshot()
+    assert writer.snapshot_wait() == 2.0
+    writer.snapshot()
+    assert writer.snapshot_wait() == pytest.approx(40.0)

@@ -50,7 +50,7 @@ def serve(root: Path, main: Main, cold: bool = False) -> int:
         from vae_core.training.quiet_import import without_notes
 
         with without_notes():
-            from vae_core.training import train as training
+            from vae_core.training import speed_test
     except ImportError as error:
         name = getattr(error, "name", None) or "tensorflow"
         _tell(error=f"{name} is not installed, so nothing can be trained here. Run: {INSTALL_TRAINING}")
@@ -65,7 +65,7 @@ def serve(root: Path, main: Main, cold: bool = False) -> int:
             break
         # Also warms up what the first graph of a process takes.
         with suppress(Exception):
-            note_pace(root, model, *training.pace(model))
+            note_pace(root, model, *speed_test.pace(model))
             _tell(state="measured")
     try:
         request = request or requests.get(timeout=IDLE_SECONDS)

@@ -3,4 +3,5 @@
 from vae_core.training.keras_settings import own_settings
 
 with own_settings():
-    import keras  # noqa: F401 (here, so that no module of the package can be first)
+    # here, so that no module of the package can be first
+    import keras  # noqa: F401

@@ -1,4 +1,13 @@
-"""A trained network as stock Keras models, in memory or as files."""
+"""A trained network as stock Keras models, in memory or as files.
+
+>>> from vae_core.config import ModelConfig
+>>> from vae_core.network import presets
+>>> from vae_core.network.schema import random_weights
+>>> network = presets.build(ModelConfig("classic", image_shape=(8, 8, 1)))
+>>> encoder, decoder = to_keras(network, random_weights(network))
+>>> decoder(np.zeros((3, 2), np.float32)).shape
+TensorShape([3, 8, 8, 1])
+"""
 
 from __future__ import annotations
 
@@ -13,7 +22,15 @@ from vae_core.training.vae import build_part
 
 
 def keras_files(checkpoint: Checkpoint, folder: Path) -> list[Path]:
-    """encoder.keras and decoder.keras: stock layers only, so `keras.saving.load_model` opens them without this package."""
+    """Write encoder.keras and decoder.keras; stock layers only, so `keras.saving.load_model` opens them without this package.
+
+    Args:
+        checkpoint: The model.
+        folder: Where to write; it exists.
+
+    Returns:
+        The two paths.
+    """
     written = []
     for model in to_keras(checkpoint.network, checkpoint.weights):
         written.append(folder / f"{model.name}.keras")
@@ -22,7 +39,12 @@ def keras_files(checkpoint: Checkpoint, folder: Path) -> list[Path]:
 
 
 def to_keras(network: Network, weights: dict[str, np.ndarray]) -> tuple[keras.Model, keras.Model]:
-    """(encoder, decoder) as stock functional Keras models with their weights, for `.save("....keras")`."""
+    """Build encoder and decoder as stock functional Keras models with their weights.
+
+    Args:
+        network: The layers.
+        weights: Arrays by full name.
+    """
     models = []
     for part in (network.encoder, network.decoder):
         model = build_part(part)

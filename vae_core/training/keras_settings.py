@@ -1,4 +1,10 @@
-"""Keras with the settings that this package needs, whatever another program has left in keras.json or the environment."""
+"""Keras with the settings that this package needs, whatever another program has left in keras.json or the environment.
+
+>>> with own_settings():
+...     import keras
+>>> keras.backend.backend()
+'tensorflow'
+"""
 
 from __future__ import annotations
 
@@ -28,32 +34,34 @@ VARIABLES = (
 
 @contextmanager
 def own_settings() -> Iterator[None]:
-    """Import Keras in here. The environment is as before afterwards: KERAS_HOME is also where data sets are looked for.
+    """Make the context to import Keras in; afterwards the environment is as before, since data sets are looked for by it.
 
-    Raises `ConfigError` if Keras was imported before, with settings that would train something else.
+    Raises:
+        ConfigError: Keras was imported before, with settings that would train something else.
     """
     if sys.modules.get("keras") is not None:
         _check(sys.modules["keras"])
         yield
         return
     home = keras_cache().parents[1]
-    kept = {name: os.environ.pop(name, None) for name in (*VARIABLES, "KERAS_HOME")}
+    before = {name: os.environ.pop(name, None) for name in (*VARIABLES, "KERAS_HOME")}
     os.environ["KERAS_BACKEND"] = "tensorflow"
     if not _suits(home / "keras.json"):
-        os.environ["KERAS_HOME"] = __file__  # no folder: Keras finds no keras.json in it, and can write none
+        # no folder: Keras finds no keras.json in it, and can write none
+        os.environ["KERAS_HOME"] = __file__
     else:
         os.environ["KERAS_HOME"] = str(home)
     try:
         yield
     finally:
-        for name, value in kept.items():
+        for name, value in before.items():
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
 
 
 def _suits(path: Path) -> bool:
-    """Whether a keras.json is absent, or sets nothing but the defaults."""
+    """Check whether a keras.json is absent, or sets nothing but the defaults."""
     try:
         values = json.loads(path.read_bytes())
     except FileNotFoundError:

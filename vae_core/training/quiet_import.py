@@ -1,4 +1,10 @@
-"""TensorFlow imported without its notes about the machine. This module itself imports nothing heavy."""
+"""TensorFlow imported without its notes about the machine. This module itself imports nothing heavy.
+
+>>> with without_notes():
+...     import tensorflow
+>>> tensorflow.reduce_sum([1, 2]).numpy() == 3
+True
+"""
 
 from __future__ import annotations
 
@@ -10,17 +16,17 @@ from contextlib import contextmanager
 
 @contextmanager
 def without_notes() -> Iterator[None]:
-    """Import TensorFlow in here: what its C++ side notes about the machine does not break the bar.
+    """Make a context in which nothing reaches stderr: what TensorFlow's C++ side notes about the machine breaks no progress bar.
 
-    Nothing else it can print at that time is of use, and a Python exception still comes through.
+    Nothing else it can print while it is imported is of use, and a Python exception still comes through.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr, 2)
+        os.close(stderr)
         os.close(nowhere)

@@ -1,8 +1,11 @@
-"""What happens beside the training steps: the run directory is written, and whoever asks is obeyed.
+"""The callback that writes what a training shows: metrics.jsonl, status.json and the snapshots of a run directory.
 
-Four callbacks for stock `fit`, in this order: `Average` keeps a moving average of the weights, `StopOnNaN` fails
-a run that has diverged, `Recorder` writes what is to be seen, `Remote` obeys pause, step, stop and new values and
-keeps the resumable state.
+>>> progress = Progress(total_steps=600, steps_per_epoch=100)
+>>> average = ExponentialMovingAverage(0.999, progress)
+>>> recorder = Recorder(Run("runs/demo"), progress, average, np.zeros((5, 28, 28, 1), np.float32), np.zeros(5))
+>>> progress.seconds = 60.0
+>>> recorder.snapshot_wait()
+12.0
 """
 
 from __future__ import annotations
@@ -15,127 +18,47 @@ import keras
 import numpy as np
 
 from vae_core.network.engine import Engine
-from vae_core.network.layers import Weights
-from vae_core.runs import interruption
 from vae_core.runs.directory import Run
-from vae_core.training.vae import VAE, get_weights, set_weights
+from vae_core.training.moving_average import ExponentialMovingAverage
+from vae_core.training.progress import Progress, diverged
 
 REPORT_SECONDS = 0.5
-AVERAGE_EVERY = 8  # steps between two updates of the moving average: copying 1 M values each step would show
 FIRST_SNAPSHOT_SECONDS, SNAPSHOT_SPACING = 2.0, 0.2  # the next one after 20 % more of the run's time
 SNAPSHOT_SHARE = 0.015  # of the run's time that snapshots may take
 
 
-class RunStopped(Exception):
-    """Leaves `fit` at once when a stop is asked for; the state has been saved."""
-
-
-class RunFailed(RuntimeError):
-    """The run cannot go on; the message says at which step and what to try."""
-
-
-def diverged(step: int) -> RunFailed:
-    """The error for a run whose numbers are no longer finite."""
-    return RunFailed(
-        f"the loss became NaN or infinite at step {step}. "
-        "Lower the learning rate (a tenth is a good try) or beta, and start again."
-    )
-
-
-class Progress:
-    """Where a run is, shared by the callbacks: steps done in all, and seconds spent training."""
-
-    def __init__(self, total_steps: int, steps_per_epoch: int, step: int = 0, seconds: float = 0.0) -> None:
-        self.total_steps, self.steps_per_epoch = total_steps, steps_per_epoch
-        self.step, self.seconds = step, seconds
-
-    @property
-    def epoch(self) -> float:
-        """Passes over the data so far, with fractions."""
-        return self.step / self.steps_per_epoch
-
-
-class Average(keras.callbacks.Callback):
-    """Exponential moving average of the weights, in numpy; validation and snapshots use it.
-
-    The decay rises with the step, min(decay, (1 + step) / (10 + step)), so that early snapshots are not the
-    initial weights. decay 0 switches it off.
-    """
-
-    def __init__(self, decay: float, progress: Progress, weights: Weights | None = None) -> None:
-        super().__init__()
-        self.decay, self.progress, self.weights = decay, progress, weights
-        self._kept: Weights | None = None
-
-    def current(self) -> Weights:
-        """The weights to evaluate and to keep."""
-        if self._kept is not None or not self.decay or self.weights is None:
-            return get_weights(self._vae())
-        return {name: array.copy() for name, array in self.weights.items()}
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Fold the newest weights in."""
-        step = self.progress.step + 1  # `Recorder` counts this batch after us
-        if not self.decay or step % AVERAGE_EVERY:
-            return
-        newest = get_weights(self._vae())
-        if self.weights is None:
-            self.weights = newest
-        share = 1 - min(self.decay, (1 + step) / (10 + step)) ** AVERAGE_EVERY
-        for name, array in self.weights.items():
-            array += np.float32(share) * (newest[name] - array)
-
-    def on_test_begin(self, logs: Any = None) -> None:
-        """Validate the average."""
-        if self.decay and self.weights is not None:
-            self._kept = get_weights(self._vae())
-            set_weights(self._vae(), self.weights)
-
-    def on_test_end(self, logs: Any = None) -> None:
-        """Go on training where we were."""
-        if self._kept is not None:
-            set_weights(self._vae(), self._kept)
-            self._kept = None
-
-    def _vae(self) -> VAE:
-        assert isinstance(self.model, VAE)
-        return self.model
-
-
-class StopOnNaN(keras.callbacks.TerminateOnNaN):
-    """Keras' own check, reported with the step and the way out; the last good checkpoint stays."""
-
-    def __init__(self, progress: Progress) -> None:
-        super().__init__()
-        self.progress = progress
-
-    def on_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Raise `RunFailed` at the first loss that is NaN or infinite."""
-        super().on_batch_end(batch, logs)
-        if self.model.stop_training:
-            raise diverged(self.progress.step + 1)
-
-
 class Recorder(keras.callbacks.Callback):
-    """Writes metrics.jsonl, status.json and the snapshots; calls `show` with each row for a terminal."""
+    """Callback that writes metrics.jsonl, status.json and the snapshots.
+
+    Attributes:
+        run: The run directory.
+        progress: Steps and seconds so far; counted here.
+        average: Source of the weights that snapshots hold.
+        show: Called with each row of metrics, for a terminal.
+        images: Test images that each snapshot holds the z_mean and z_log_var of, (n, h, w, c) float32 in [0, 1].
+        labels: Their labels, (n,).
+        state: "running" or "paused", as status.json tells; at the end "finished" or "stopped".
+    """
 
     def __init__(
         self,
         run: Run,
         progress: Progress,
-        average: Average,
+        average: ExponentialMovingAverage,
         images: np.ndarray,
         labels: np.ndarray,
         show: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
+        """Write into `run` from the next batch on."""
         super().__init__()
         self.run, self.progress, self.average, self.show = run, progress, average, show
         self.images, self.labels = images, labels
         self.state = "running"
         self._batches, self._busy, self._began = 0, 0.0, 0.0
-        self._traced = False  # the first batch of a process compiles the graph: its time says nothing
+        # The first batch of a process compiles the graph: its time says nothing.
+        self._traced = False
         self._last_report = self._last_snapshot = time.monotonic()
-        self._snapshot_cost = 0.0  # seconds that the last one took
+        self._snapshot_cost = 0.0  # seconds that the last snapshot took
         self._engine_started = False
         self._row: dict[str, Any] = {}
 
@@ -144,7 +67,7 @@ class Recorder(keras.callbacks.Callback):
         self._began = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Stop the clock; report and take a snapshot if it is time."""
+        """Stop the clock; write a report and a snapshot if they are due."""
         spent = time.perf_counter() - self._began
         self.progress.step += 1
         self.progress.seconds += spent
@@ -159,18 +82,21 @@ class Recorder(keras.callbacks.Callback):
         self._traced = True
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Validation takes a while too: stay alive to the readers."""
+        """Update the heartbeat, since validation takes a while too."""
         self.beat_if_due()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write the validation figures."""
-        found = {name: float(value) for name, value in (logs or {}).items() if name.startswith("val_")}
-        self.run.append_metrics({"kind": "validation", **self._where(), **found})
+        figures = {name: float(value) for name, value in (logs or {}).items() if name.startswith("val_")}
+        self.run.append_metrics({"kind": "validation", **self._position(), **figures})
 
     def report(self) -> None:
-        """One row: means over the batches since the last row."""
+        """Append a row to metrics.jsonl, of means over the batches since the last row, and update status.json.
+
+        The losses are in nats per image, `batch_time` is in milliseconds.
+        """
         model: Any = self.model
-        terms = model.terms.numpy().astype(np.float64)
+        terms = model.terms.numpy().astype(np.float64)  # (2 + latent_dim,)
         model.terms.assign(np.zeros_like(terms))
         images, reconstruction, units = terms[0], terms[1], terms[2:]
         if images:
@@ -185,143 +111,84 @@ class Recorder(keras.callbacks.Callback):
             }
             if self._batches:
                 row["batch_time"] = 1000 * self._busy / self._batches
-            self._row = {"kind": "step", **self._where(), **row}
+            self._row = {"kind": "step", **self._position(), **row}
             self.run.append_metrics(self._row)
         self._batches, self._busy = 0, 0.0
         self.beat()
         if self.show:
-            self.show({**self._where(), **self._row, "state": self.state, "eta_seconds": self.eta()})
+            self.show({**self._position(), **self._row, "state": self.state, "eta_seconds": self.eta()})
 
     def end(self, state: str) -> None:
-        """The last words of a run that has "finished" or was "stopped", perhaps before its first batch."""
+        """Write the last report and snapshot of a run, which may end before its first batch.
+
+        Args:
+            state: "finished" or "stopped".
+        """
         self.report()
-        if self.progress.step:  # else there is nothing to see but noise
+        # At step 0 there is nothing to see but noise.
+        if self.progress.step:
             self.snapshot()
         self.state = state
         self.event(state)
         self.beat()
 
     def beat(self) -> None:
-        """Tell the readers where we are."""
+        """Write status.json with the position and the last report's figures."""
         self._last_report = time.monotonic()
         figures = {
             key: self._row[key] for key in ("loss", "reconstruction_loss", "kl_loss", "batch_time") if key in self._row
         }
         total = self.progress.total_steps
-        self.run.write_status(self.state, **self._where(), total_steps=total, eta_seconds=self.eta(), **figures)
+        self.run.write_status(self.state, **self._position(), total_steps=total, eta_seconds=self.eta(), **figures)
 
     def beat_if_due(self) -> None:
-        """`beat`, unless the readers have just heard of us."""
+        """Write status.json unless that was done within `REPORT_SECONDS`."""
         if time.monotonic() - self._last_report >= REPORT_SECONDS:
             self.beat()
 
     def event(self, event: str, **values: Any) -> None:
-        """A mark on the charts: paused, resumed, a new learning rate."""
-        self.run.append_metrics({"kind": "event", "event": event, **self._where(), **values})
+        """Append an event to metrics.jsonl, which charts mark.
+
+        Args:
+            event: For example "paused", "resumed" or "learning_rate".
+            **values: What belongs to it, for example `old` and `new`.
+        """
+        self.run.append_metrics({"kind": "event", "event": event, **self._position(), **values})
 
     def snapshot_wait(self) -> float:
-        """Seconds from one snapshot to the next: 2 at first, then a share of the run; more where they are dear."""
+        """Return the seconds from one snapshot to the next: 2 at first, then a share of the run; more where they take long."""
         return max(
             FIRST_SNAPSHOT_SECONDS, SNAPSHOT_SPACING * self.progress.seconds, self._snapshot_cost / SNAPSHOT_SHARE
         )
 
     def snapshot(self) -> None:
-        """Weights, and the codes of the fixed images, without disturbing the step (ONNX Runtime, one thread)."""
+        """Write the weights, and z_mean and z_log_var of the fixed images, with ONNX Runtime on one thread.
+
+        Raises:
+            RunFailed: A weight is not finite.
+        """
         began = time.monotonic()
         weights = self.average.current()
         if not all(np.isfinite(array).all() for array in weights.values()):
-            raise diverged(self.progress.step)  # the loss shows it a step later
+            # The loss shows it a step later.
+            raise diverged(self.progress.step)
         z_mean, z_log_var = Engine(self.model.network, weights, threads=1).encode(self.images)
         latents = {"z_mean": z_mean, "z_log_var": z_log_var, "labels": self.labels}
         self.run.save_snapshot(self.progress.step, weights, latents)
         self._last_snapshot = time.monotonic()
-        # not the first: it starts the engine, and would put off the second for half a minute on a busy machine
+        # Not that of the first: it starts the engine, and would put off the second for half a minute on a busy machine
         self._snapshot_cost = self._last_snapshot - began if self._engine_started else 0.0
         self._engine_started = True
 
     def eta(self) -> float | None:
-        """Seconds to go at the pace of the last report."""
+        """Return the seconds to go at the speed of the last report; None before the first."""
         if "batch_time" not in self._row:
             return None
         return float((self.progress.total_steps - self.progress.step) * self._row["batch_time"] / 1000)
 
-    def _where(self) -> dict[str, Any]:
+    def _position(self) -> dict[str, Any]:
         return {
             "step": self.progress.step,
             "epoch": round(self.progress.epoch, 4),
             "seconds": round(self.progress.seconds, 3),
         }
-
-
-class Remote(keras.callbacks.Callback):
-    """Obeys control.json after each batch, and keeps the resumable state every so many seconds and at each epoch."""
-
-    def __init__(self, run: Run, recorder: Recorder, save: Callable[[], None], every_seconds: float) -> None:
-        super().__init__()
-        self.run, self.recorder, self.save, self.every_seconds = run, recorder, save, every_seconds
-        self._control = run.control()
-        self._stamp: tuple[int, int] | None = None  # of the control.json that was read last
-        self._paused, self._steps = False, self._control.steps  # single batches done, of those asked for
-        self._saved = time.monotonic()
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """The moment between two steps."""
-        if self._paused:
-            self._steps += 1
-        # An epoch's state is kept before it is validated: by then the model holds the average, not what was trained.
-        epoch_done = self.recorder.progress.step % self.recorder.progress.steps_per_epoch == 0
-        if epoch_done or time.monotonic() - self._saved >= self.every_seconds:
-            self._keep()
-        self._obey(self._keep)
-
-    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Validation can be paused and stopped as well; the epoch's last state is on disk by then."""
-        self._obey(lambda: None)
-
-    def _obey(self, keep: Callable[[], None]) -> None:
-        """Do what is asked for; returns when the next batch may run. keep: called before a pause and before leaving."""
-        self._look()
-        if self._control.command == "pause" and not self._paused:
-            self._turn_to("paused")
-            keep()
-        while self._control.command == "pause" and self._steps >= self._control.steps and not interruption.asked():
-            time.sleep(0.05)
-            self.recorder.beat_if_due()
-            self._look()
-        if self._control.command == "stop" or interruption.asked():
-            keep()
-            raise RunStopped
-        if self._control.command in ("run", "wait"):
-            self._steps = self._control.steps
-            if self._paused:
-                self._turn_to("running")
-
-    def _turn_to(self, state: str) -> None:
-        self._paused = state == "paused"
-        self.recorder.state = state
-        self.recorder.report()
-        self.recorder.event("paused" if self._paused else "continued")
-
-    def _keep(self) -> None:
-        self.save()
-        self._saved = time.monotonic()
-
-    def _look(self) -> None:
-        """Read control.json again if it is another file than last time: a look costs microseconds. Turn the dials."""
-        try:
-            found = (self.run.path / "control.json").stat()
-        except OSError:
-            return
-        # The clock of file times is coarse; two files that follow each other differ in their number at least.
-        stamp = (found.st_ino, found.st_mtime_ns)
-        if stamp == self._stamp:
-            return
-        self._stamp, self._control = stamp, self.run.control()
-        model: Any = self.model
-        dials = {"learning_rate": model.optimizer._learning_rate.peak, "beta": model.beta}
-        for name, variable in dials.items():
-            old, new = float(variable.numpy()), getattr(self._control, name)
-            if new is not None and not np.isclose(old, new, rtol=1e-6, atol=0):
-                self.recorder.report()
-                self.recorder.event(name, old=old, new=float(new))
-                variable.assign(new)

@@ -6,6 +6,13 @@
 
 Both terms are in nats, summed over pixels and over latent units, and averaged over the batch
 (Kingma & Welling 2014, arXiv:1312.6114). Only `keras` is used, so the file reads the same on every backend.
+
+>>> from vae_core.config import ModelConfig
+>>> from vae_core.network import presets
+>>> vae = VAE(presets.build(ModelConfig("classic", image_shape=(8, 8, 1))))
+>>> outputs = vae(np.zeros((5, 8, 8, 1), np.float32))
+>>> outputs["logits"].shape, outputs["z_mean"].shape
+(TensorShape([5, 8, 8, 1]), TensorShape([5, 2]))
 """
 
 from __future__ import annotations
@@ -17,70 +24,108 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from vae_core.network.layers import Network, Part, Weights
+from vae_core.network.layers import Layer, Network, Part, Weights
 from vae_core.network.schema import check_weights
 
 MIN_LOG_SIGMA = -6.0  # keeps a perfect fit from dividing by zero, as Rybkin et al. do
 
 
 class Sampling(layers.Layer):
-    """z = z_mean + exp(z_log_var / 2) * epsilon: the reparameterization trick.
+    """Layer of the reparameterization trick, z = z_mean + exp(z_log_var / 2) * epsilon.
 
     While training each call draws fresh noise; otherwise the noise is fixed, so that two evaluations compare.
     """
 
     def __init__(self, seed: int = 0, **kwargs: Any) -> None:
+        """Draw noise from a seed; the other arguments are those of any Keras layer."""
         super().__init__(**kwargs)
         self.seed = seed
         self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, z_mean: Any, z_log_var: Any, training: bool = False) -> Any:
-        """z_mean, z_log_var (n, latent_dim) -> z (n, latent_dim)."""
+        """Draw z.
+
+        Args:
+            z_mean: (n, latent_dim).
+            z_log_var: (n, latent_dim).
+            training: Whether the noise is fresh.
+
+        Returns:
+            z, (n, latent_dim).
+        """
         epsilon = keras.random.normal(ops.shape(z_mean), seed=self.generator if training else self.seed)
         return z_mean + ops.exp(0.5 * z_log_var) * epsilon
 
 
 def bernoulli_loss(images: Any, logits: Any) -> Any:
-    """Binary cross-entropy of each image in nats, summed over pixels: (n, h, w, c) twice -> (n,).
+    """Compute the binary cross-entropy of each image, summed over pixels.
 
     On logits, in the form max(l, 0) - l x + log(1 + exp(-|l|)), which neither overflows nor clips.
+
+    Args:
+        images: (n, h, w, c) in [0, 1].
+        logits: (n, h, w, c).
+
+    Returns:
+        Nats, (n,).
     """
-    per_pixel = ops.relu(logits) - logits * images + ops.log1p(ops.exp(-ops.abs(logits)))
-    return ops.sum(per_pixel, axis=(1, 2, 3))
+    per_pixel = ops.relu(logits) - logits * images + ops.log1p(ops.exp(-ops.abs(logits)))  # (n, h, w, c)
+    return ops.sum(per_pixel, axis=(1, 2, 3))  # (n,)
 
 
 def gaussian_loss(images: Any, logits: Any, log_sigma: Any) -> Any:
-    """-log N(x; sigmoid(logits), sigma^2) of each image in nats, summed over pixels: -> (n,).
+    """Compute -log N(x; sigmoid(logits), sigma^2) of each image, summed over pixels.
 
     A density, so it may be negative. The mean is a sigmoid because pixels lie in [0, 1].
+
+    Args:
+        images: (n, h, w, c) in [0, 1].
+        logits: (n, h, w, c).
+        log_sigma: Natural logarithm of the standard deviation that all pixels share, a scalar.
+
+    Returns:
+        Nats, (n,).
     """
-    squared = ops.square(images - ops.sigmoid(logits))
+    squared = ops.square(images - ops.sigmoid(logits))  # (n, h, w, c)
     per_pixel = 0.5 * squared * ops.exp(-2.0 * log_sigma) + log_sigma + 0.5 * math.log(2 * math.pi)
-    return ops.sum(per_pixel, axis=(1, 2, 3))
+    return ops.sum(per_pixel, axis=(1, 2, 3))  # (n,)
 
 
 def optimal_log_sigma(images: Any, logits: Any) -> Any:
-    """log of the sigma that fits this batch best, the root mean squared error (Rybkin et al. 2020): -> scalar."""
-    squared = ops.square(images - ops.sigmoid(logits))
+    """Compute the log of the sigma that fits a batch best, its root mean squared error (Rybkin et al. 2020), a scalar.
+
+    Args:
+        images: (n, h, w, c) in [0, 1].
+        logits: (n, h, w, c).
+    """
+    squared = ops.square(images - ops.sigmoid(logits))  # (n, h, w, c)
     return ops.maximum(0.5 * ops.log(ops.mean(squared) + 1e-12), MIN_LOG_SIGMA)
 
 
 def kl_per_unit(z_mean: Any, z_log_var: Any) -> Any:
-    """KL(N(z_mean, sigma^2) || N(0, 1)) of each latent unit in nats: (n, latent_dim) twice -> (n, latent_dim)."""
+    """Compute KL(N(z_mean, exp(z_log_var)) || N(0, 1)) of each latent unit (Kingma & Welling 2014, appendix B).
+
+    Args:
+        z_mean: (n, latent_dim).
+        z_log_var: (n, latent_dim).
+
+    Returns:
+        Nats, (n, latent_dim).
+    """
     return 0.5 * (ops.square(z_mean) + ops.exp(z_log_var) - 1.0 - z_log_var)
 
 
 def build_part(part: Part) -> keras.Model:
-    """A functional Keras model of the encoder or the decoder, layer by layer, under the same names."""
+    """Build a functional Keras model of the encoder or the decoder, layer by layer, under the same names."""
     source = keras.Input(part.input_shape, name="input")
     x = source
     for layer in part.layers:
-        x = _layer(layer, x)
-    heads = [_layer(head, x) for head in part.heads]
+        x = _apply_layer(layer, x)
+    heads = [_apply_layer(head, x) for head in part.heads]
     return keras.Model(source, heads if len(heads) > 1 else heads[0], name=part.name)
 
 
-def _layer(layer: Any, x: Any) -> Any:
+def _apply_layer(layer: Layer, x: Any) -> Any:
     if layer.kind == "flatten":
         return layers.Flatten(name=layer.name)(x)
     if layer.kind == "reshape":
@@ -107,13 +152,23 @@ def _layer(layer: Any, x: Any) -> Any:
 class VAE(keras.Model):
     """Encoder, sampling and decoder with the loss; trains with stock `compile(optimizer)` and `fit(images)`.
 
-    beta, free_bits and kl_warmup_steps are as in `TrainingConfig`; `beta` is a variable, so it can be turned while
-    training. `terms` adds up [images, reconstruction nats, KL nats of each unit] since it was last zeroed.
+    Attributes:
+        network: The layers.
+        encoder: Functional model from images to z_mean and z_log_var.
+        decoder: Functional model from z to logits.
+        sampling: From z_mean and z_log_var to z.
+        free_bits: Nats per unit, as in `TrainingConfig`.
+        kl_warmup_steps: Batches over which the weight of the KL term rises from 0.
+        beta: Weight of the KL term, a variable that can be turned while training.
+        log_sigma: The Gaussian likelihood's log sigma, a variable; a moving average of the batches' optima.
+        terms: Sums of [images, reconstruction nats, KL nats of each unit] since it was last zeroed, (2 + latent_dim,).
+        trackers: Keras metrics of the two terms.
     """
 
     def __init__(
         self, network: Network, *, beta: float = 1.0, free_bits: float = 0.0, kl_warmup_steps: int = 0, seed: int = 0
     ) -> None:
+        """Build the layers, with weights as their initializers draw them."""
         super().__init__(name="vae")
         self.network = network
         self.encoder = build_part(network.encoder)
@@ -132,17 +187,34 @@ class VAE(keras.Model):
         self.built = True
 
     def call(self, images: Any, training: bool = False) -> dict[str, Any]:
-        """images (n, h, w, c) in [0, 1] -> logits (n, h, w, c), z_mean and z_log_var (n, latent_dim)."""
+        """Encode, draw z and decode.
+
+        Args:
+            images: (n, h, w, c) in [0, 1].
+            training: Whether noise is fresh and dropout is on.
+
+        Returns:
+            "logits" (n, h, w, c), "z_mean" and "z_log_var" (n, latent_dim).
+        """
         z_mean, z_log_var = self.encoder(images, training=training)
-        z = self.sampling(z_mean, z_log_var, training=training)
+        z = self.sampling(z_mean, z_log_var, training=training)  # (n, latent_dim)
         return {"logits": self.decoder(z, training=training), "z_mean": z_mean, "z_log_var": z_log_var}
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """loss = reconstruction_loss + beta * kl_loss, a scalar in nats per image."""
+        """Compute loss = reconstruction_loss + beta * kl_loss, a scalar in nats per image.
+
+        Args:
+            x: Images (n, h, w, c) in [0, 1].
+            y: Ignored.
+            y_pred: What `call` gave for them.
+            sample_weight: Ignored.
+            training: Whether KL warm-up and free bits apply, and the terms are added up.
+        """
         if self.network.likelihood == "gaussian":
-            reconstruction = gaussian_loss(x, y_pred["logits"], self._sigma(x, y_pred["logits"], training))
+            log_sigma = self._current_log_sigma(x, y_pred["logits"], training)
+            reconstruction = gaussian_loss(x, y_pred["logits"], log_sigma)  # (n,)
         else:
             reconstruction = bernoulli_loss(x, y_pred["logits"])  # (n,)
         units = kl_per_unit(y_pred["z_mean"], y_pred["z_log_var"])  # (n, latent_dim)
@@ -151,9 +223,9 @@ class VAE(keras.Model):
         self.trackers["kl_loss"].update_state(kl)
         weight, pushed = self.beta + 0.0, ops.mean(kl)
         if training:
-            seen = ops.cast(ops.shape(kl)[0], "float32")
-            sums = [ops.reshape(seen, (1,)), ops.sum(reconstruction, keepdims=True), ops.sum(units, axis=0)]
-            self.terms.assign_add(ops.concatenate(sums))
+            images = ops.cast(ops.shape(kl)[0], "float32")
+            sums = [ops.reshape(images, (1,)), ops.sum(reconstruction, keepdims=True), ops.sum(units, axis=0)]
+            self.terms.assign_add(ops.concatenate(sums))  # (2 + latent_dim,)
             if self.kl_warmup_steps:
                 weight = weight * ops.minimum(
                     1.0, ops.cast(self.optimizer.iterations, "float32") / self.kl_warmup_steps
@@ -165,10 +237,10 @@ class VAE(keras.Model):
         return (ops.mean(reconstruction) + weight * pushed) / replicas
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        """Nothing: all is built. On several devices Keras would take a batch of the data to find that out, and lose it."""
+        """Do nothing: all is built. On several devices Keras would take a batch of the data to see that, and lose it."""
 
-    def _sigma(self, images: Any, logits: Any, training: bool) -> Any:
-        """This batch's optimum while training, and its moving average, which is kept with the weights, otherwise."""
+    def _current_log_sigma(self, images: Any, logits: Any, training: bool) -> Any:
+        """Return this batch's optimum while training; otherwise its moving average, which is kept with the weights."""
         if not training:
             return self.log_sigma + 0.0
         best = optimal_log_sigma(images, logits)
@@ -177,24 +249,32 @@ class VAE(keras.Model):
 
 
 def get_weights(vae: VAE) -> Weights:
-    """The trained weights as float32 arrays by full name, as `network` describes them."""
+    """Copy the trained weights: float32 arrays by full name, as `vae_core.network.layers` describes them."""
     return {name: np.asarray(variable.numpy(), np.float32) for name, variable in named_variables(vae).items()}
 
 
 def set_weights(vae: VAE, weights: Weights) -> None:
-    """Put `weights` into the model; raises `NetworkError` unless names, shapes and values are right."""
+    """Put weights into a model.
+
+    Args:
+        vae: The model.
+        weights: Arrays by full name.
+
+    Raises:
+        NetworkError: The weights do not belong to its network, or are not finite.
+    """
     check_weights(vae.network, weights)
     for name, variable in named_variables(vae).items():
         variable.assign(weights[name])
 
 
 def named_variables(vae: VAE) -> dict[str, Any]:
-    """Full weight name -> Keras variable, in the order of `Network.weight_shapes`."""
-    found: dict[str, Any] = {}
+    """Map each full weight name to its Keras variable, in the order of `Network.weight_shapes`."""
+    variables: dict[str, Any] = {}
     for name in vae.network.weight_shapes():
         if name == Network.sigma_name:
-            found[name] = vae.log_sigma
+            variables[name] = vae.log_sigma
             continue
         part, layer, key = name.split("/")
-        found[name] = getattr(getattr(vae, part).get_layer(layer), key)
-    return found
+        variables[name] = getattr(getattr(vae, part).get_layer(layer), key)
+    return variables

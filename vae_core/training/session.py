@@ -1,0 +1,240 @@
+"""One process's work on one run: the model, the order of the data, the callbacks, and the state to resume from.
+
+>>> from vae_core.config import recommended
+>>> config = ModelConfig("classic", image_shape=(8, 8, 1))
+>>> vae, schedule = compile_vae(config, recommended(config), total_steps=100)
+>>> round(float(schedule(0)), 6), vae.encoder.output_shape
+(0.001, [(None, 2), (None, 2)])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from vae_core.config import ModelConfig, TrainingConfig
+from vae_core.network import presets
+from vae_core.runs import interruption
+from vae_core.runs.control import RunError
+from vae_core.runs.directory import Run
+from vae_core.training.batches import batches, pipeline_options
+from vae_core.training.control_listener import ControlListener, RunStopped
+from vae_core.training.history import EpochSums, History
+from vae_core.training.moving_average import ExponentialMovingAverage
+from vae_core.training.progress import Progress, StopOnNaN, diverged
+from vae_core.training.recorder import Recorder
+from vae_core.training.schedule import Schedule
+from vae_core.training.vae import VAE
+
+if TYPE_CHECKING:
+    from vae_core.datasets.dataset import Dataset
+
+SHOWN_IMAGES = 10  # of them, for whoever watches
+SNAPSHOT_IMAGES = 1000  # test images whose codes each snapshot holds
+VALIDATION_BATCH = 500
+
+Show = Callable[[dict[str, Any]], None]
+
+
+class Session:
+    """One process's work on one run.
+
+    Attributes:
+        run: The run directory.
+        training: The recipe.
+        pixels: Training images, (n, h, w, c) uint8.
+        validation: Validation images, (n, h, w, c) float32 in [0, 1].
+        validation_batch: Images of a validation batch.
+        progress: Steps and seconds so far.
+        vae: The model, compiled.
+        schedule: Its learning rate.
+        average: The moving average of its weights.
+        recorder: Writes the run directory.
+        control_listener: Obeys control.json.
+        history: Writes history.csv.
+        sums: Keeps the sums of an epoch over a stop.
+        callbacks: All of them, in the order in which `fit` calls them.
+        tensorboard: TensorBoard's callback; None if it is not to be used.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        model: ModelConfig,
+        training: TrainingConfig,
+        dataset: Dataset,
+        show: Show | None,
+        tensorboard: bool,
+        checkpoint_seconds: float,
+    ) -> None:
+        """Build the model and write the images that whoever watches sees; the arguments are those of `train`.
+
+        Raises:
+            RunError: There are fewer images than devices, or the batch size is no multiple of their number.
+        """
+        self.run, self.training = run, training
+        self.pixels = dataset.pixels("train")[: training.images or None]
+        self.validation, self.validation_batch = dataset.images("validation"), VALIDATION_BATCH
+        devices = tf.distribute.get_strategy().num_replicas_in_sync
+        if devices > 1:
+            self._share_out(devices)
+        per_epoch = -(-len(self.pixels) // training.batch_size)
+        total = per_epoch * training.epochs
+        self.progress = Progress(total, per_epoch)
+        self.vae, self.schedule = compile_vae(model, training, total)
+        self.average = ExponentialMovingAverage(training.ema, self.progress)
+        images, labels = dataset.images("test", SNAPSHOT_IMAGES), dataset.labels("test")[:SNAPSHOT_IMAGES]
+        run.save_fixed(dataset.pixels("test")[:SHOWN_IMAGES])
+        self.recorder = Recorder(run, self.progress, self.average, images, labels, show)
+        self.control_listener = ControlListener(run, self.recorder, self.save, checkpoint_seconds)
+        self.history, self.sums = History(run.path / "history.csv"), EpochSums()
+        self.callbacks: list[keras.callbacks.Callback] = [
+            self.sums,
+            self.average,
+            StopOnNaN(self.progress),
+            self.recorder,
+            self.control_listener,
+            self.history,
+        ]
+        for callback in self.callbacks:
+            # `fit` may have nothing to do, or never be called
+            callback.set_model(self.vae)
+        self.tensorboard = None
+        if tensorboard:
+            self.tensorboard = keras.callbacks.TensorBoard(str(run.path / "tensorboard"), update_freq=50)
+
+    def _share_out(self, devices: int) -> None:
+        """Leave out the few images that do not divide by the devices: a convolution of no image is an error."""
+        if self.training.batch_size % devices:
+            raise RunError(f"batch_size must be a multiple of the {devices} devices, got {self.training.batch_size}.")
+        for name, images in (("train", self.pixels), ("validation", self.validation)):
+            if len(images) < devices:
+                raise RunError(
+                    f"{devices} devices need as many images, {name} has {len(images)}. Use --strategy default."
+                )
+        self.pixels = self.pixels[: len(self.pixels) // devices * devices]
+        parts = -(-len(self.validation) // VALIDATION_BATCH)
+        size = len(self.validation) // parts // devices * devices
+        self.validation, self.validation_batch = self.validation[: parts * size], size
+
+    def fit(self) -> None:
+        """Train what is left: a validation that was cut short, the rest of the epoch that was begun, then the others.
+
+        Raises:
+            RunStopped: A stop was asked for.
+            RunFailed: The loss became NaN or infinite.
+        """
+        # perhaps asked for while TensorFlow was being imported
+        if self.run.control().command == "stop" or interruption.asked():
+            raise RunStopped
+        per_epoch, epochs = self.progress.steps_per_epoch, self.training.epochs
+        epoch, batch = divmod(self.progress.step, per_epoch)
+        if epoch and not batch and epoch - 1 not in self.history.epochs():
+            self._validate(epoch - 1)
+        if batch:
+            self._fit(epoch, epoch + 1, batch)
+            epoch += 1
+        if epoch < epochs:
+            self._fit(epoch, epochs, 0)
+
+    def _fit(self, first: int, last: int, skip: int) -> None:
+        """Train epochs first..last - 1, leaving out `skip` batches of the first."""
+        callbacks = [*self.callbacks, self.tensorboard] if self.tensorboard else self.callbacks
+        try:
+            self.vae.fit(
+                batches(self.pixels, self.training, first, last, skip).with_options(pipeline_options()),
+                initial_epoch=first,
+                epochs=last,
+                steps_per_epoch=self.progress.steps_per_epoch - skip,
+                validation_data=self._validation_data(),
+                callbacks=callbacks,
+                # `batches` has seen to that
+                shuffle=False,
+                verbose=0,
+            )
+        except BaseException:
+            # `fit` leaves its callbacks open when one of them raises.
+            if self.tensorboard:
+                self.tensorboard.on_train_end()
+            raise
+
+    def _validate(self, epoch: int) -> None:
+        """Validate an epoch whose validation was cut short, with the same figures as if it had not been."""
+        logs = self.sums.result()
+        figures = self.vae.evaluate(self._validation_data(), callbacks=self.callbacks, return_dict=True, verbose=0)
+        logs |= {f"val_{name}": float(value) for name, value in figures.items()}
+        for callback in (self.recorder, self.history):
+            callback.on_epoch_end(epoch, logs)
+
+    def _validation_data(self) -> tf.data.Dataset:
+        return (
+            tf.data.Dataset.from_tensor_slices(self.validation)
+            .batch(self.validation_batch)
+            .with_options(pipeline_options())
+        )
+
+    def save(self) -> None:
+        """Keep everything that the next step depends on, in one file.
+
+        Raises:
+            RunFailed: A number is not finite; the state on disk stays.
+        """
+        arrays = {f"model/{i}": variable.numpy() for i, variable in enumerate(self.vae.variables)}
+        arrays |= {f"optimizer/{i}": variable.numpy() for i, variable in enumerate(self.vae.optimizer.variables)}
+        arrays |= {f"average/{name}": array for name, array in (self.average.weights or {}).items()}
+        # what the epoch's row in history.csv is made of
+        arrays |= {f"sums/{i}": variable.numpy() for i, variable in enumerate(self.vae.metrics_variables)}
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise diverged(self.progress.step)
+        values = {
+            "step": self.progress.step,
+            "seconds": self.progress.seconds,
+            "peak": float(self.schedule.peak.numpy()),
+        }
+        self.run.save_state({name: np.asarray(array) for name, array in arrays.items()}, values)
+
+    def restore(self) -> None:
+        """Put the newest checkpoint back; a run killed before its first one begins again."""
+        state = self.run.load_state()
+        arrays, values = state if state else ({}, {"step": 0})
+        if state:
+            for prefix, variables in (("model", self.vae.variables), ("optimizer", self.vae.optimizer.variables)):
+                for i, variable in enumerate(variables):
+                    variable.assign(arrays[f"{prefix}/{i}"])
+            average = {name.removeprefix("average/"): a for name, a in arrays.items() if name.startswith("average/")}
+            self.average.weights = {name: array.copy() for name, array in average.items()} or None
+            sums = [arrays[name] for name in sorted(arrays) if name.startswith("sums/")]
+            self.sums.restore(sums, at_the_end=values["step"] % self.progress.steps_per_epoch == 0)
+            self.progress.step, self.progress.seconds = values["step"], values["seconds"]
+            self.schedule.peak.assign(values["peak"])
+        self.run.remove_snapshots_after(values["step"])
+        self.history.forget_from(values["step"] // self.progress.steps_per_epoch)
+        self.recorder.event("resumed")
+
+
+def compile_vae(model: ModelConfig, training: TrainingConfig, total_steps: int) -> tuple[VAE, Schedule]:
+    """Build an untrained model, ready for `fit`.
+
+    Args:
+        model: The network.
+        training: The recipe.
+        total_steps: Batches of the whole run, which its shares are of.
+
+    Returns:
+        The compiled model, and its schedule, whose peak can be turned.
+    """
+    vae = VAE(
+        presets.build(model),
+        beta=training.beta,
+        free_bits=training.free_bits,
+        kl_warmup_steps=round(training.kl_warmup * total_steps),
+        seed=training.seed,
+    )
+    schedule = Schedule(training, total_steps)
+    vae.compile(optimizer=keras.optimizers.Adam(schedule))
+    vae.optimizer.build(vae.trainable_variables)
+    return vae, schedule
