@@ -123,4 +123,4 @@ def test_a_file_is_read_once_a_change(path: Path) -> None:
     path.unlink()
     with pytest.raises(FileMissing):
         unchanged(path, read)
-    assert len(records._answers) <= records.REMEMBERED
+    assert len(records._results) <= records.REMEMBERED

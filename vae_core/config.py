@@ -117,6 +117,7 @@ class ModelConfig(_Config):
     )
 
     def __post_init__(self) -> None:
+        """Check every value."""
         _check_fields(self)
         shape = self.image_shape
         is_shape = isinstance(shape, (list, tuple)) and len(shape) == 3 and all(type(side) is int for side in shape)
@@ -192,6 +193,7 @@ class TrainingConfig(_Config):
     )
 
     def __post_init__(self) -> None:
+        """Check every value."""
         _check_fields(self)
 
 

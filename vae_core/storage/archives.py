@@ -1,8 +1,13 @@
 """Zips of strangers: checked before a byte is unpacked, their names as a person would see them. Nothing is written.
 
-with opened(path) as archive:
-    for entry in entries(archive, limits.DATA_ENTRIES, limits.DATA).files:
-        print(entry.name, len(content(archive, entry.info)))
+>>> import io
+>>> file = io.BytesIO()
+>>> with zipfile.ZipFile(file, "w") as archive:
+...     archive.writestr("cats/1.png", b"pixels")
+>>> with opened(file) as archive:
+...     for entry in entries(archive, most_entries=10, most_bytes=1000).files:
+...         print(entry.name, content(archive, entry.info))
+cats/1.png b'pixels'
 """
 
 from __future__ import annotations
@@ -18,7 +23,7 @@ from typing import IO, NamedTuple
 
 JUNK = {"__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found"}
 JUNK |= {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"}
-UTF8 = 0x800  # the flag that says so
+UTF8 = 0x800  # the flag of names that are UTF-8
 # of the names in archives without that flag, by how common they are; cp437 is what the format itself prescribes
 ENCODINGS = ("cp437", "cp850", "cp932", "gbk", "cp949", "cp866")
 
@@ -28,21 +33,38 @@ class ArchiveProblem(ValueError):
 
 
 class Entry(NamedTuple):
-    """A file in an archive. name: as a person would see it, with slashes."""
+    """A file in an archive.
+
+    Attributes:
+        name: Its path as a person would see it, with slashes.
+        info: What the archive's directory holds of it.
+    """
 
     name: PurePosixPath
     info: zipfile.ZipInfo
 
 
 class Entries(NamedTuple):
-    """files: in the archive's order; two may have one name. hidden: names of what the system or a NAS put there."""
+    """The files of an archive.
+
+    Attributes:
+        files: In the archive's order; two may have the same name.
+        hidden: Names of what an operating system or a NAS has put there.
+    """
 
     files: list[Entry]
     hidden: list[str]
 
 
 def opened(source: Path | IO[bytes]) -> zipfile.ZipFile:
-    """The archive (a zip or an .npz), its directory read; `ArchiveProblem` if it is missing, no file or none."""
+    """Open a zip or an .npz and read its directory.
+
+    Args:
+        source: A path, or a file that can seek.
+
+    Raises:
+        ArchiveProblem: It is missing, no file, or no whole zip.
+    """
     try:
         if isinstance(source, Path) and not stat.S_ISREG(source.stat().st_mode):
             raise ArchiveProblem(f"{source} is no file, expected a zip. Give the file itself.")
@@ -55,19 +77,26 @@ def opened(source: Path | IO[bytes]) -> zipfile.ZipFile:
         raise
     except Exception as error:  # BadZipFile, and struct.error or ValueError for damaged directories
         if isinstance(source, Path):
-            what = f"{source} is no whole {source.suffix or 'zip'} file"
-            raise ArchiveProblem(f"{what} ({error}). It may be truncated: copy it again.") from error
+            problem = f"{source} is no whole {source.suffix or 'zip'} file"
+            raise ArchiveProblem(f"{problem} ({error}). It may be truncated: copy it again.") from error
         raise ArchiveProblem(
             f"this is no whole zip file ({error}). Download it again, or pack the folder anew."
         ) from error
 
 
 def entries(archive: zipfile.ZipFile, most_entries: int, most_bytes: int) -> Entries:
-    """The files of an archive that is harmless.
+    """List the files of an archive, once it is known to be harmless.
 
-    Refused with `ArchiveProblem`, in this order: more than most_entries, names that lead out of the archive, links and
-    devices, passwords, other methods than deflate (their readers expand a block of any size at once), more than
-    most_bytes unpacked. What is declared is what is read at most: zipfile stops there.
+    What its directory declares is what is read at most: zipfile stops there.
+
+    Args:
+        archive: An open archive.
+        most_entries: Files and folders it may hold.
+        most_bytes: Bytes it may unpack to.
+
+    Raises:
+        ArchiveProblem: In this order: too many entries, names that lead out of the archive, links and devices, passwords,
+            other methods than deflate (their readers expand a block of any size at once), too many bytes.
     """
     infos = archive.infolist()
     if len(infos) > most_entries:
@@ -96,7 +125,11 @@ def entries(archive: zipfile.ZipFile, most_entries: int, most_bytes: int) -> Ent
 
 
 def content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """All bytes of a file; `ArchiveProblem` if they are damaged."""
+    """Read all bytes of a file.
+
+    Raises:
+        ArchiveProblem: They are damaged.
+    """
     try:
         return archive.read(info)
     except Exception as error:  # BadZipFile, zlib.error, NotImplementedError, EOFError ... by method and damage
@@ -104,12 +137,12 @@ def content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 
 
 def is_hidden(name: PurePosixPath) -> bool:
-    """Whether a path leads through what a system hides: a dot before the name, a Mac's or a NAS' own folders."""
+    """Check whether a path leads through what a system hides: a dot before the name, a Mac's or a NAS' own folders."""
     return any(part.startswith((".", "._")) or part.lower() in JUNK for part in name.parts)
 
 
 def wrappers(names: Iterable[PurePosixPath]) -> int:
-    """How many folders lie around everything: each holds one folder and no file."""
+    """Count the folders around everything: each holds one folder and no file."""
     depth, known = 0, list(names)
     while known and all(len(name.parts) > depth + 1 for name in known):
         if len({name.parts[depth] for name in known}) > 1:
@@ -119,8 +152,8 @@ def wrappers(names: Iterable[PurePosixPath]) -> int:
 
 
 def _check(info: zipfile.ZipInfo, name: str, parts: Sequence[str]) -> None:
-    out = name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/")
-    if out or re.match(r"[A-Za-z]:[\\/]", name) or "\0" in name:
+    leads_out = name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/")
+    if leads_out or re.match(r"[A-Za-z]:[\\/]", name) or "\0" in name:
         raise ArchiveProblem(
             f"the zip holds the name {name!r}, which leads out of the archive. Refused; pack it again without such names."
         )
@@ -137,7 +170,7 @@ def _check(info: zipfile.ZipInfo, name: str, parts: Sequence[str]) -> None:
 
 
 def decoded(infos: Sequence[zipfile.ZipInfo]) -> list[str]:
-    """The names in an archive. Where it does not say that they are UTF-8, the encoding that makes sense of all of them."""
+    """Decode the names in an archive: those without the flag for UTF-8 in the encoding that makes sense of all of them."""
     raw = [None if info.flag_bits & UTF8 else info.orig_filename.encode("cp437", "replace") for info in infos]
     encoding = likely_encoding([name for name in raw if name is not None and not name.isascii()])
     return [
@@ -147,7 +180,7 @@ def decoded(infos: Sequence[zipfile.ZipInfo]) -> list[str]:
 
 
 def _unicode_path(info: zipfile.ZipInfo) -> str | None:
-    """The UTF-8 name beside the old one, where Info-ZIP and WinZip left it (extra field 0x7075)."""
+    """Return the UTF-8 name that Info-ZIP and WinZip put beside the old one (extra field 0x7075), if there is one."""
     extra = info.extra
     while len(extra) >= 4:
         kind, size = struct.unpack_from("<HH", extra)
@@ -161,7 +194,7 @@ def _unicode_path(info: zipfile.ZipInfo) -> str | None:
 
 
 def likely_encoding(names: Sequence[bytes]) -> str:
-    """UTF-8 if all are; else the one of ENCODINGS in which the letters stand together as words of one script."""
+    """Return UTF-8 if all names are; else that of `ENCODINGS` in which the letters stand together as words of one script."""
     sample = list(dict.fromkeys(names))[:1000]
     try:
         for name in names:
@@ -175,26 +208,29 @@ def likely_encoding(names: Sequence[bytes]) -> str:
             scores[encoding] = _plausibility([name.decode(encoding) for name in sample])
         except UnicodeDecodeError:
             continue
-    return max(scores, key=lambda encoding: scores[encoding])  # cp437 decodes everything, and is the first of equals
+    # cp437 decodes everything, and is the first of equals.
+    return max(scores, key=lambda encoding: scores[encoding])
 
 
 def _plausibility(names: Sequence[str]) -> float:
-    """How far the characters beyond ASCII look like writing: -1..1."""
+    """Rate how far the characters beyond ASCII look like writing, -1 to 1."""
     points = count = 0
     for name in names:
         padded = f"/{name}/"
         for before, char, after in zip(padded, padded[1:], padded[2:], strict=False):
             if not char.isascii():
-                points += _point(before, char, after)
+                points += _rating(before, char, after)
                 count += 1
     return points / max(1, count)
 
 
-def _point(before: str, char: str, after: str) -> int:
+def _rating(before: str, char: str, after: str) -> int:
+    """Rate one character by its neighbours: -1, 0 or 1."""
     script, beside = _script(char), (_script(before), _script(after))
     if script == "symbol":
         return -1
-    if script == "accented":  # between plain letters; capitals at the beginning or among capitals
+    # accented letters stand between plain ones; capitals at the beginning or among capitals
+    if script == "accented":
         odd = (char.islower() and after.isascii() and after.isupper()) or (char.isupper() and before.islower())
         return -1 if odd else 0 if beside == ("accented", "accented") else 1
     return -1 if {"plain", "accented"} & set(beside) else 1

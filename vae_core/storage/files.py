@@ -1,4 +1,13 @@
-"""Files that are either whole or not there: written under a temporary name, flushed, and moved into place."""
+"""Files that are either whole or not there: written under a temporary name, flushed, and moved into place.
+
+>>> import tempfile
+>>> with tempfile.TemporaryDirectory() as parent:
+...     write_json(Path(parent, "a.json"), {"step": 1})
+...     with new_folder(Path(parent, "model")) as folder:
+...         write_bytes(folder / "card.md", b"A model.")
+...     sorted(os.listdir(parent))
+['a.json', 'model']
+"""
 
 from __future__ import annotations
 
@@ -29,14 +38,21 @@ FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)  # no
 
 
 class TakenProblem(FileProblem):
-    """A name that is in use; what bears it is left as it is."""
+    """A name that is in use; the file or folder that bears it is left as it is."""
 
 
 def write_bytes(path: Path, data: bytes, durable: bool = True, new: bool = False) -> None:
-    """Write all of `data` or nothing; raises `OSError` (disk full, folder not writable) with the old file untouched.
+    """Write all of `data` or nothing.
 
-    durable: wait until the disk has it, so that it outlives a power cut and not only the process.
-    new: `TakenProblem` if there is such a file by the time it is moved into place.
+    Args:
+        path: The file; one that is there is replaced.
+        data: Its content.
+        durable: Wait until the disk has it, so that it outlives a power cut and not only the process.
+        new: Refuse to replace a file that is there by the time this one is moved into place.
+
+    Raises:
+        OSError: The disk is full or the folder not writable; the old file is untouched.
+        TakenProblem: There is such a file, and `new` was asked for.
     """
     temporary = _temporary(path, "tmp")
     try:
@@ -67,33 +83,33 @@ def _link(temporary: Path, path: Path) -> None:
 
 
 def write_over(path: Path, data: bytes) -> None:
-    """The last resort on a full disk: a file's own bytes are written over, which takes no new room. It can be torn."""
+    """Write over a file's own bytes, which takes no new room: the last resort on a full disk, since it can be torn."""
     with open(path, "r+b") as file:
         file.write(data)
         file.truncate()
 
 
 def why_unwritten(error: OSError) -> str:
-    """Why something could not be written, as a sentence."""
+    """Return the reason why something could not be written, as a sentence."""
     if error.errno == errno.ENOSPC:
         return "the disk is full."
     return f"{error.strerror or error}.".replace("..", ".")
 
 
 def way_out(error: OSError) -> str:
-    """The step that mends it."""
+    """Return the step that mends a failed write, as a sentence."""
     if error.errno in FULL:
         return "Free some space."
     return "Choose a folder you may write to."
 
 
 def taken(path: Path) -> TakenProblem:
-    """The error for a name that somebody else has taken in the meantime."""
+    """Make the error for a name that somebody else has taken in the meantime."""
     return TakenProblem(f"{path} has appeared in the meantime and is left as it is. Choose another name.")
 
 
 def _named(error: OSError, temporary: Path, path: Path) -> OSError:
-    """The same error about the name that the caller knows: nobody has heard of the temporary one."""
+    """Name the caller's path in an error about a temporary one, which nobody has heard of."""
     if isinstance(error.filename, str | os.PathLike):
         error.filename = str(error.filename).replace(str(temporary), str(path))
     error.filename2 = None
@@ -101,17 +117,25 @@ def _named(error: OSError, temporary: Path, path: Path) -> OSError:
 
 
 def write_json(path: Path, values: Mapping[str, Any], durable: bool = True) -> None:
-    """As `write_bytes`, indented and with a final newline."""
+    """Write a JSON object as `write_bytes` does, indented and with a final newline."""
     write_bytes(path, (json.dumps(values, indent=1) + "\n").encode(), durable)
 
 
 @contextmanager
 def new_folder(path: Path, replaceable: Callable[[Path], bool] | None = None) -> Iterator[Path]:
-    """A folder that appears whole: fill the one that is given, and it is moved to `path`.
+    """Make a folder that appears whole: fill the one that is given, and it is moved to `path`.
 
-    What has that name stays as it is, and `TakenProblem` is raised; unless `replaceable`, asked in the moment of the
-    move, agrees: then it is moved aside, and back if the new one cannot take its place. If the process is killed
-    between the two moves, the next use of that name moves it back (see `recover`).
+    Args:
+        path: The folder's place; its parents are made.
+        replaceable: Asked in the moment of the move whether a folder that is there may go. It is moved aside, and back if the
+            new one cannot take its place; if the process is killed between the two moves, `recover` moves it back.
+
+    Yields:
+        The folder to fill.
+
+    Raises:
+        OSError: The disk is full or the parent not writable; what was at `path` stays.
+        TakenProblem: There is something at `path` that may not be replaced.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     recover(path.parent, path.name)
@@ -144,11 +168,17 @@ def _move_in(temporary: Path, path: Path, replaceable: Callable[[Path], bool] | 
     except BaseException:
         os.rename(old, path)
         raise
-    os.rename(old, temporary)  # never to be moved back; removed with the temporary one
+    # never to be moved back; removed with the temporary one
+    os.rename(old, temporary)
 
 
 def recover(folder: Path, name: str | None = None) -> None:
-    """Put back what a replacement, cut short by a kill, has left aside in `folder`; only the one of `name`, if given."""
+    """Put back what a replacement that was cut short by a kill has left aside.
+
+    Args:
+        folder: Where to look.
+        name: Of the one file or folder to put back; by default all.
+    """
     for path, match in _temporaries(folder, name):
         target = folder / match["name"]
         if match["ending"] == "old" and not os.path.lexists(target) and not _alive(path, int(match["pid"])):
@@ -158,12 +188,18 @@ def recover(folder: Path, name: str | None = None) -> None:
 
 
 def sweep(folder: Path, name: str | None = None) -> None:
-    """Remove what writers that have died left half-written in `folder`; only of the one file or folder `name`, if given."""
+    """Remove what writers that have died left half-written.
+
+    Args:
+        folder: Where to look.
+        name: Of the one file or folder whose remains to remove; by default all.
+    """
     for path, match in _temporaries(folder, name):
         if _alive(path, int(match["pid"])):
             continue
         if match["ending"] == "old" and not os.path.lexists(folder / match["name"]):
-            continue  # the only one there is: for `recover`
+            # the only one there is: for `recover`
+            continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
@@ -181,7 +217,7 @@ def _temporaries(folder: Path, name: str | None) -> list[tuple[Path, re.Match[st
 
 
 def _alive(path: Path, pid: int) -> bool:
-    """Whether the process that was writing it still can be: its number may have been given to a later one."""
+    """Check whether the process that was writing it still can be: its number may have been given to a later one."""
     try:
         began = psutil.Process(pid).create_time()
         return began <= path.lstat().st_mtime + CLOCK_SECONDS
@@ -191,7 +227,7 @@ def _alive(path: Path, pid: int) -> bool:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder itself: of two who replace something in it, the second one sees what the first has done."""
+    """Lock a folder, so that of two who replace something in it the second sees what the first has done."""
     if fcntl is None:
         yield
         return
@@ -205,5 +241,5 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _temporary(path: Path, ending: str) -> Path:
-    """A name beside `path` for this process and thread: two sessions of the app may write the same file at once."""
+    """Name a file beside `path` by process and thread: two sessions of the app may write the same file at once."""
     return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.{ending}")

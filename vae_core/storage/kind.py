@@ -1,4 +1,8 @@
-"""What a folder is: a run that is trained in, or a model that is looked at. Each command refuses the other kind."""
+"""The kind of a folder: a run that is trained in, or a model that is looked at. Each command refuses the other kind.
+
+>>> kind_of(Path("."), {"kind": "model"})
+'model'
+"""
 
 from __future__ import annotations
 
@@ -16,10 +20,16 @@ OF_RUNS = ("status.json", "control.json", "request.json", "metrics.jsonl", "chec
 
 
 def kind_of(path: Path, config: Mapping[str, Any] | None = None) -> str | None:
-    """ "run", "model", or None for a folder that is neither.
+    """Tell whether a folder is a run or a model; never raises.
 
-    The marker in config.json decides; folders of older programs are told by their files. Never raises.
-    config: config.json, if it has just been read.
+    The marker in config.json decides; folders of older programs are told by their files.
+
+    Args:
+        path: The folder.
+        config: Its config.json, if it has just been read.
+
+    Returns:
+        "run", "model", or None for a folder that is neither.
     """
     try:
         kind = (unchanged(path / "config.json", read_object) if config is None else config).get(KIND)

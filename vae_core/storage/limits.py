@@ -1,6 +1,9 @@
 """How much is read of files that others made: one table, so that what one reader takes the next one takes too.
 
 Bytes, unless a comment says otherwise.
+
+>>> f"{MODEL_ZIP / MIB:.0f} MiB"
+'512 MiB'
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Names at the door: of models, runs, data sets, classes and uploads, as files, pages and terminals can take them."""
+"""Names of models, runs, data sets, classes and uploads, as files, pages and terminals can take them.
+
+>>> clean(" fashion   2d ")
+'fashion 2d'
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ UNNAMED = "unnamed"
 
 
 def clean(text: str) -> str:
-    """Text that every file and terminal can take: encodable, on one line, 1 to LONGEST characters.
+    """Make text that every file and terminal can take: encodable, on one line, 1 to `LONGEST` characters.
 
     Bytes of a file name that are no UTF-8 (Python's surrogates) are read as Windows and old Linux systems wrote them.
 
@@ -18,23 +22,23 @@ def clean(text: str) -> str:
     """
     if any("\ud800" <= char <= "\udfff" for char in text):
         text = "".join(_readable(char) for char in text)
-    shown = "".join(" " if _invisible(char) else char for char in unicodedata.normalize("NFC", text))
-    shown = " ".join(shown.split())
-    return (shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 2]} …") or UNNAMED
+    text = "".join(" " if _invisible(char) else char for char in unicodedata.normalize("NFC", text))
+    text = " ".join(text.split())
+    return (text if len(text) <= LONGEST else f"{text[: LONGEST - 2]} …") or UNNAMED
 
 
 def encodable(name: str) -> bool:
-    """Whether a name is text. One of a folder may not be: then no address and no page can name it."""
+    """Check whether a name is text. One of a folder may not be: then no address and no page can name it."""
     return not any("\ud800" <= char <= "\udfff" for char in name)
 
 
 def _invisible(char: str) -> bool:
-    """Controls, line and paragraph separators, marks that turn the direction of writing, unassigned and private codes."""
+    """Check for controls, line and paragraph separators, marks that turn the direction of writing, unassigned and private codes."""
     return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp") and char != "\u200d"
 
 
 def _readable(char: str) -> str:
-    """The character that a byte beyond ASCII stands for in Windows' code page; others as they are."""
+    """Return the character that a byte beyond ASCII stands for in Windows' code page; others as they are."""
     if "\udc80" <= char <= "\udcff":
         return bytes([ord(char) - 0xDC00]).decode("cp1252", "replace")
     return char

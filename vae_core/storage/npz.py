@@ -1,4 +1,12 @@
-"""What an .npz claims to hold: shape and type of each array, read from its headers before any array is allocated."""
+""".npz files: what they claim to hold, read from headers before any array is allocated, and their arrays, never unpickled.
+
+>>> import tempfile
+>>> with tempfile.TemporaryDirectory() as folder:
+...     path = Path(folder, "a.npz")
+...     np.savez(path, z=np.zeros((5, 2), np.float32))
+...     array_headers(path, ("z",))["z"].size, read_npz(path, ("z",))["z"].shape
+(40, (5, 2))
+"""
 
 from __future__ import annotations
 
@@ -15,7 +23,12 @@ from vae_core.storage.records import FileProblem, reason, require_file
 
 
 class ArrayHeader(NamedTuple):
-    """shape: whole numbers from 0. dtype: never of objects."""
+    """What an array's header claims.
+
+    Attributes:
+        shape: Whole numbers from 0.
+        dtype: Never of objects.
+    """
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -27,10 +40,17 @@ class ArrayHeader(NamedTuple):
 
 
 def array_headers(path: Path, names: tuple[str, ...]) -> dict[str, ArrayHeader]:
-    """Name of each array -> its header; `names` must be among them. Costs some kilobytes, however large the arrays claim to be.
+    """Read the header of each array, which costs some kilobytes however large the arrays claim to be.
+
+    Args:
+        path: The file.
+        names: Arrays that must be among them.
+
+    Returns:
+        Headers by name.
 
     Raises:
-        FileProblem: the file is missing or damaged, an array holds objects, a side is negative, or a shape does not fit
+        FileProblem: The file is missing or damaged, an array holds objects, a side is negative, or a shape does not fit
             the bytes that follow it.
     """
     headers: dict[str, ArrayHeader] = {}
@@ -63,7 +83,16 @@ def array_headers(path: Path, names: tuple[str, ...]) -> dict[str, ArrayHeader]:
 
 
 def read_npz(path: Path, names: tuple[str, ...], limit: int | None = None) -> dict[str, np.ndarray]:
-    """Named arrays of an .npz file, never unpickled, and of `limit` bytes together at most (`limits.ARRAYS`)."""
+    """Read named arrays of an .npz file.
+
+    Args:
+        path: The file.
+        names: Of the arrays.
+        limit: Bytes that all arrays of the file may unfold to, `limits.ARRAYS` by default.
+
+    Raises:
+        FileProblem: The file is missing, damaged or too large, lacks an array, or holds objects.
+    """
     limit = limits.ARRAYS if limit is None else limit
     require_file(path, limit)
     try:

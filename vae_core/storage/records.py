@@ -1,7 +1,13 @@
 """The one guarded way into a file that another process or person may have written.
 
     status = read_object(path, StatusFile)      # a dict that has the declared form, or FileProblem
-    network = unchanged(path, read_network)     # read and checked once a change, not at each look
+    network = unchanged(path, read_network)     # read and checked once a change, not at each call
+
+>>> object_from(b'{"step": 3}', "status.json")
+{'step': 3}
+>>> object_from(b'[3]', "status.json")
+Traceback (most recent call last):
+vae_core.storage.records.FileProblem: status.json must hold a JSON object, got a list. Copy or make it again.
 
 Whatever lies at the path (a directory, a pipe, a gigabyte, 100,000 nested brackets, a number of 400 digits), the answer is what
 was asked for or a `FileProblem` whose message names the file and the reason. Nothing waits, and no more is read than the limit.
@@ -26,9 +32,9 @@ import msgspec
 
 MAX_JSON_BYTES = 1_000_000
 MAX_REASON = 400  # characters: a reason may quote what came
-REMEMBERED = 4096  # answers that `unchanged` keeps
+REMEMBERED = 4096  # results that `unchanged` keeps
 SETTLED_SECONDS = 2.0  # the coarsest clock of file times that is in use (FAT)
-NO_BREAK = "\u00a0"  # a space of ours
+NO_BREAK = "\u00a0"  # a no-break space, as this program writes
 _LONG = re.compile(rb"[0-9]{19}")
 _INT64 = 1 << 63
 
@@ -39,21 +45,23 @@ class FileProblem(ValueError):
     """A file that is missing, truncated or not what it should be; the message says which and what to do."""
 
     def __init__(self, message: str) -> None:
+        """Take a message, made printable."""
         super().__init__(printable(message))
 
 
 class FileMissing(FileProblem):
-    """There is nothing at the path."""
+    """A path at which there is nothing."""
 
     def __init__(self, path: Path) -> None:
+        """Name the path."""
         super().__init__(f"{path} is missing. The folder is incomplete; copy or make it again.")
 
 
 def printable(text: str) -> str:
-    """Text that any page, terminal and JSON file can take: what is no character of UTF-8, or none to be seen, is spelled out.
+    r"""Make text that any page, terminal and JSON file can take: what is no character of UTF-8, or invisible, is spelled out.
 
-    >>> printable("run" + chr(0xDCFF) + chr(10) + "two")
-    'run\\\\udcff\\\\ntwo'
+    >>> print(printable("run" + chr(0xDCFF) + chr(10) + "two"))
+    run\udcff\ntwo
     """
     if text.isprintable():
         return text
@@ -65,23 +73,32 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def reason(error: BaseException) -> str:
-    """What an exception says, in a length that fits on a page; its kind where it says nothing."""
+    """Return the message of an exception, in a length that fits on a page; its type where it has none."""
     text = str(error) or type(error).__name__
     return text if len(text) <= MAX_REASON else text[:MAX_REASON] + " …"
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
-    """All of a regular file of `limit` bytes at most; `FileProblem` for a larger one, none, a directory, a pipe or a device."""
+    """Read all of a regular file.
+
+    Args:
+        path: The file.
+        limit: Bytes it may have.
+
+    Raises:
+        FileMissing: There is nothing at the path.
+        FileProblem: It is larger, a directory, a pipe or a device, or cannot be read.
+    """
     return _read(path, limit)
 
 
 def read_head(path: Path, size: int) -> bytes:
-    """The first `size` bytes of a regular file, however long it is; raises as `read_bytes`."""
+    """Read the first `size` bytes of a regular file, however long it is; raises as `read_bytes`."""
     return _read(path, size, longer="head")
 
 
 def read_tail(path: Path, size: int) -> bytes:
-    """The last `size` bytes of a regular file, however long it is; raises as `read_bytes`."""
+    """Read the last `size` bytes of a regular file, however long it is; raises as `read_bytes`."""
     return _read(path, size, longer="tail")
 
 
@@ -94,7 +111,8 @@ def _read(path: Path, limit: int, longer: str = "refuse") -> bytes:
             raise FileProblem(
                 f"{path} has {size:,} bytes; at most {limit:,} are read. It is not what it should be; copy or make it again."
             )
-        parts, left = [], min(size, limit)  # a file may grow while it is read
+        # A file may grow while it is read.
+        parts, left = [], min(size, limit)
         while left and (part := os.read(number, left)):
             parts.append(part)
             left -= len(part)
@@ -107,7 +125,12 @@ def _read(path: Path, limit: int, longer: str = "refuse") -> bytes:
 
 @contextmanager
 def open_regular(path: Path) -> Iterator[IO[bytes]]:
-    """A file to read bytes from, unbuffered; `FileProblem` for none, a directory, a pipe or a device, and where reading fails."""
+    """Open a regular file to read bytes from, unbuffered.
+
+    Raises:
+        FileMissing: There is nothing at the path.
+        FileProblem: It is a directory, a pipe or a device, or cannot be read, then or within the context.
+    """
     with open(_open(path)[0], "rb", buffering=0) as file:
         try:
             yield file
@@ -138,7 +161,12 @@ def _cannot_be_read(path: Path, error: Exception) -> FileProblem:
 
 
 def require_file(path: Path, limit: int) -> None:
-    """For readers of other formats that open the path themselves: `FileProblem` unless it is a regular file within `limit`."""
+    """Check that a path is a regular file of `limit` bytes at most, for readers of other formats that open it themselves.
+
+    Raises:
+        FileMissing: There is nothing at the path.
+        FileProblem: It is no regular file, or larger.
+    """
     try:
         status = os.stat(path)
     except FileNotFoundError as error:
@@ -152,24 +180,34 @@ def require_file(path: Path, limit: int) -> None:
 
 
 def read_object(path: Path, form: type[Any] | None = None, limit: int = MAX_JSON_BYTES) -> dict[str, Any]:
-    """A JSON object from a file, checked against a declared form.
+    """Read a JSON object from a file, checked against a declared form.
 
     Args:
-        path: the file, of at most `limit` bytes.
-        form: a `msgspec.Struct` with types and ranges. Keys that it does not name are passed on as they came.
+        path: The file.
+        form: A `msgspec.Struct` with types and ranges. Keys that it does not name are passed on as they came.
+        limit: Bytes that the file may have.
 
     Returns:
         Plain values. Numbers are finite and whole numbers fit into 64 bits; NaN, which Python writes, has become None. Text can
         be encoded.
 
     Raises:
-        FileProblem: for anything else.
+        FileProblem: It is anything else.
     """
     return object_from(read_bytes(path, limit), str(path), form)
 
 
 def object_from(data: bytes, origin: str, form: type[Any] | None = None) -> dict[str, Any]:
-    """As `read_object`, of bytes that have been read already; origin: what a `FileProblem` calls them."""
+    """Decode and check a JSON object, as `read_object` does, from bytes that have been read already.
+
+    Args:
+        data: The bytes.
+        origin: What a `FileProblem` calls them.
+        form: As for `read_object`.
+
+    Raises:
+        FileProblem: They are anything else.
+    """
     try:
         values = _decoded(data)
         if not isinstance(values, dict):
@@ -182,7 +220,7 @@ def object_from(data: bytes, origin: str, form: type[Any] | None = None) -> dict
     except FileProblem:
         raise
     except msgspec.ValidationError as error:
-        raise FileProblem(f"{origin} is not as it should be: {_plain(error)}. Copy or make it again.") from error
+        raise FileProblem(f"{origin} is not as it should be: {_explanation(error)}. Copy or make it again.") from error
     except (ValueError, RecursionError, OverflowError) as error:
         raise FileProblem(
             f"{origin} is not valid JSON ({reason(error)}). It may be truncated; copy or make it again."
@@ -190,11 +228,20 @@ def object_from(data: bytes, origin: str, form: type[Any] | None = None) -> dict
 
 
 def check(values: Any, form: type[Any], origin: str) -> None:
-    """`FileProblem` unless plain values have the form; origin: what it calls them."""
+    """Check plain values against a declared form.
+
+    Args:
+        values: As JSON decodes them.
+        form: A `msgspec.Struct` with types and ranges.
+        origin: What a `FileProblem` calls them.
+
+    Raises:
+        FileProblem: They do not have the form.
+    """
     try:
         msgspec.convert(values, form)
     except msgspec.ValidationError as error:
-        raise FileProblem(f"{origin} is not as it should be: {_plain(error)}. Copy or make it again.") from error
+        raise FileProblem(f"{origin} is not as it should be: {_explanation(error)}. Copy or make it again.") from error
 
 
 def _decoded(data: bytes) -> Any:
@@ -212,7 +259,7 @@ def _decoded(data: bytes) -> Any:
 
 
 def _check_whole_numbers(values: Any) -> None:
-    """Whole numbers of more than 64 bits break whoever makes a float or an array of them."""
+    """Refuse whole numbers of more than 64 bits, which break whoever makes a float or an array of them."""
     rest = [values]
     while rest:
         value = rest.pop()
@@ -224,8 +271,8 @@ def _check_whole_numbers(values: Any) -> None:
             raise msgspec.ValidationError("a whole number is longer than 64 bits")
 
 
-def _plain(error: Exception) -> str:
-    """msgspec's "Expected `int` >= 0 - at `$.step`" as "step: expected int >= 0"."""
+def _explanation(error: Exception) -> str:
+    """Rewrite an error of msgspec: "Expected `int` >= 0 - at `$.step`" becomes "step: expected int >= 0"."""
     text, _, place = reason(error).replace("`", "").rpartition(" - at ")
     text = text or place
     where = place.removeprefix("$").removeprefix(".") if text != place else ""
@@ -235,45 +282,63 @@ def _plain(error: Exception) -> str:
 # --- what is read once a change ---------------------------------------------------------------------------------------
 
 Stamp = tuple[int, int, int, int]
-_answers: OrderedDict[tuple[str, Any], tuple[Stamp, Any]] = OrderedDict()
+_results: OrderedDict[tuple[str, Any], tuple[Stamp, Any]] = OrderedDict()
 _lock = threading.Lock()
 
 
 def unchanged(path: Path, read: Callable[[Path], T]) -> T:
-    """What `read(path)` gave when the file was last changed, or the `FileProblem` or `ValueError` that it raised then.
+    """Return what `read(path)` gave when the file was last changed, or raise what it raised then.
 
     A file is taken for unchanged while its number, size and times are the same and it had stood for two seconds when it was
-    read: one that is written twice within a tick of the file system's clock has the same times. The answer is shared by all
-    who ask: nobody writes to it.
+    read: one that is written twice within a tick of the file system's clock has the same times.
+
+    Args:
+        path: The file.
+        read: Reads and checks it; the same function each time.
+
+    Returns:
+        A value that all callers share: nobody writes to it.
+
+    Raises:
+        FileMissing: There is nothing at the path.
+        ValueError: `read` raised it, a `FileProblem` for example.
     """
     key, stamp = (os.fspath(path), read), _stamp(path)
     if stamp is not None:
         with _lock:
-            kept = _answers.get(key)
+            kept = _results.get(key)
             if kept is not None and kept[0] == stamp:
-                _answers.move_to_end(key)
-                return _told(kept[1])
-    answer: Any
+                _results.move_to_end(key)
+                return _value_or_raise(kept[1])
+    result: Any
     try:
-        answer = read(path)
+        result = read(path)
     except ValueError as error:
-        answer = error
+        result = error
     if stamp is not None and time.time() - stamp[2] / 1e9 > SETTLED_SECONDS:
         with _lock:
-            _answers[key] = (stamp, answer)
-            while len(_answers) > REMEMBERED:
-                _answers.popitem(last=False)
-    return _told(answer)
+            _results[key] = (stamp, result)
+            while len(_results) > REMEMBERED:
+                _results.popitem(last=False)
+    return _value_or_raise(result)
 
 
-def _told(answer: Any) -> Any:
-    if isinstance(answer, ValueError):
-        raise answer.with_traceback(None)
-    return answer
+def _value_or_raise(result: Any) -> Any:
+    if isinstance(result, ValueError):
+        raise result.with_traceback(None)
+    return result
 
 
 def stamps(folder: Path, *names: str) -> tuple[Stamp | None, ...]:
-    """What tells each file from all others that bore its name, for keys of caches: number, size and times; None for a missing one."""
+    """Return what tells each file from all others that bore its name, for keys of caches.
+
+    Args:
+        folder: The folder of the files.
+        *names: Their names in it.
+
+    Returns:
+        Inode number, size in bytes and times in nanoseconds of each; None for a missing one.
+    """
     return tuple(map(_stamp_or_none, (folder / name for name in names)))
 
 
@@ -290,5 +355,6 @@ def _stamp(path: Path) -> Stamp | None:
     except FileNotFoundError as error:
         raise FileMissing(path) from error
     except (OSError, ValueError):
-        return None  # reading it says what is wrong
+        # Reading it says what is wrong.
+        return None
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -1,4 +1,8 @@
-"""Tables for other programs: tab- or comma-separated lines that hold whatever text a name may be."""
+"""Tables for other programs: tab- or comma-separated lines that hold whatever text a name may be.
+
+>>> delimited([("class", "n"), ("=cats", 3)], ",").splitlines()
+['class,n', "'=cats,3"]
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ BREAKING = ("Cc", "Cs", "Zl", "Zp")  # Unicode's categories of control character
 
 
 def delimited(rows: Iterable[Sequence[object]], delimiter: str) -> str:
-    r"""Rows as lines of `delimiter`-separated cells, each line ended by "\n".
+    r"""Write rows as lines of `delimiter`-separated cells, each line ended by "\n".
 
     Text stays in its cell and its line in any reader: a tab, a line break and other control characters are written as "\t",
     "\n", "\x07"; text that a spreadsheet would run as a formula gets an apostrophe in front, as spreadsheets mark text. Numbers

@@ -2,6 +2,13 @@
 
 A folder's place in the trash is named by the moment it was deleted and its old name, `1764281000123-demo`, so that one move
 is all there is to deleting and to putting back. Links are moved or removed themselves; what they lead to is never touched.
+
+>>> import tempfile
+>>> with tempfile.TemporaryDirectory() as root:
+...     Path(root, "demo").mkdir()
+...     place = delete(Path(root, "demo")).path.name
+...     restore(Path(root), place).name, deleted(Path(root))
+('demo', [])
 """
 
 from __future__ import annotations
@@ -25,7 +32,13 @@ class TrashError(ValueError):
 
 @dataclass(frozen=True)
 class Deleted:
-    """A folder in the trash. path: where it lies now. name: what it was called. time: of its deletion, seconds since 1970."""
+    """A folder in the trash.
+
+    Attributes:
+        path: Where it lies now.
+        name: Its name before it was deleted.
+        time: Of its deletion, seconds since 1970.
+    """
 
     path: Path
     name: str
@@ -33,7 +46,7 @@ class Deleted:
 
     @property
     def size(self) -> int:
-        """Bytes of its files; links count for nothing."""
+        """Bytes of its files; links are not counted."""
         return folder_size(self.path)
 
 
@@ -41,11 +54,11 @@ def delete(folder: Path, now: float | None = None) -> Deleted:
     """Move a folder into the trash beside it.
 
     Args:
-        folder: an existing folder or a link to one; of a link only the link is moved.
-        now: seconds since 1970, by default this moment.
+        folder: An existing folder or a link to one; of a link only the link is moved.
+        now: Seconds since 1970, by default this moment.
 
     Raises:
-        TrashError: it is gone already, is no folder of its own (".", a hidden one), or the place is not writable.
+        TrashError: It is gone already, is no folder of its own (".", a hidden one), or the place is not writable.
     """
     if not folder.name or folder.name.startswith("."):
         raise TrashError(f"{str(folder)!r} is no folder of a run or a model. Name one by its own name.")
@@ -70,11 +83,11 @@ def restore(root: Path, place: str) -> Path:
     """Put a folder back into `root`; under its old name, or with a number behind it where that was taken meanwhile.
 
     Args:
-        root: the folder it was deleted from.
-        place: the name of its place in the trash, `Deleted.path.name`.
+        root: The folder it was deleted from.
+        place: The name of its place in the trash, `Deleted.path.name`.
 
     Raises:
-        TrashError: nothing of this name lies in the trash (any more), or the place is not writable.
+        TrashError: Nothing of this name lies in the trash (any more), or the place is not writable.
     """
     entry = next((entry for entry in deleted(root) if entry.path.name == place), None)
     if entry is None:
@@ -89,14 +102,20 @@ def restore(root: Path, place: str) -> Path:
         except FileNotFoundError as error:
             raise TrashError(f"{entry.name} is no longer in the trash: it was put back already.") from error
         except OSError as error:
-            if os.path.lexists(target):  # taken in this moment
+            # taken in this moment
+            if os.path.lexists(target):
                 continue
             raise TrashError(f"{entry.name} cannot be put back: {error.strerror}. Make {root} writable.") from error
     raise TrashError(f"{root} holds a thousand folders called {entry.name}. Rename some of them.")
 
 
 def deleted(root: Path, now: float | None = None) -> list[Deleted]:
-    """What was deleted from `root` within the last day, the newest first. What is older is removed for good now."""
+    """List what was deleted within the last day, the newest first; what is older is removed for good now.
+
+    Args:
+        root: The folder it was deleted from.
+        now: Seconds since 1970, by default this moment.
+    """
     now = time.time() if now is None else now
     try:
         places = [(path, _PLACE.fullmatch(path.name)) for path in _trash(root).iterdir()]
@@ -111,7 +130,7 @@ def deleted(root: Path, now: float | None = None) -> list[Deleted]:
 
 
 def folder_size(path: Path) -> int:
-    """Bytes of the files below a folder; links are not followed, and what vanishes meanwhile counts for nothing."""
+    """Add up the bytes of the files below a folder; links are not followed, and what vanishes meanwhile is not counted."""
     total = 0
     for parent, _, names in os.walk(path):
         for name in names:

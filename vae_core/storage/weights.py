@@ -31,14 +31,33 @@ from vae_core.storage.records import FileProblem, reason, require_file
 
 
 def write_weights(path: Path, weights: Mapping[str, np.ndarray]) -> None:
-    """Weights as safetensors, as `write_bytes`."""
+    """Write weights as a safetensors file, all or nothing.
+
+    Args:
+        path: The file.
+        weights: Arrays by full name, float32 or float16.
+
+    Raises:
+        OSError: The disk is full or the folder not writable; the old file is untouched.
+    """
     write_bytes(path, safetensors_bytes({name: np.asarray(array, order="C") for name, array in weights.items()}))
 
 
 def read_weights(path: Path, network: Network) -> Weights:
-    """The weights of `network` from a safetensors file, as float32.
+    """Read the weights of a network from a safetensors file.
 
     Names, shapes and types are compared with the network by the file's header before any array is allocated.
+
+    Args:
+        path: The file.
+        network: The layers that the weights are for.
+
+    Returns:
+        Arrays by full name, float32.
+
+    Raises:
+        FileProblem: The file is missing or damaged.
+        NetworkError: The weights do not belong to the network, or are not finite.
     """
     with _opened(path) as file:
         _check_header(path, file, network)
@@ -48,9 +67,11 @@ def read_weights(path: Path, network: Network) -> Weights:
 
 
 def check_weights_file(path: Path, network: Network) -> None:
-    """Raise unless a safetensors file's header names just the network's weights; reads no array.
+    """Check that a safetensors file's header names just the weights of a network; reads no array.
 
-    Raises `FileProblem` or `NetworkError`, as `read_weights` does.
+    Raises:
+        FileProblem: The file is missing or damaged.
+        NetworkError: The weights do not belong to the network.
     """
     with _opened(path) as file:
         _check_header(path, file, network)
@@ -65,7 +86,11 @@ def _check_header(path: Path, file: Any, network: Network) -> None:
 
 
 def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Every array of a safetensors file of our own making, and the strings in its header."""
+    """Read every array of a safetensors file of our own making, and the strings in its header.
+
+    Raises:
+        FileProblem: The file is missing or damaged.
+    """
     with _opened(path) as file:
         return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 (no mapping)
 

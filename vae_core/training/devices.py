@@ -1,8 +1,8 @@
 """The devices that a training runs on.
 
 >>> with device_scope("default"):
-...     keras.Variable(0.0).shape
-()
+...     tf.distribute.get_strategy().num_replicas_in_sync
+1
 """
 
 from __future__ import annotations

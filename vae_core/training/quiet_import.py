@@ -2,8 +2,8 @@
 
 >>> with without_notes():
 ...     import tensorflow
->>> tensorflow.reduce_sum([1, 2]).numpy() == 3
-True
+>>> tensorflow.reduce_sum([1, 2]).shape
+TensorShape([])
 """
 
 from __future__ import annotations
