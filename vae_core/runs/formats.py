@@ -10,7 +10,7 @@ Keys that a form does not name are passed on. A file that does not fit its form 
 
 from __future__ import annotations
 
-from typing import Literal, Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -39,22 +39,22 @@ class StatusFile(Struct):
 
     state: State  # type: ignore[valid-type]
     pid: Annotated[int, Meta(ge=0, le=MAX_PID)] | UnsetType = UNSET
-    started: Clock | None | UnsetType = UNSET
-    process: Text | None | UnsetType = UNSET
+    started: Clock | UnsetType | None = UNSET
+    process: Text | UnsetType | None = UNSET
     heartbeat: Clock | UnsetType = UNSET
     uptime: Duration | UnsetType = UNSET
-    since: Clock | None | UnsetType = UNSET
+    since: Clock | UnsetType | None = UNSET
     step: Count | UnsetType = UNSET
     total_steps: Count | UnsetType = UNSET
     epoch: Annotated[float, Meta(ge=0, le=1e9)] | UnsetType = UNSET
     seconds: Duration | UnsetType = UNSET
-    eta_seconds: Duration | None | UnsetType = UNSET
-    loss: Number | None | UnsetType = UNSET
-    reconstruction_loss: Number | None | UnsetType = UNSET
-    kl_loss: Number | None | UnsetType = UNSET
-    batch_time: Number | None | UnsetType = UNSET
+    eta_seconds: Duration | UnsetType | None = UNSET
+    loss: Number | UnsetType | None = UNSET
+    reconstruction_loss: Number | UnsetType | None = UNSET
+    kl_loss: Number | UnsetType | None = UNSET
+    batch_time: Number | UnsetType | None = UNSET
     doing: Text | UnsetType = UNSET
-    error: Text | None | UnsetType = UNSET
+    error: Text | UnsetType | None = UNSET
     traceback: Text | UnsetType = UNSET
 
 
@@ -88,7 +88,9 @@ class DatasetForm(Struct):
     checksum: Text | UnsetType = UNSET
     classes: Annotated[list[Text], Meta(max_length=10_000)] | UnsetType = UNSET
     sizes: dict[Text, Count] | UnsetType = UNSET
-    image_shape: Annotated[list[Annotated[int, Meta(ge=1, le=4096)]], Meta(min_length=3, max_length=3)] | UnsetType = UNSET
+    image_shape: Annotated[list[Annotated[int, Meta(ge=1, le=4096)]], Meta(min_length=3, max_length=3)] | UnsetType = (
+        UNSET
+    )
 
 
 class ConfigFile(Struct):
@@ -100,9 +102,9 @@ class ConfigFile(Struct):
     training: dict[Text, Any] | UnsetType = UNSET
     dataset: DatasetForm | UnsetType = UNSET
     versions: dict[Text, Text | None] | UnsetType = UNSET
-    step: Count | None | UnsetType = UNSET
-    steps: Count | None | UnsetType = UNSET
-    seconds: Duration | None | UnsetType = UNSET
+    step: Count | UnsetType | None = UNSET
+    steps: Count | UnsetType | None = UNSET
+    seconds: Duration | UnsetType | None = UNSET
 
 
 class PaceForm(Struct):

@@ -19,6 +19,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
@@ -137,15 +138,11 @@ def _look(known: _Known) -> bool:
     """Look at the files that say whether it is a run and since when; whether its place in the list may be another."""
     path, status = os.fspath(known.run.path), None
     created = None
-    try:
+    with suppress(OSError):
         entry = os.stat(f"{path}/status.json")
         status, created = (entry.st_ino, entry.st_mtime_ns, entry.st_size), entry.st_mtime
-    except OSError:
-        pass
-    try:
+    with suppress(OSError):
         created = os.stat(f"{path}/config.json").st_mtime
-    except OSError:
-        pass
     if created is not None and os.path.lexists(f"{path}/{WEIGHTS}") and kind_of(known.run.path) != RUN:
         # models are no runs
         created = None

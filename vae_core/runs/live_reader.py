@@ -22,9 +22,9 @@ from scipy.signal import lfilter
 
 from vae_core.runs.control import Control
 from vae_core.runs.directory import Run
-from vae_core.runs.readers import read_config
 from vae_core.runs.health import Health, health
 from vae_core.runs.metrics_log import MetricsLog, lost_after, number
+from vae_core.runs.readers import read_config
 from vae_core.storage.records import unchanged
 
 LOOK_SECONDS = 1.0
@@ -164,7 +164,12 @@ class LiveRun:
         )
         before = self._view
         same = (before.health, before.step, before.snapshots, before.marks, len(before.steps), before.control) == (
-            view.health, view.step, view.snapshots, view.marks, len(view.steps), view.control,
+            view.health,
+            view.step,
+            view.snapshots,
+            view.marks,
+            len(view.steps),
+            view.control,
         )
         return replace(view, version=before.version + (not same))
 

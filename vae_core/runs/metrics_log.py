@@ -40,19 +40,19 @@ class Row(Struct):
     kind: str | UnsetType = UNSET
     event: Annotated[str, Meta(max_length=100)] | UnsetType = UNSET
     epoch: Annotated[float, Meta(ge=0, le=1e9)] | UnsetType = UNSET
-    seconds: Number | None | UnsetType = UNSET
-    loss: Number | None | UnsetType = UNSET
-    reconstruction_loss: Number | None | UnsetType = UNSET
-    kl_loss: Number | None | UnsetType = UNSET
-    batch_time: Number | None | UnsetType = UNSET
-    beta: Number | None | UnsetType = UNSET
-    learning_rate: Number | None | UnsetType = UNSET
-    kl_per_unit: Annotated[list[Number | None], Meta(max_length=MAX_UNITS)] | None | UnsetType = UNSET
-    val_loss: Number | None | UnsetType = UNSET
-    val_reconstruction_loss: Number | None | UnsetType = UNSET
-    val_kl_loss: Number | None | UnsetType = UNSET
-    old: Number | None | UnsetType = UNSET
-    new: Number | None | UnsetType = UNSET
+    seconds: Number | UnsetType | None = UNSET
+    loss: Number | UnsetType | None = UNSET
+    reconstruction_loss: Number | UnsetType | None = UNSET
+    kl_loss: Number | UnsetType | None = UNSET
+    batch_time: Number | UnsetType | None = UNSET
+    beta: Number | UnsetType | None = UNSET
+    learning_rate: Number | UnsetType | None = UNSET
+    kl_per_unit: Annotated[list[Number | None], Meta(max_length=MAX_UNITS)] | UnsetType | None = UNSET
+    val_loss: Number | UnsetType | None = UNSET
+    val_reconstruction_loss: Number | UnsetType | None = UNSET
+    val_kl_loss: Number | UnsetType | None = UNSET
+    old: Number | UnsetType | None = UNSET
+    new: Number | UnsetType | None = UNSET
 
 
 def parse(line: bytes) -> dict[str, Any] | None:

@@ -33,13 +33,7 @@ def stamp(pid: int | None = None) -> dict[str, Any]:
         started = psutil.Process(pid).create_time()
     except psutil.Error:
         started = None
-    return {
-        "pid": pid,
-        "started": started,
-        "process": mark(pid),
-        "heartbeat": time.time(),
-        "uptime": time.monotonic(),
-    }
+    return {"pid": pid, "started": started, "process": mark(pid), "heartbeat": time.time(), "uptime": time.monotonic()}
 
 
 def mark(pid: int) -> str | None:
@@ -93,9 +87,9 @@ def silence(status: Mapping[str, Any]) -> float:
     """
     uptime, heartbeat, written = status.get("uptime"), status.get("heartbeat"), status.get("process")
     own = mark(os.getpid())
-    if isinstance(written, str) and own is not None and written.split("/")[0] == own.split("/")[0]:
-        if isinstance(uptime, (int, float)):
-            return max(0.0, time.monotonic() - uptime)
+    same_boot = isinstance(written, str) and own is not None and written.split("/")[0] == own.split("/")[0]
+    if same_boot and isinstance(uptime, (int, float)):
+        return max(0.0, time.monotonic() - uptime)
     if heartbeat is not None and not isinstance(heartbeat, (int, float)):
         raise ValueError(f"status.json: heartbeat must be a number, got {heartbeat!r:.40}.")
     return max(0.0, time.time() - heartbeat) if heartbeat is not None else 0.0
