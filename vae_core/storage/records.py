@@ -35,6 +35,8 @@ MAX_REASON = 400  # characters: a reason may quote what came
 REMEMBERED = 4096  # results that `unchanged` keeps
 SETTLED_SECONDS = 2.0  # the coarsest clock of file times that is in use (FAT)
 NO_BREAK = "\u00a0"  # a no-break space, as this program writes
+# Opening a pipe that nobody writes to would wait for ever; O_BINARY is Windows'.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _LONG = re.compile(rb"[0-9]{19}")
 _INT64 = 1 << 63
 
@@ -66,10 +68,6 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == NO_BREAK else c.encode("unicode_escape").decode() for c in text)
-
-
-# opening a pipe that nobody writes to would wait for ever; O_BINARY is Windows'
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def reason(error: BaseException) -> str:
@@ -139,7 +137,7 @@ def open_regular(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _open(path: Path) -> tuple[int, int]:
-    """The descriptor of a regular file, and its bytes; raises as `open_regular`."""
+    """Open a regular file: its descriptor and its size in bytes; raises as `open_regular`."""
     try:
         number = os.open(path, _FLAGS)
     except FileNotFoundError as error:
