@@ -236,7 +236,7 @@ def _memory_again(run: Run) -> int:
 
 def pause(run: Run) -> None:
     """Let a run stand still after the batch in hand."""
-    _ask(run, command="pause")
+    _update_control(run, command="pause")
 
 
 def go_on(run: Run) -> None:
@@ -244,17 +244,17 @@ def go_on(run: Run) -> None:
     with _TRAINERS.lock:
         if run.state()[0] == "waiting":
             capacity.check_beside(run.path.parent)
-        _ask(run, command="run")
+        _update_control(run, command="run")
 
 
 def step(run: Run) -> None:
     """Train one batch more, then stand still."""
-    _ask(run, command="pause", steps=run.control().steps + 1)
+    _update_control(run, command="pause", steps=run.control().steps + 1)
 
 
 def stop(run: Run) -> None:
     """Save and end; `resume` goes on. A trainer that hangs does not hear it: `end` it."""
-    _ask(run, command="stop")
+    _update_control(run, command="stop")
 
 
 def turn_dials(run: Run, *, learning_rate: float | None = None, beta: float | None = None) -> None:
@@ -269,7 +269,7 @@ def turn_dials(run: Run, *, learning_rate: float | None = None, beta: float | No
         RunError: If the run has ended, or a value is out of range.
     """
     changes = {"learning_rate": learning_rate, "beta": beta}
-    _ask(run, **{name: value for name, value in changes.items() if value is not None})
+    _update_control(run, **{name: value for name, value in changes.items() if value is not None})
 
 
 def end(run: Run) -> str:
@@ -277,7 +277,7 @@ def end(run: Run) -> str:
     return end_trainer(run)
 
 
-def _ask(run: Run, **changes: Any) -> None:
+def _update_control(run: Run, **changes: Any) -> None:
     state, _ = run.state()
     if state in OVER:
         raise RunError(f"{run.name} is {state}; only a run in progress can be asked. Resume it.")

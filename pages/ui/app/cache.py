@@ -154,22 +154,22 @@ def codes_have_pictures(model: LoadedModel, test_images: Source | None) -> bool:
     )
 
 
-def prepared(upload: Upload, image_shape: tuple[int, int, int], how: Mapping[str, Any] | None = None) -> Prepared:
-    """An upload as model input, treated as the model's training data were. how: `LoadedModel.treatment`.
+def prepared(upload: Upload, image_shape: tuple[int, int, int], options: Mapping[str, Any] | None = None) -> Prepared:
+    """An upload as model input, treated as the model's training data were. options: `LoadedModel.treatment`.
 
     Raises `PictureError` for what is no picture.
     """
-    done = _prepared(upload, image_shape, dict(how or {}))
+    done = _prepared(upload, image_shape, dict(options or {}))
     if isinstance(done, str):
         raise PictureError(done)
     return done
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _prepared(upload: Upload, image_shape: tuple[int, int, int], how: dict[str, Any]) -> Prepared | str:
+def _prepared(upload: Upload, image_shape: tuple[int, int, int], options: dict[str, Any]) -> Prepared | str:
     """Of what is no picture the sentence that says why: exceptions are not kept, and it lies in the uploader for many runs."""
     try:
         switches: dict[str, Any] = {"invert": upload.invert, "crop": upload.crop, "contrast": upload.contrast}
-        return prepare(upload.data, image_shape, **how, **switches)
+        return prepare(upload.data, image_shape, **options, **switches)
     except PictureError as error:
         return str(error)

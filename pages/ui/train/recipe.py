@@ -84,7 +84,9 @@ def _model_controls(shape: tuple[int, int, int]) -> ModelConfig:
     return ModelConfig(str(preset), int(units), shape)
 
 
-def _dial(name: str, recipe: TrainingConfig, *, label: str = "", high: float | None = None, **look: Any) -> int | float:
+def _dial(
+    name: str, recipe: TrainingConfig, *, label: str = "", high: float | None = None, **appearance: Any
+) -> int | float:
     """One setting's widget; untouched, it stands where the recipe does."""
     key, value, about = KEYS[name], getattr(recipe, name), _about(TrainingConfig, name)
     touched = st.session_state.setdefault(TOUCHED, set())
@@ -101,7 +103,7 @@ def _dial(name: str, recipe: TrainingConfig, *, label: str = "", high: float | N
             help=about["help"][0].upper() + about["help"][1:] + ".",
             on_change=_touch,
             args=(key, value),
-            **look,
+            **appearance,
         )
     )
 
