@@ -267,7 +267,8 @@ def _open(url: str) -> Any:
         given_up.set()
     if errors:
         if isinstance(errors[0], urllib.error.HTTPError):
-            errors[0].close()  # it is a reply too, with a connection
+            # it is a reply too, with a connection
+            errors[0].close()
         raise errors[0]
     raise TimeoutError(f"no answer within {PATIENCE:g} s: offline?")
 

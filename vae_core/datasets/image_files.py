@@ -109,7 +109,8 @@ def stages(picture: bytes | Path | Image.Image | np.ndarray, white: Mapping[str,
             f"a picture must be bytes, a Path, a Pillow image or an array, got {type(picture).__name__}."
         )
     image = picture if isinstance(picture, Image.Image) else open_picture(picture)
-    check_pixels(image.size)  # a Pillow image handed over may be unread yet
+    # a Pillow image handed over may be unread yet
+    check_pixels(image.size)
     try:
         with pillow_warnings_off():
             return _from_image(image, white or {})
@@ -160,7 +161,8 @@ def _animated(image: Image.Image) -> bool:
 def _unit(picture: RawPicture, mode: str, white: Mapping[str, float]) -> np.ndarray:
     """float32 in [0, 1] of one picture by itself: what counts as white is told by its depth and its brightest pixel."""
     x = picture.values
-    colours = x[..., : x.shape[2] - (x.shape[2] + 1) % 2]  # without alpha
+    # without alpha
+    colours = x[..., : x.shape[2] - (x.shape[2] + 1) % 2]
     set_white = white.get(picture.kind)
     if set_white and float(colours.min()) >= 0 and float(colours.max()) <= set_white:
         scales = np.full(x.shape[2], set_white, np.float32)

@@ -253,5 +253,6 @@ def _pixels_alone(data: bytes) -> bytes:
             break
         at = end
     else:
-        parts.append(data[at:])  # cut short: Pillow says so
+        # cut short: Pillow says so
+        parts.append(data[at:])
     return b"".join(parts)
