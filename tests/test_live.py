@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
-import io
 import json
 import os
 from collections import Counter
@@ -86,6 +84,21 @@ def test_steps_done_again_and_a_file_that_is_another(run: Run) -> None:
     assert reader.view(fresh=True).steps.tolist() == [7]
 
 
+def test_a_name_that_another_run_bears_now(run: Run) -> None:
+    reader, path = LiveRun(run), run.path / "metrics.jsonl"
+    for step in (1, 2, 3):
+        run.append_metrics(row(step))
+    assert reader.view(fresh=True).steps.tolist() == [1, 2, 3]
+    kept = path.read_bytes()
+    path.unlink()  # it waits, and has no rows yet
+    view = reader.view(fresh=True)
+    assert view.steps.size == 0 and view.kl_per_unit is None and view.beta is None
+    path.write_bytes(kept)
+    assert reader.view(fresh=True).steps.tolist() == [1, 2, 3]
+    path.write_bytes(kept.replace(b"299.0", b"211.0") + kept)  # in the old file's place, with its number
+    assert reader.view(fresh=True).series["loss"].raw[0] == 211.0
+
+
 def test_ten_viewers_one_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
     monkeypatch.setattr(live_module.time, "monotonic", lambda: clock[0])
@@ -112,15 +125,14 @@ def test_a_look_opens_each_file_once(run: Run, monkeypatch: pytest.MonkeyPatch) 
         os.utime(run.path / name, (1e9, 1e9))  # they have stood for long: what was written just now is read each time
     reader.view(fresh=True)
     opened: Counter[str] = Counter()
-    plain = io.open
+    plain = os.open
 
     def counted(file: Any, *args: Any, **words: Any) -> Any:
         if isinstance(file, (str, Path)) and Path(file).parent == run.path:  # not of the process table
             opened[Path(file).name] += 1
         return plain(file, *args, **words)
 
-    monkeypatch.setattr(builtins, "open", counted)
-    monkeypatch.setattr(io, "open", counted)
+    monkeypatch.setattr(os, "open", counted)
     reader.view(fresh=True)
     monkeypatch.undo()
     assert opened == {"status.json": 1, "metrics.jsonl": 1}

@@ -28,6 +28,8 @@ FILE = "metrics.jsonl"
 MAX_BYTES = 64 << 20  # of a longer file the newest so many are read: a day of training, and a second to read
 MAX_LINE = 100_000  # bytes; a row of 256 units has 3,000
 BLOCK = 1 << 20
+HEAD = 256  # bytes: a row's figures tell one run from the next
+NONE = -1  # the number of no file
 TAIL_BYTES = 65_536
 
 Take = Callable[[dict[str, Any]], None]
@@ -79,8 +81,8 @@ class MetricsLog:
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
         self.problem = ""
-        self._offset, self._inode = 0, -1
-        self._refused, self._torn = 0, 1
+        self._offset, self._head = 0, b""
+        self._begin(NONE)
 
     @property
     def refused(self) -> int:
@@ -98,19 +100,28 @@ class MetricsLog:
         self.problem = ""
         try:
             with open_regular(self.path) as file:
-                status = os.fstat(file.fileno())
-                if status.st_size < self._offset or status.st_ino != self._inode:
+                status, head = os.fstat(file.fileno()), file.read(HEAD)
+                # the number of a file that was removed may be given to the next one
+                other = status.st_ino != self._inode or not head.startswith(self._head)
+                if other or status.st_size < self._offset:
                     forget()
-                    self._inode, self._refused, self._torn = status.st_ino, 0, 1
+                    self._begin(status.st_ino)
                     self._offset = _start(file, status.st_size)
+                self._head = head
                 file.seek(self._offset)
                 for line, size in _lines(file, unended):
                     self._offset += size
                     self._take(line, take)
         except FileMissing:
-            return
+            if self._inode != NONE:  # another run bears the name now, and has no rows yet
+                forget()
+                self._begin(NONE)
         except FileProblem as error:
             self.problem = str(error)
+
+    def _begin(self, inode: int) -> None:
+        self._inode, self._offset, self._head = inode, 0, b""
+        self._refused, self._torn = 0, 1
 
     def _take(self, line: bytes, take: Take) -> None:
         row = parse(line)
