@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from starlette.requests import ClientDisconnect
 from streamlit.proto.ClientState_pb2 import ClientState
 
 from pages.ui.app import uploads
@@ -52,15 +53,23 @@ def put(
     *,
     told: bool = True,
     session: str = "visit",
+    step: int = MB,
+    stalls: bool = False,
+    breaks: bool = False,
 ) -> tuple[int, str, int]:
-    """Send a file in chunks; status, sentence, and how many bytes of it the app inside has had."""
+    """Send a file in chunks; status, sentence, and how many bytes of it the app inside has had.
+
+    step: bytes of a chunk. stalls, breaks: nothing comes after the first ones, or the connection ends. (0, "", 0): no answer.
+    """
     monkeypatch.setattr(uploads, "exists", lambda: True)
     monkeypatch.setattr(uploads, "get_instance", lambda: runtime)
     head = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
-    chunks = [head[:20], head[20:], *[bytes(min(MB, size - start)) for start in range(0, size, MB)]]
+    chunks = [head[:20], head[20:], *[bytes(min(step, size - start)) for start in range(0, size, step)]]
     received, sent = 0, []
 
     async def receive() -> dict[str, Any]:
+        if stalls and received:
+            await asyncio.sleep(30)
         chunk = chunks.pop(0)
         return {"type": "http.request", "body": chunk, "more_body": bool(chunks)}
 
@@ -73,6 +82,8 @@ def put(
         while more:
             message = await receive()
             received, more = received + len(message["body"]), message["more_body"]
+            if breaks:
+                raise ClientDisconnect
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
@@ -84,6 +95,8 @@ def put(
     }
     with ThreadPoolExecutor(1) as elsewhere:  # beside the browser tests this thread has a loop running already
         elsewhere.submit(lambda: asyncio.run(UploadFence(app)(scope, receive, send))).result()
+    if not sent:
+        return 0, "", 0
     return sent[0]["status"], sent[1]["body"].decode(), received
 
 
@@ -110,6 +123,29 @@ def test_a_visit_holds_so_much_at_a_time(monkeypatch: pytest.MonkeyPatch) -> Non
     assert sentence.startswith("This visit holds 20 MB of uploads, and may hold 30 MB (VAE_EXPLORER_UPLOAD_MB).")
     assert put(monkeypatch, FakeRuntime(*[1] * 30), "tiny.png", 1)[0] == 413  # their number is bounded too
     assert not uploads._on_the_way
+
+
+@pytest.mark.parametrize("name", ["a.zip", ""])
+def test_an_upload_that_stands_still_is_given_up(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its announced size would take the room of all others for as long as the connection stays open."""
+    monkeypatch.setattr(uploads, "SILENCE", 0.05)
+    runtime = FakeRuntime()
+    assert put(monkeypatch, runtime, name, 190 * MB if name else MB, stalls=True)[:2] == (408, uploads.STALLED)
+    assert not uploads._on_the_way and uploads._refused == {"visit": uploads.STALLED} and len(runtime.reruns) == 1
+
+
+def test_an_upload_of_a_byte_now_and_then_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 10**6, 5))
+    monkeypatch.setattr(uploads, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    assert put(monkeypatch, FakeRuntime(), "a.zip", 20 * MB)[0] == 204  # slow, and yet a megabyte each time
+    clock = iter(range(0, 10**6, 5))
+    assert put(monkeypatch, FakeRuntime(), "a.zip", 20_000, step=100)[0] == 408
+
+
+def test_an_upload_that_is_broken_off_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starlette raises it within the app when the connection goes; a traceback in the server's log would look like a fault."""
+    assert put(monkeypatch, FakeRuntime(), "a.zip", 3 * MB, breaks=True) == (0, "", 0)
+    assert not uploads._on_the_way and not uploads._refused
 
 
 def test_what_is_on_the_way_counts() -> None:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import psutil
 import streamlit as st
+from starlette.requests import ClientDisconnect
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.runtime import Runtime, exists, get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -27,6 +28,9 @@ PICTURE_MB, ZIP_MB = 20, 200  # the largest file; `server.maxUploadSize` is the 
 ALL_SHARE = 4  # all sessions together hold at most this fraction (1/4) of the machine's memory
 FRAMING = 64 << 10  # bytes that a multipart body has beside its file
 SWEEP_SECONDS = 30.0
+SILENCE = 20.0  # seconds without a byte after which an upload is given up
+SLOWEST = 8 << 10  # bytes a second: on average, after so long
+STALLED = "The upload stood still and was given up. Choose the file again."
 ROUTE = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
 FILE_NAME = re.compile(rb'filename="((?:[^"\\]|\\.)*)"')
 
@@ -77,6 +81,7 @@ class UploadFence:
             await self.app(scope, receive, send)  # Streamlit refuses what belongs to no session
             return
         session, reserved = target[1], 0
+        receive = _hurried(receive)
         try:
             first, name = await _head(receive)
             largest = ZIP_MB if name.lower().endswith(".zip") else PICTURE_MB
@@ -92,6 +97,8 @@ class UploadFence:
             _refused[session] = str(error)
             _run_again(session)
             await _answer(send, error)
+        except ClientDisconnect:
+            pass  # the tab was closed, or the file taken away, before all of it had come
         finally:
             _on_the_way[session] -= reserved
             if not _on_the_way[session]:
@@ -140,6 +147,29 @@ def sweep(store: Store, active: Callable[[str], bool], gone: dict[str, float], n
             store.remove_session_files(session)
             _refused.pop(session, None)
             del gone[session]
+
+
+def _hurried(receive: Receive) -> Receive:
+    """The same messages; `Refused` where none comes for `SILENCE` seconds, or they come too slowly to be of an upload.
+
+    What is announced takes room from everybody until it has come.
+    """
+    began, count, more = time.monotonic(), 0, True
+
+    async def hurried() -> Message:
+        nonlocal count, more
+        if not more:  # all of it is here: what follows is the end of the connection, which may take its time
+            return await receive()
+        try:
+            message = await asyncio.wait_for(receive(), SILENCE)
+        except asyncio.TimeoutError:
+            raise Refused(408, STALLED) from None
+        count, more = count + len(message.get("body", b"")), bool(message.get("more_body"))
+        if more and count < (time.monotonic() - began - SILENCE) * SLOWEST:
+            raise Refused(408, STALLED)
+        return message
+
+    return hurried
 
 
 async def _head(receive: Receive) -> tuple[list[Message], str]:
