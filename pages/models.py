@@ -18,7 +18,8 @@ from pages.ui.models.upload import bring_model
 from pages.ui.shared.deletion import deleted_today, deletion_control, deletion_messages
 from vae_core.checkpoints.card import ROWS
 from vae_core.checkpoints.history import LOSSES
-from vae_core.checkpoints.registry import Entry, is_shipped, list_models
+from vae_core.checkpoints.placement import is_shipped
+from vae_core.checkpoints.registry import Entry, list_models
 from vae_core.jobs.deletion import delete_model, delete_run, deleted_models
 from vae_core.network.layers import Part
 from vae_core.runs.directory import Run

@@ -17,7 +17,8 @@ from PIL import Image
 from tiny_models import save_checkpoint
 from tiny_runs import MODEL, Squares
 
-from vae_core.checkpoints import publish, registry, store
+from vae_core import settings
+from vae_core.checkpoints import placement, publish, registry, store
 from vae_core.checkpoints.errors import CheckpointError
 from vae_core.cli import main as command_line
 from vae_core.config import ModelConfig, TrainingConfig
@@ -26,7 +27,7 @@ from vae_core.network.schema import random_weights
 from vae_core.runs.control import RunError
 from vae_core.runs.directory import Run
 from vae_core.runs.index import list_runs
-from vae_core.storage import files
+from vae_core.storage import files, trash
 from vae_core.storage.kind import kind_of
 
 DATASET: Any = Squares()
@@ -121,7 +122,7 @@ def test_a_model_is_replaced_when_asked_and_only_then(run: Run, model: Path) -> 
     assert contents(model) == before
     assert keep(run, model, replace=True) == model
     assert store.load(model).step == 7
-    assert [path.name for path in model.parent.iterdir()] == ["mine"]
+    assert sorted(path.name for path in model.parent.iterdir()) == [".trash", "mine"]
 
 
 def test_the_current_folder_is_not_replaced(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +198,7 @@ def test_a_kill_between_the_two_moves_is_undone(run: Run, model: Path, monkeypat
             keep(run, model)
     assert contents(model) == before
     keep(run, model, replace=True)  # and what was half-written goes
-    assert [path.name for path in model.parent.iterdir()] == ["mine"]
+    assert sorted(path.name for path in model.parent.iterdir()) == [".trash", "mine"]
 
 
 def test_two_who_keep_under_one_name(run: Run, tmp_path: Path) -> None:
@@ -409,3 +410,17 @@ def test_nothing_is_exported_into_a_model(model: Path, tmp_path: Path, capsys: p
     before = sorted(model.rglob("*"))
     assert command_line.main(["export", str(model), "--format", "browser", "--output", str(model)]) == 2
     assert "Choose another folder" in capsys.readouterr().err and sorted(model.rglob("*")) == before
+
+
+def test_what_is_replaced_lies_in_the_trash_and_what_was_shipped_stays(
+    run: Run, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (model / "model.safetensors").read_bytes()
+    config, network = dict(store.read_config(model)), store.load(model).network
+    store.save(model, config=config, network=network, weights=random_weights(network, seed=9), replace=True)
+    (entry,) = trash.deleted(model.parent)
+    assert entry.name == model.name and (entry.path / "model.safetensors").read_bytes() == before
+    monkeypatch.setattr(settings, "SHIPPED", model.parent)
+    monkeypatch.setattr(placement, "SHIPPED", (model.name,))
+    with pytest.raises(CheckpointError, match="came with the program and is not replaced"):
+        placement.check_place(model, replace=True)

@@ -90,7 +90,7 @@ def command_line_runs() -> Path:
 
 def named_folder(variable: str) -> Path | None:
     """Return the folder that an environment variable names; None where it is empty or not set."""
-    named = os.environ.get(variable)
+    named = os.environ.get(variable, "").strip()
     return expanded(named) if named else None
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from vae_core import settings
 from vae_core.checkpoints.errors import CheckpointError
 from vae_core.storage.files import recover
 from vae_core.storage.kind import MODEL, RUN, kind_of, surroundings
@@ -28,6 +29,15 @@ FILES = (
     "data.json",
 )
 FRAMES = "snapshots"
+
+
+# In the program's own folder of models: they are neither deleted nor replaced.
+SHIPPED = ("classic-2d", "fashion-16d", "fashion-2d")
+
+
+def is_shipped(path: Path) -> bool:
+    """Whether a folder is one of the models that came with the program."""
+    return path.name in SHIPPED and path.parent.resolve() == settings.SHIPPED.resolve()
 
 
 def check_place(folder: str | Path, replace: bool = False) -> Path:
@@ -76,6 +86,8 @@ def _check_replaceable(path: Path, replace: bool) -> None:
         raise CheckpointError(
             f"{path} exists already: it is {what} and is left as it is. Name a folder that does not exist yet."
         )
+    if is_shipped(path):
+        raise CheckpointError(f"{path.name} came with the program and is not replaced. Choose another name.")
     if not replace:
         raise CheckpointError(
             f"there is a model at {path} already. Choose another name, or add --replace to replace that model."

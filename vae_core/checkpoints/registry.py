@@ -27,8 +27,6 @@ from vae_core.storage.names import encodable
 from vae_core.storage.records import printable, unchanged
 
 DEFAULT = "fashion-2d"
-# In the program's own folder of models: they are not deleted.
-SHIPPED = ("classic-2d", "fashion-16d", "fashion-2d")
 # A failed run whose losses became NaN or infinite: what it draws is no picture.
 DIVERGED = "diverged"
 # Runs that a picker offers.
@@ -66,11 +64,6 @@ class Entry:
             with suppress(OSError):
                 newest = max(newest, (self.path / name).stat().st_mtime_ns)
         return newest
-
-
-def is_shipped(path: Path) -> bool:
-    """Whether a folder is one of the models that came with the program."""
-    return path.name in SHIPPED and path.parent.resolve() == settings.SHIPPED.resolve()
 
 
 def list_models(also: Collection[str | None] = ()) -> list[Entry]:

@@ -40,6 +40,7 @@ from vae_core.storage import names
 from vae_core.storage.files import TakenProblem, new_folder, recover, write_bytes, write_json
 from vae_core.storage.kind import KIND, MODEL, RUN, kind_of
 from vae_core.storage.records import FileProblem, read_object, unchanged
+from vae_core.storage.trash import put_away
 from vae_core.storage.weights import check_weights_file, read_weights, write_weights
 
 if TYPE_CHECKING:
@@ -252,7 +253,7 @@ def save(
     path = Path(path)
     check_place(path, replace)
     try:
-        with new_folder(path, is_model_alone if replace else None) as folder:
+        with new_folder(path, is_model_alone if replace else None, put_away) as folder:
             write_json(folder / "config.json", {"format_version": FORMAT_VERSION, **config, KIND: MODEL})
             write_json(folder / "network.json", network.to_dict())
             write_weights(folder / "model.safetensors", weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 
 from vae_core.jobs.environment import python_module
@@ -19,6 +20,12 @@ def app(host: str, port: int, no_browser: bool) -> int:
     """
     if not 1 <= port <= 65535:
         raise ValueError(f"--port must be in 1..65535, got {port}.")
+    try:
+        socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise ValueError(
+            f"--host {host!r} is no address of a machine ({error.strerror}). Try 127.0.0.1 or 0.0.0.0."
+        ) from error
     flags = ["--server.address", host, "--server.port", str(port), "--server.headless", str(no_browser).lower()]
     words = python_module("streamlit", "run", str(APP / "streamlit_app.py"), *flags)
     if IN_CHECKOUT:  # what the app imports lies there

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vae_core import settings
+from vae_core.checkpoints.training_data import own_dataset
 from vae_core.cli.common import TrainingFailed, command_text, data_named, model_path, runs_folder
 from vae_core.cli.config_flags import given
 from vae_core.config import ModelConfig, TrainingConfig, recommended
@@ -23,6 +24,7 @@ from vae_core.runs import interruption
 from vae_core.runs.control import RunError
 from vae_core.runs.directory import ENDED, Run
 from vae_core.runs.formats import RequestFile
+from vae_core.storage import names
 from vae_core.storage.records import read_object
 
 if TYPE_CHECKING:
@@ -151,7 +153,12 @@ def _same_data(data: str, dataset: Dataset) -> str:
     named = {fashion_mnist.CHECKSUM: "fashion"}.get(dataset.checksum)
     if data in ("auto", "fashion", "drawn"):
         return named or "drawn"
-    return str(settings.expanded(data).resolve())
+    place = str(settings.expanded(data).resolve())
+    if not names.encodable(place):
+        raise ValueError(
+            f"the path {place!a} is no text, so it cannot be noted where these pictures lie. Rename the folder, then train."
+        )
+    return place
 
 
 def resume(run: str, data: str | None, queue: bool, **flags: Any) -> None:
@@ -174,7 +181,10 @@ def resume(run: str, data: str | None, queue: bool, **flags: Any) -> None:
     shape, fit = tuple(config["model"]["image_shape"]), treatment(config["dataset"])["fit"]
 
     def prepare() -> Go:
-        dataset = data_named(data or str(resumed.request().get("data", "auto")), shape, fit)
+        if data:
+            dataset = data_named(data, shape, fit)
+        else:
+            dataset = own_dataset(resumed.path, config["dataset"], shape, notify=note)
         return lambda training, show: training.resume(resumed, dataset, show=show, forget=not queue, **flags)
 
     if queue:

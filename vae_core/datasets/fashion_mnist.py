@@ -98,7 +98,7 @@ def named_folder() -> Path | None:
     Raises:
         DataError: For a folder that does not hold the set.
     """
-    value = os.environ.get(VARIABLE)
+    value = os.environ.get(VARIABLE, "").strip()
     if not value:
         return None
     folder = expanded(value)

@@ -14,7 +14,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from vae_core.checkpoints.registry import PARTS, is_shipped
+from vae_core.checkpoints.placement import is_shipped
+from vae_core.checkpoints.registry import PARTS
 from vae_core.runs.control import RunError
 from vae_core.runs.directory import ENDED, Run
 from vae_core.runs.health import health

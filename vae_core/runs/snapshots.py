@@ -103,9 +103,21 @@ def load_state(run: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None
         return None
     arrays, strings = read_arrays(path)
     try:
-        return arrays, json.loads(strings["values"])
+        values = json.loads(strings["values"])
+        check_values(values)
+        return arrays, values
     except (KeyError, ValueError, RecursionError) as error:
         raise FileProblem(f"{path} holds no values ({reason(error)}). Resume from a copy of the run.") from error
+
+
+def check_values(values: Any) -> None:
+    """`ValueError` unless the numbers of a resumable state are such as `save_state` writes."""
+    numbers = {"step": (0, 2**53), "seconds": (0, 1e12), "peak": (0, 1e6)}
+    for name, (low, high) in numbers.items():
+        value: Any = values.get(name) if isinstance(values, dict) else None
+        kinds = (int,) if name == "step" else (int, float)
+        if type(value) not in kinds or not low <= value <= high:
+            raise ValueError(f"{name} must be a number in {low}..{high:g}, got {str(value)[:40]}")
 
 
 def _folder(run: Path, step: int) -> Path:

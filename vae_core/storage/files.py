@@ -122,13 +122,16 @@ def write_json(path: Path, values: Mapping[str, Any], durable: bool = True) -> N
 
 
 @contextmanager
-def new_folder(path: Path, replaceable: Callable[[Path], bool] | None = None) -> Iterator[Path]:
+def new_folder(
+    path: Path, replaceable: Callable[[Path], bool] | None = None, put_away: Callable[[Path, str], object] | None = None
+) -> Iterator[Path]:
     """Make a folder that appears whole: fill the one that is given, and it is moved to `path`.
 
     Args:
         path: The folder's place; its parents are made.
         replaceable: Asked in the moment of the move whether a folder that is there may go. It is moved aside, and back if the
             new one cannot take its place; if the process is killed between the two moves, `recover` moves it back.
+        put_away: Handed the old folder and its name in the end; without it the old one is removed.
 
     Yields:
         The folder to fill.
@@ -146,14 +149,19 @@ def new_folder(path: Path, replaceable: Callable[[Path], bool] | None = None) ->
         temporary.mkdir()
         yield temporary
         with _alone(path.parent):
-            _move_in(temporary, path, replaceable)
+            _move_in(temporary, path, replaceable, put_away)
     except OSError as error:
         raise _named(error, temporary, path) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _move_in(temporary: Path, path: Path, replaceable: Callable[[Path], bool] | None) -> None:
+def _move_in(
+    temporary: Path,
+    path: Path,
+    replaceable: Callable[[Path], bool] | None,
+    put_away: Callable[[Path, str], object] | None,
+) -> None:
     if not os.path.lexists(path):
         os.rename(temporary, path)
         return
@@ -168,6 +176,10 @@ def _move_in(temporary: Path, path: Path, replaceable: Callable[[Path], bool] | 
     except BaseException:
         os.rename(old, path)
         raise
+    if put_away is not None:
+        with suppress(OSError, ValueError):
+            put_away(old, path.name)
+            return
     # never to be moved back; removed with the temporary one
     os.rename(old, temporary)
 

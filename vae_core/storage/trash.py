@@ -62,21 +62,26 @@ def delete(folder: Path, now: float | None = None) -> Deleted:
     """
     if not folder.name or folder.name.startswith("."):
         raise TrashError(f"{str(folder)!r} is no folder of a run or a model. Name one by its own name.")
-    trash = _trash(folder.parent)
     try:
-        trash.mkdir(exist_ok=True)
-        when = int(1000 * (time.time() if now is None else now))
-        while os.path.lexists(trash / f"{when}-{folder.name}"):  # two of one name in one millisecond
-            when += 1
-        place = trash / f"{when}-{folder.name}"
-        os.rename(folder, place)
+        return put_away(folder, folder.name, now)
     except FileNotFoundError as error:
         raise TrashError(f"{folder.name} is gone already: somebody else has deleted or renamed it.") from error
     except OSError as error:
         raise TrashError(
             f"{folder.name} cannot be deleted: {error.strerror}. Make {folder.parent} writable."
         ) from error
-    return Deleted(place, folder.name, when / 1000)
+
+
+def put_away(folder: Path, name: str, now: float | None = None) -> Deleted:
+    """Move a folder into the trash beside it under the name it is to come back by; raises what `os.rename` raises."""
+    trash = _trash(folder.parent)
+    trash.mkdir(exist_ok=True)
+    when = int(1000 * (time.time() if now is None else now))
+    while os.path.lexists(trash / f"{when}-{name}"):  # two of one name in one millisecond
+        when += 1
+    place = trash / f"{when}-{name}"
+    os.rename(folder, place)
+    return Deleted(place, name, when / 1000)
 
 
 def restore(root: Path, place: str) -> Path:

@@ -44,6 +44,9 @@ class History(keras.callbacks.Callback):
         """Leave out the rows of epochs that will be done again, and what a kill has torn."""
         if self.path.exists():
             names, rows = self._rows()
+            if names and "epoch" not in names:  # no history of ours: put aside, not lost
+                self.path.replace(self.path.with_name("history.csv.damaged"))
+                return
             self._write(names, [row for row in rows if int(row["epoch"]) < epoch])
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:

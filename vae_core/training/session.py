@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -197,11 +197,27 @@ class Session:
         }
         self.run.save_state({name: np.asarray(array) for name, array in arrays.items()}, values)
 
+    def check_state(self, arrays: Mapping[str, np.ndarray], values: Mapping[str, Any]) -> None:
+        """`RunError` for a state that is not of this network, or beyond the last step."""
+        parts = {"model": self.vae.variables, "optimizer": self.vae.optimizer.variables}
+        for name, variable in ((f"{part}/{i}", v) for part, group in parts.items() for i, v in enumerate(group)):
+            if name not in arrays or arrays[name].shape != tuple(variable.shape):
+                raise RunError(
+                    f"the checkpoint of {self.run.path} lacks {name}, or has it in another shape: it is not of this run. "
+                    "Put the run's own checkpoint back, or train anew."
+                )
+        if values["step"] > self.progress.total_steps:
+            raise RunError(
+                f"the checkpoint of {self.run.path} is of step {values['step']:,}, the run has {self.progress.total_steps:,}: "
+                "it is not of this run. Put the run's own checkpoint back, or train anew."
+            )
+
     def restore(self) -> None:
         """Put the newest checkpoint back; a run killed before its first one begins again."""
         state = self.run.load_state()
         arrays, values = state if state else ({}, {"step": 0})
         if state:
+            self.check_state(arrays, values)
             for prefix, variables in (("model", self.vae.variables), ("optimizer", self.vae.optimizer.variables)):
                 for i, variable in enumerate(variables):
                     variable.assign(arrays[f"{prefix}/{i}"])

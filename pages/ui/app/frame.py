@@ -14,7 +14,8 @@ from pages.ui.app.cache import LoadedModel, Source, open_model, spare_collector
 from pages.ui.app.model_pictures import data_line, image_count, missing, pictures_for, real_here
 from pages.ui.formatting import markdown_text, plain_text
 from vae_core.checkpoints.errors import CheckpointError
-from vae_core.checkpoints.registry import Entry, default_model, is_shipped, list_models
+from vae_core.checkpoints.placement import is_shipped
+from vae_core.checkpoints.registry import Entry, default_model, list_models
 from vae_core.checkpoints.training_data import data_name
 from vae_core.datasets import fashion_mnist
 from vae_core.datasets.dataset import DataError
