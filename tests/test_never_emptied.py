@@ -416,7 +416,7 @@ def test_what_is_replaced_lies_in_the_trash_and_what_was_shipped_stays(
     run: Run, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = (model / "model.safetensors").read_bytes()
-    config, network = dict(store.read_config(model)), store.load(model).network
+    config, network = json.loads((model / "config.json").read_bytes()), store.load(model).network
     store.save(model, config=config, network=network, weights=random_weights(network, seed=9), replace=True)
     (entry,) = trash.deleted(model.parent)
     assert entry.name == model.name and (entry.path / "model.safetensors").read_bytes() == before

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from vae_core.runs.control import RunError
 from vae_core.runs.directory import Run
+from vae_core.runs.readers import check_described
 from vae_core.storage.records import FileProblem
 
 GOOD = {"step": 3, "seconds": 1.0, "peak": 0.001}
@@ -51,3 +53,15 @@ def test_a_foreign_history_is_put_aside(tmp_path: Path) -> None:
     history.on_epoch_end(0, {"loss": 1.0})
     assert path.read_text() == "epoch,loss\n0,1.0\n"
     assert (tmp_path / "history.csv.damaged").read_text() == "a,b\n1,2\n"
+
+
+@pytest.mark.parametrize("lacking", ["model", "training", "dataset", "versions", "model.image_shape", "dataset.sizes"])
+def test_a_config_that_leaves_out_what_is_needed_is_named(tmp_path: Path, lacking: str) -> None:
+    model = {"preset": "swift", "latent_dim": 2, "image_shape": [28, 28, 1], "likelihood": "bernoulli"}
+    config: dict[str, Any] = {"model": model, "training": {}, "versions": {}}
+    config["dataset"] = {"name": "own", "checksum": "0", "sizes": {}}
+    check_described(config, tmp_path)
+    part, _, key = lacking.partition(".")
+    config[part] = {name: value for name, value in config[part].items() if name != key} if key else None
+    with pytest.raises(RunError, match=f"lacks {lacking}, so"):
+        check_described(config, tmp_path)

@@ -26,6 +26,7 @@ from vae_core.network.engine import Engine
 from vae_core.network.latents import Latents
 from vae_core.runs.control import RunError
 from vae_core.runs.directory import ENDED, Run
+from vae_core.runs.readers import check_described, read_config
 from vae_core.storage.files import write_bytes, write_json
 
 
@@ -142,7 +143,13 @@ def write_figures(checkpoint: Checkpoint, figures: Mapping[str, Any]) -> None:
         checkpoint: The model that was measured.
         figures: As `evaluate` gives them.
     """
-    config = json.loads((checkpoint.path / "config.json").read_bytes())
-    write_json(checkpoint.path / "metrics.json", figures)
+    path = checkpoint.path / "config.json"
+    config = {
+        "steps": checkpoint.step or 0,
+        **{name: value for name, value in read_config(path).items() if value is not None},
+    }
+    config.setdefault("seconds", 0.0)
+    check_described(config, path)
     card = model_card(checkpoint.name, config, checkpoint.network.parameters(), figures)
+    write_json(checkpoint.path / "metrics.json", figures)
     write_bytes(checkpoint.path / "MODEL_CARD.md", card.encode())

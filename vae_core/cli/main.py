@@ -258,10 +258,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(command: str, options: dict[str, Any]) -> int:
     # what a command does not need is not imported: of `runs` and `train` that is a quarter of a second
-    module: Any = importlib.import_module(f"vae_core.cli.{MODULES.get(command, 'model_commands')}")
-    if command == "standby":  # it carries out a whole command line later
-        options["main"] = main
     try:
+        module: Any = importlib.import_module(f"vae_core.cli.{MODULES.get(command, 'model_commands')}")
+        if command == "standby":  # it carries out a whole command line later
+            options["main"] = main
         return int(getattr(module, command.replace("-", "_"))(**options) or 0)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -22,6 +22,7 @@ from vae_core.cli.common import deletion_note, model_path, named_model, note
 from vae_core.cli.written_files import check_names, check_output, save_png
 from vae_core.datasets.preprocessing import treatment
 from vae_core.runs.directory import Run
+from vae_core.runs.readers import check_described
 from vae_core.storage import limits
 
 if TYPE_CHECKING:
@@ -322,6 +323,7 @@ def keep(run: str, folder: str, data: str | None, snapshots: int, half: bool, re
     config = opened.config()
     place = settings.expanded(folder) if folder.strip() else folder
     placement.check_place(place, replace)  # before the data are read and measured
+    check_described(config, opened.path / "config.json")
     dataset = _data_of(opened.path, config["dataset"], tuple(config["model"]["image_shape"]), data)
     path, figures = publish.publish(opened, place, dataset, snapshots, half, note, data, replace)
     print(card.figures_table(figures))

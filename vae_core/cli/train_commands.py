@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from vae_core import settings
 from vae_core.checkpoints.training_data import own_dataset
-from vae_core.cli.common import TrainingFailed, command_text, data_named, model_path, runs_folder
+from vae_core.cli.common import TrainingFailed, command_text, data_named, model_path, note, runs_folder
 from vae_core.cli.config_flags import given
 from vae_core.config import ModelConfig, TrainingConfig, recommended
 from vae_core.runs import interruption
 from vae_core.runs.control import RunError
 from vae_core.runs.directory import ENDED, Run
 from vae_core.runs.formats import RequestFile
+from vae_core.runs.readers import check_described
 from vae_core.storage import names
 from vae_core.storage.records import read_object
 
@@ -178,6 +179,7 @@ def resume(run: str, data: str | None, queue: bool, **flags: Any) -> None:
 
     resumed = Run(model_path(run))
     config = resumed.config()
+    check_described(config, resumed.path / "config.json")
     shape, fit = tuple(config["model"]["image_shape"]), treatment(config["dataset"])["fit"]
 
     def prepare() -> Go:

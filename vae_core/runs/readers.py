@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -138,3 +138,30 @@ SIDE_FILES: dict[str, Callable[[Path], Any]] = {
     "request.json": read_request,
     "fixed.npz": check_fixed,
 }
+
+
+DESCRIBED = {
+    "model": ("preset", "latent_dim", "image_shape", "likelihood"),
+    "training": (),
+    "dataset": ("name", "checksum", "sizes"),
+    "versions": (),
+}
+
+
+def check_described(config: Mapping[str, Any], path: Path) -> None:
+    """Refuse a config.json that leaves out what training goes on with and a card tells.
+
+    Readers that only look do without these, so a folder of a stranger may lack them.
+
+    Raises:
+        RunError: A part or a key of it is missing, or is no object.
+    """
+    for part, keys in DESCRIBED.items():
+        values = config.get(part)
+        lacking = (
+            part if not isinstance(values, Mapping) else next((f"{part}.{k}" for k in keys if k not in values), None)
+        )
+        if lacking:
+            raise RunError(
+                f"{path} lacks {lacking}, so this cannot be done with it. Copy the folder again, or train anew."
+            )
