@@ -22,8 +22,8 @@ from pages.ui.train import cache as timelines
 from pages.ui.train.charts import bars, curve
 from vae_core.config import ModelConfig, TrainingConfig, recommended
 from vae_core.datasets import fashion_mnist, image_folders, loading
-from vae_core.jobs import finished_runs
 from vae_core.jobs import launcher as trainer
+from vae_core.jobs import picture_uploads
 from vae_core.jobs.launcher import Request
 from vae_core.jobs.worker_pool import Ready
 from vae_core.network.presets import build
@@ -227,9 +227,9 @@ def with_zip(data: bytes) -> AppTest:
 def test_a_zip_is_read_and_written_once_and_not_with_each_click(
     stand: Stand, monkeypatch: pytest.MonkeyPatch, data: bytes
 ) -> None:
-    read, written = Mock(wraps=image_folders.summarize_zip), Mock(wraps=finished_runs.write_bytes)
+    read, written = Mock(wraps=image_folders.summarize_zip), Mock(wraps=picture_uploads.write_bytes)
     monkeypatch.setattr(image_folders, "summarize_zip", read)
-    monkeypatch.setattr(finished_runs, "write_bytes", written)
+    monkeypatch.setattr(picture_uploads, "write_bytes", written)
     at = with_zip(data)
     said = problems(at)
     at.text_input(key="form_name").set_value("another").run()

@@ -7,20 +7,33 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import os
+import re
 import shutil
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from vae_core.checkpoints import training_data
 from vae_core.checkpoints.bundle import safe_name
+from vae_core.checkpoints.training_data import UPLOADS
 from vae_core.datasets import image_folders
 from vae_core.datasets.idx import DataError
 from vae_core.jobs import launcher
 from vae_core.jobs.capacity import check_disk
 from vae_core.runs.control import RunError
+from vae_core.settings import model_folders
+from vae_core.storage import trash
 from vae_core.storage.files import write_bytes
+from vae_core.storage.records import MAX_JSON_BYTES, FileMissing, FileProblem, read_bytes
 
+UNUSED_SECONDS = 24 * 3600.0  # a day: as long as what was deleted can be put back
+DIGEST = re.compile(r"[0-9a-f]{16}")
 LARGEST_SIDE = 64  # of the shape that is suggested
 _STORING = threading.Lock()
 
@@ -60,14 +73,17 @@ def store_pictures(name: str, data: bytes) -> UploadedPictures:
         RunError: If it cannot be written, or the disk is too full.
     """
     digest = hashlib.blake2b(data, digest_size=8).hexdigest()
-    folder = launcher.folder() / "uploads" / digest
+    folder = launcher.folder() / UPLOADS / digest
     path = folder / f"{safe_name(Path(name).stem)}.zip"
     with _STORING:  # two may bring the same one along
+        remove_unused(keep=digest)
         try:
             if not path.exists():
-                check_disk(folder, len(data))
                 folder.mkdir(parents=True, exist_ok=True)
-                write_bytes(path, data)
+                if not _linked(folder, path):
+                    check_disk(folder, len(data))
+                    write_bytes(path, data)
+            os.utime(folder)
         except OSError as error:
             raise RunError(f"the zip cannot be kept in {folder.parent}: {error.strerror}.") from error
     try:
@@ -83,6 +99,68 @@ def store_pictures(name: str, data: bytes) -> UploadedPictures:
     return UploadedPictures(
         str(path), summary.n, summary.classes, summary.size, shape, dict(summary.sizes), summary.lines
     )
+
+
+def still_stored(pictures: UploadedPictures) -> bool:
+    """Whether a stored zip is there still; then it counts as used now."""
+    path = Path(pictures.data)
+    with suppress(OSError):
+        os.utime(path.parent)
+    return path.exists()
+
+
+def remove_unused(keep: str = "", now: float | None = None) -> list[Path]:
+    """Remove the stored zips that nobody has looked at for a day and that no run or model was trained on.
+
+    What was deleted counts as long as it can be put back. Nothing is removed while one of the notes cannot be read.
+
+    Args:
+        keep: A digest whose zip stays.
+        now: Seconds since 1970, by default this moment.
+
+    Returns:
+        The folders that are gone.
+    """
+    last = (time.time() if now is None else now) - UNUSED_SECONDS
+    try:
+        with os.scandir(launcher.folder() / UPLOADS) as entries:
+            old = [
+                Path(entry.path)
+                for entry in entries
+                if DIGEST.fullmatch(entry.name) and entry.name != keep and _looked_at(entry) < last
+            ]
+        if not old:
+            return []
+        notes = b"".join(_notes())
+    except (OSError, FileProblem, RunError):
+        return []
+    unused = [folder for folder in old if folder.name.encode() not in notes]
+    for folder in unused:
+        shutil.rmtree(folder, ignore_errors=True)
+    return unused
+
+
+def _looked_at(entry: os.DirEntry[str]) -> float:
+    """When a stored zip was last used, in seconds since 1970; never long ago for what is no folder."""
+    return entry.stat(follow_symlinks=False).st_mtime if entry.is_dir(follow_symlinks=False) else math.inf
+
+
+def _notes() -> Iterator[bytes]:
+    """The files in which runs and models note what they were trained on, deleted ones' as well."""
+    for root in (launcher.folder(), *model_folders()):
+        for folder in (*root.glob("*"), *root.glob(f"{trash.FOLDER}/*")):
+            for name in ("request.json", training_data.FILE):
+                with suppress(FileMissing):
+                    yield read_bytes(folder / name, MAX_JSON_BYTES)
+
+
+def _linked(folder: Path, path: Path) -> bool:
+    """Whether a zip that is stored under another name could be given this one too: its bytes are kept once."""
+    for other in folder.glob("*.zip"):
+        with suppress(OSError):
+            os.link(other, path)
+            return True
+    return False
 
 
 @lru_cache(maxsize=16)

@@ -19,6 +19,7 @@ from streamlit.runtime import exists, get_instance
 from pages import ui
 from pages.ui.app.uploads import sweep_for_ever
 from vae_core import settings
+from vae_core.jobs.picture_uploads import remove_unused
 
 
 def import_pages() -> None:
@@ -45,6 +46,7 @@ async def started(app: st.App) -> AsyncIterator[None]:
         threading.Thread(target=webbrowser.open_new_tab, args=(address(),), daemon=True).start()
     # half a second, while the first visitor is on the way
     threading.Thread(target=import_tables, daemon=True).start()
+    threading.Thread(target=remove_unused, daemon=True).start()
     sweeping = asyncio.create_task(sweep_for_ever(get_instance())) if exists() else None
     yield
     if sweeping is not None:

@@ -26,7 +26,7 @@ from vae_core.checkpoints.history import Curves, curves
 from vae_core.checkpoints.probe import affordable
 from vae_core.checkpoints.timeline import Frame, load_frame
 from vae_core.datasets.idx import DataError
-from vae_core.jobs.picture_uploads import UploadedPictures, store_pictures
+from vae_core.jobs.picture_uploads import UploadedPictures, still_stored, store_pictures
 from vae_core.network.engine import Engine
 from vae_core.network.layers import Network
 from vae_core.runs.directory import Run
@@ -150,7 +150,7 @@ def pictures_of(upload: UploadedFile) -> UploadedPictures:
         RunError: it cannot be kept.
     """
     known = _pictures_of(upload.file_id, upload)
-    if isinstance(known, UploadedPictures) and not Path(known.data).exists():  # cleared away meanwhile
+    if isinstance(known, UploadedPictures) and not still_stored(known):  # removed meanwhile
         _pictures_of.clear(upload.file_id, upload)
         known = _pictures_of(upload.file_id, upload)
     if isinstance(known, str):
