@@ -44,7 +44,7 @@ check: .venv/dev-$(SUM)
 	@log=$$(mktemp); \
 	{ $(BIN)/python -m pytest tests/e2e $(ARGS); browser=$$?; $(BIN)/python -m pytest $(SEEN) $(ARGS); pages=$$?; \
 	  exit $$(( browser ? browser : pages )); } >$$log 2>&1 & seen=$$!; \
-	$(BIN)/python -m pytest --ignore=tests/e2e $(SEEN:%=--ignore=%) --cov --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS); core=$$?; \
+	$(BIN)/python -m pytest tests vae_core --doctest-modules --ignore=tests/e2e $(SEEN:%=--ignore=%) --cov --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS); core=$$?; \
 	wait $$seen; others=$$?; cat $$log; rm -f $$log; \
 	exit $$(( core ? core : others ))
 

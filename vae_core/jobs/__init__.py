@@ -1,0 +1,1 @@
+"""Trainer processes and what else runs beside the server."""

@@ -7,6 +7,9 @@ built and trained they are only noted (`asked`), and the training leaves between
 ...     signal.raise_signal(signal.SIGTERM)
 ...     asked()
 True
+>>> with noted():  # a new task begins with nothing asked
+...     asked()
+False
 """
 
 from __future__ import annotations
