@@ -112,7 +112,9 @@ def download(path: Path) -> bytes:
 
     Raises:
         ImportProblem: If the run is in progress, or the zip would be too large.
+        RunError: If the folder is gone.
     """
+    Run(path).check_exists()
     return bundle.pack_model(path)
 
 
@@ -133,6 +135,7 @@ def import_model(data: bytes) -> Path:
 
 
 def _ended(run: Run) -> None:
+    run.check_exists()
     state, note = run.state()
     if state not in ENDED:
         step = "" if state == UNREADABLE else "; stop it or wait for its end"

@@ -199,6 +199,7 @@ def resume(run: Run, *, beside: bool = False) -> None:
     """
     root = folder()
     with _TRAINERS.lock:
+        run.check_exists()
         condition = health(run)
         if not condition.resumable:
             raise RunError(f"{run.name} is {condition.state}; there is nothing to resume. {condition.note}".rstrip())
@@ -274,10 +275,12 @@ def turn_dials(run: Run, *, learning_rate: float | None = None, beta: float | No
 
 def end(run: Run) -> str:
     """End a trainer that does not listen, by force if it must be; returns what happened as a sentence. Takes up to 6 s."""
+    run.check_exists()
     return end_trainer(run)
 
 
 def _update_control(run: Run, **changes: Any) -> None:
+    run.check_exists()
     state, _ = run.state()
     if state in OVER:
         raise RunError(f"{run.name} is {state}; only a run in progress can be asked. Resume it.")

@@ -103,6 +103,11 @@ class Run:
                 f"{PROGRAM} train --start-from {self.path} --run-dir runs/more"
             )
 
+    def check_exists(self) -> None:
+        """Raise `RunError` for a run whose folder is no longer there."""
+        if not self.path.exists():
+            raise RunError(f"{self.name} is gone: somebody has deleted or renamed it.")
+
     def check_model(self) -> None:
         """Raise `RunError` for a run, where only a model will do."""
         if kind_of(self.path) == RUN:
