@@ -7,7 +7,7 @@ import streamlit as st
 from pages.ui.app import state
 from pages.ui.app.frame import frame_without_model
 from pages.ui.app.widget_sync import set_widget
-from pages.ui.formatting import SENTENCE, markdown_text, plain_text
+from pages.ui.formatting import SENTENCE, beside, markdown_text, plain_text
 from pages.ui.shared.deletion import deleted_today, deletion_messages
 from pages.ui.train.form import run_form
 from pages.ui.train.watch import watch
@@ -58,13 +58,15 @@ def pick_run() -> Run | None:
         )
         name = ""
     state.choose_run(name)
-    labels = {name: _words(name, over.get(name), name != NEW and name not in runs) for name in [NEW, *listed]}
-    set_widget("run_picker", name or NEW, labels[name or NEW])
+    new = beside(NEW, listed)
+    labels = {new: new} | {name: _words(name, over.get(name), name not in runs) for name in listed}
+    set_widget("run_picker", name or new, labels[name or new])
     st.selectbox(
         "Run",
         list(labels),
         key="run_picker",
         on_change=_picked,
+        args=(new,),
         width=420,
         format_func=lambda name: plain_text(labels[name]),
     )
@@ -81,9 +83,9 @@ def _words(name: str, ended: str | None, kept: bool) -> str:
     return f"{name} ({ended})" if ended else f"{name} (timeline of a kept model)" if kept else name
 
 
-def _picked() -> None:
+def _picked(new: str) -> None:
     picked = st.session_state["run_picker"]
-    state.choose_run("" if picked == NEW else picked)
+    state.choose_run("" if picked == new else picked)
 
 
 frame_without_model("Train", main)

@@ -346,6 +346,17 @@ def test_the_timeline_moves_everything(stand: Stand) -> None:
     assert "The map at step 30" in words(at) and "At step 30, from the top" in words(at)
 
 
+def test_a_run_that_is_called_as_the_form(stand: Stand) -> None:
+    a_run(stand.folder / "A new run", "finished", snapshots=(1,))
+    at = visit(PAGE)
+    assert at.selectbox(key="run_picker").options == ["(A new run)", "A new run (finished)"]
+    assert at.selectbox(key="run_picker").value == "(A new run)" and at.button(key="start")
+    at.selectbox(key="run_picker").select("A new run").run()
+    assert problems(at) == [] and at.query_params["run"] == "A new run" and at.button(key="rename")
+    at.selectbox(key="run_picker").select("(A new run)").run()
+    assert at.button(key="start")
+
+
 @pytest.mark.parametrize("model", [ModelConfig("classic", 1), ModelConfig("swift", 3, (64, 64, 3))], ids=str)
 def test_models_of_other_kinds(stand: Stand, model: ModelConfig) -> None:
     a_run(stand.folder / "mine", "finished", model, snapshots=(1, 90), step=90)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Collection
 
 NAME, SENTENCE = 100, 600  # characters of a name and of a message that are shown
 MARKS = 4  # combining marks in a row that are kept: more climb over the neighbouring lines
@@ -90,3 +91,14 @@ def number(value: float, digits: int = 3) -> str:
     if 0 < abs(rounded) < 1e-4:
         return f"{rounded:.1e}".replace("-", "−")
     return f"{rounded:,.7f}".rstrip("0").rstrip(".").replace("-", "−")
+
+
+def beside(label: str, others: Collection[str]) -> str:
+    """A choice of ours among names of others: in brackets where one of them is called so.
+
+    >>> beside("A new run", ["demo"]), beside("A new run", ["A new run"])
+    ('A new run', '(A new run)')
+    """
+    while label in others:
+        label = f"({label})"
+    return label

@@ -10,7 +10,7 @@ from pages.ui.app.cache import LoadedModel, Source, prepared
 from pages.ui.app.state import Selection
 from pages.ui.app.subject import Subject, numbered, point
 from pages.ui.app.widget_sync import set_widget
-from pages.ui.formatting import markdown_text, plain_text
+from pages.ui.formatting import beside, markdown_text, plain_text
 from vae_core.datasets.preprocessing import PictureError
 
 SECOND = "second_picture"  # a Selection, in the session
@@ -58,7 +58,7 @@ def _controls(test_images: Source | None) -> None:
         )
         st.selectbox(
             "Second: of class",
-            [ANY, *test_images.dataset.classes],
+            [beside(ANY, test_images.dataset.classes), *test_images.dataset.classes],
             key="second_class",
             persist_state="session",
             width=180,
@@ -81,7 +81,8 @@ def _by_number() -> None:
 
 def _random(test_images: Source) -> None:
     name = st.session_state["second_class"]
-    label = None if name == ANY else test_images.dataset.classes.index(name)
+    classes = test_images.dataset.classes
+    label = classes.index(name) if name in classes else None
     numbers = np.arange(len(test_images.labels)) if label is None else np.flatnonzero(test_images.labels == label)
     if len(numbers):
         st.session_state[SECOND] = Selection(index=int(np.random.default_rng().choice(numbers)))

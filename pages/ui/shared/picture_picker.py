@@ -11,7 +11,7 @@ from pages.ui.app.subject import upload_selection
 from pages.ui.app.uploads import PICTURE_MB, refusal_message
 from pages.ui.app.widget_sync import set_widget
 from pages.ui.components.mosaic import Tile, clicked, mosaic
-from pages.ui.formatting import plain_text
+from pages.ui.formatting import beside, plain_text
 from vae_core.analysis import mosaics
 from vae_core.datasets.image_headers import READABLE
 
@@ -68,7 +68,7 @@ def _from_test(test_images: Source) -> None:
         )
         st.selectbox(
             "Of class",
-            [ANY, *test_images.dataset.classes],
+            [beside(ANY, test_images.dataset.classes), *test_images.dataset.classes],
             key="choose_class",
             persist_state="session",
             width=190,
@@ -104,7 +104,7 @@ def _from_codes(model: LoadedModel) -> None:
 
 def among(test_images: Source) -> np.ndarray:
     """Numbers of the test images of the class that is chosen, ascending."""
-    name = st.session_state.get("choose_class", ANY)
+    name = st.session_state.get("choose_class")
     if name not in test_images.dataset.classes:
         return np.arange(len(test_images.labels))
     return np.flatnonzero(test_images.labels == test_images.dataset.classes.index(name))
