@@ -355,6 +355,7 @@ def test_a_model_half_deleted_while_it_is_shown(folder: Path, part: str) -> None
         (problem,) = problems(at)
         assert f"{part} is missing" in problem.replace("\\", ""), page
         assert chosen(at) == Selection(index=7)
+    shutil.rmtree(model)
     save_checkpoint(model, ModelConfig("classic", 2))
     assert problems(at.run()) == []  # it is back
 
