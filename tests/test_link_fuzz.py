@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,7 +82,8 @@ def test_any_address(page: str) -> None:
         assert len(at.title) == 1
         for element in [*at.warning, *at.info, *at.error, *at.caption]:
             assert "\n" not in element.value and "\u2028" not in element.value
+            unescaped = re.sub(r"\\.", "", element.value)  # what a backslash stands before is a letter like any other
             for power in ("![", "<img", " :red[", "$x^2$", ":material/home"):
-                assert power not in element.value
+                assert power not in unescaped
 
     follow()
