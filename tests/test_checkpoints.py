@@ -177,7 +177,7 @@ def test_saving_again_replaces_the_folder_whole(folder: Path, network: Network, 
     store.save(folder, config={**CONFIG, "step": 43}, network=network, weights=weights, replace=True)
     assert store.load(folder).step == 43
     assert {path.name for path in folder.iterdir()} == {"config.json", "network.json", "model.safetensors"}
-    assert [path.name for path in folder.parent.iterdir()] == ["small"]
+    assert sorted(path.name for path in folder.parent.iterdir()) == [".trash", "small"]
 
 
 def test_files_and_folders_are_copied_beside(tmp_path: Path, network: Network, weights: Weights) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny_models import save_checkpoint
 from tiny_runs import MODEL
@@ -34,8 +35,10 @@ def ended_run(path: Path, state: str = "finished") -> Run:
     run, network = Run(path), presets.build(MODEL)
     dataset = {"name": "squares", "checksum": "0" * 64, "sizes": {}, "classes": []}
     run.create({"name": path.name, "model": MODEL.to_dict(), "training": {}, "dataset": dataset}, network)
-    codes = {"z_mean": [[0.0, 0.0]], "z_log_var": [[0.0, 0.0]], "labels": [0]}
-    run.save_snapshot(1, random_weights(network), codes)  # type: ignore[arg-type]
+    zeros = np.zeros((1, 2), np.float32)
+    run.save_snapshot(
+        1, random_weights(network), {"z_mean": zeros, "z_log_var": zeros, "labels": np.zeros(1, np.uint8)}
+    )
     run.write_status(state, step=1, total_steps=1)
     return run
 

@@ -85,7 +85,7 @@ def test_another_visitor_looks_at_what_is_deleted(place: Path) -> None:
     ended_run(place / "runs" / "other")
     (place / "runs" / "demo").rename(place / "gone")
     assert "The model first is gone" in words(reader.run())
-    assert "There is no run called `demo` here" in words(watcher.run())
+    assert "There is no run called “demo” here" in words(watcher.run())
 
 
 def test_two_visitors_delete_one_model(place: Path) -> None:
@@ -97,7 +97,7 @@ def test_two_visitors_delete_one_model(place: Path) -> None:
 
 
 def test_what_came_with_the_program_has_no_button(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "ROOT", place)
+    monkeypatch.setattr(settings, "SHIPPED", place / "checkpoints")
     (place / "models").rename(place / "checkpoints")
     (place / "checkpoints" / "first").rename(place / "checkpoints" / "fashion-2d")
     monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(place / "checkpoints"))

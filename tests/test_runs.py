@@ -230,20 +230,25 @@ def test_snapshots(run: Run) -> None:
     assert set(found) == set(latents) and all((found[name] == latents[name]).all() for name in found)
 
 
+def state(step: int) -> dict[str, float]:
+    """The numbers of a resumable state."""
+    return {"step": step, "seconds": 0.5, "peak": 1e-3}
+
+
 def test_state_is_replaced_in_one_move(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    run.save_state({"a": np.arange(3)}, {"step": 1})
+    run.save_state({"a": np.arange(3)}, state(1))
     monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(OSError, match="No space left"):
-        run.save_state({"a": np.arange(4)}, {"step": 2})
+        run.save_state({"a": np.arange(4)}, state(2))
     found = run.load_state()
     assert found is not None
     np.testing.assert_array_equal(found[0]["a"], np.arange(3))
-    assert found[1] == {"step": 1}
+    assert found[1] == state(1)
     assert [path.name for path in (run.path / "checkpoint").iterdir()] == ["state.safetensors"]
 
 
 def test_a_damaged_state_is_named(run: Run) -> None:
-    run.save_state({"a": np.arange(300)}, {"step": 1})
+    run.save_state({"a": np.arange(300)}, state(1))
     path = run.path / "checkpoint" / "state.safetensors"
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(FileProblem, match=r"state\.safetensors is no whole safetensors file"):
@@ -254,7 +259,7 @@ def test_remove_snapshots_after(run: Run) -> None:
     latents = {"z_mean": np.zeros((1, 2)), "z_log_var": np.zeros((1, 2)), "labels": np.zeros(1)}
     for step in (1, 5, 8):
         run.save_snapshot(step, weights(), latents)
-    run.save_state({"a": np.arange(3)}, {"step": 5})
+    run.save_state({"a": np.arange(3)}, state(5))
     run.remove_snapshots_after(5)
     assert sorted(path.name for path in (run.path / "snapshots").iterdir()) == ["00000001", "00000005"]
     assert [path.name for path in (run.path / "checkpoint").iterdir()] == ["state.safetensors"]
