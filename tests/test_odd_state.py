@@ -55,10 +55,10 @@ def test_a_foreign_history_is_put_aside(tmp_path: Path) -> None:
     assert (tmp_path / "history.csv.damaged").read_text() == "a,b\n1,2\n"
 
 
-@pytest.mark.parametrize("lacking", ["model", "training", "dataset", "versions", "model.image_shape", "dataset.sizes"])
+@pytest.mark.parametrize("lacking", ["model", "training", "dataset", "model.image_shape", "dataset.sizes"])
 def test_a_config_that_leaves_out_what_is_needed_is_named(tmp_path: Path, lacking: str) -> None:
     model = {"preset": "swift", "latent_dim": 2, "image_shape": [28, 28, 1], "likelihood": "bernoulli"}
-    config: dict[str, Any] = {"model": model, "training": {}, "versions": {}}
+    config: dict[str, Any] = {"model": model, "training": {}}
     config["dataset"] = {"name": "own", "checksum": "0", "sizes": {}}
     check_described(config, tmp_path)
     part, _, key = lacking.partition(".")

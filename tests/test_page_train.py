@@ -443,3 +443,10 @@ def test_a_chart_of_nothing_finite() -> None:
 def test_units_are_sorted_by_what_they_tell() -> None:
     spec = bars(np.array([0.1, 3.0, 1.0]), name="KL per unit")
     assert spec["xAxis"]["data"] == ["z2", "z3", "z1"] and spec["series"][0]["data"] == [3.0, 1.0, 0.1]
+
+
+def test_the_timeline_of_a_shipped_model_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(Path(__file__).parents[1] / "checkpoints"))
+    at = visit("pages/train.py", run="fashion-2d")
+    assert problems(at) == []
+    assert "The timeline of a kept model" in "\n".join(caption.value for caption in at.caption)

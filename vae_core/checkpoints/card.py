@@ -122,7 +122,7 @@ for pictures of {" × ".join(map(str, model["image_shape"]))}, {model["likelihoo
 ## Training
 
 {config["steps"]:,} steps, {config["seconds"] / 60:.0f} minutes. {recipe}.
-Versions: {", ".join(f"{key} {value}" for key, value in config["versions"].items())}.
+Versions: {", ".join(f"{key} {value}" for key, value in (config.get("versions") or {}).items())}.
 
 ## Figures
 

@@ -144,7 +144,6 @@ DESCRIBED = {
     "model": ("preset", "latent_dim", "image_shape", "likelihood"),
     "training": (),
     "dataset": ("name", "checksum", "sizes"),
-    "versions": (),
 }
 
 

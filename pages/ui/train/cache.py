@@ -30,6 +30,7 @@ from vae_core.jobs.picture_uploads import UploadedPictures, still_stored, store_
 from vae_core.network.engine import Engine
 from vae_core.network.layers import Network
 from vae_core.runs.directory import Run
+from vae_core.runs.readers import read_config
 from vae_core.storage.records import FileProblem, Stamp, stamps
 
 Stamps = tuple[Stamp | None, ...]
@@ -52,7 +53,7 @@ def trained_on(path: str) -> dict[str, Any]:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _trained_on(path: str, files: Stamps) -> dict[str, Any]:
-    return dict(Run(path).config()["dataset"])
+    return dict(read_config(Path(path) / "config.json")["dataset"])
 
 
 def _snapshot(path: str, step: int, *others: str) -> Stamps:
