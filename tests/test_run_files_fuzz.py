@@ -40,10 +40,39 @@ fuzz = settings(
 )
 
 NASTY = [
-    "null", "true", "-1", "0", "1.5", "1e999", "-1e999", "NaN", "-Infinity", "9" * 400, "9" * 5000, "9007199254740993",
-    "1e308", "-1e308", "9223372036854775807", "1e-320", '""', '"\\ud800"', '"\\u0000"', '"a\\nb"', '"' + "x" * 5000 + '"', "[]",
-    "{}", "[[[[]]]]", '{"a": {"b": []}}', "[null]", '[1, "a", {}]', '"1"', '"nan"', "[" * 3000, '{"a":' * 3000, "[1e308, -1e308]",
-]  # fmt: skip
+    "null",
+    "true",
+    "-1",
+    "0",
+    "1.5",
+    "1e999",
+    "-1e999",
+    "NaN",
+    "-Infinity",
+    "9" * 400,
+    "9" * 5000,
+    "9007199254740993",
+    "1e308",
+    "-1e308",
+    "9223372036854775807",
+    "1e-320",
+    '""',
+    '"\\ud800"',
+    '"\\u0000"',
+    '"a\\nb"',
+    '"' + "x" * 5000 + '"',
+    "[]",
+    "{}",
+    "[[[[]]]]",
+    '{"a": {"b": []}}',
+    "[null]",
+    '[1, "a", {}]',
+    '"1"',
+    '"nan"',
+    "[" * 3000,
+    '{"a":' * 3000,
+    "[1e308, -1e308]",
+]
 KEYS = ("kind", "event", "new", "step", "heartbeat", "state", "pid", "name", "format_version", "model", "beta")
 
 
@@ -229,11 +258,23 @@ def arrays() -> st.SearchStrategy[bytes]:
     """Whole files with odd arrays."""
     value = st.sampled_from(
         [
-            np.zeros((4, 2), np.float32), np.zeros((4, 3), np.float32), np.full((4, 2), np.nan, np.float32), np.zeros(4, np.uint8),
-            np.array(["a"]), np.zeros((0, 2)), np.zeros(()), np.full(4, 2**40), np.full(4, -1), np.full(4, np.nan), np.zeros(5, complex),
-            np.zeros((2, 9, 9, 1), np.uint8), np.zeros((2, 9, 9, 2), np.uint8), np.zeros((0, 9, 9, 1), np.uint8), np.zeros(4, "M8[s]"),
+            np.zeros((4, 2), np.float32),
+            np.zeros((4, 3), np.float32),
+            np.full((4, 2), np.nan, np.float32),
+            np.zeros(4, np.uint8),
+            np.array(["a"]),
+            np.zeros((0, 2)),
+            np.zeros(()),
+            np.full(4, 2**40),
+            np.full(4, -1),
+            np.full(4, np.nan),
+            np.zeros(5, complex),
+            np.zeros((2, 9, 9, 1), np.uint8),
+            np.zeros((2, 9, 9, 2), np.uint8),
+            np.zeros((0, 9, 9, 1), np.uint8),
+            np.zeros(4, "M8[s]"),
         ]
-    )  # fmt: skip
+    )
 
     def packed(named: dict[str, np.ndarray]) -> bytes:
         file = io.BytesIO()
