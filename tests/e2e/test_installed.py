@@ -48,6 +48,8 @@ def app(installed: Path, elsewhere: dict[str, Any]) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = elsewhere["cwd"] / "log"
+    # a file of somebody's in that folder, called as one of Python's own modules: it must not run
+    (elsewhere["cwd"] / "random.py").write_text("raise SystemExit('a file of the current folder has run')")
     with open(log, "wb") as output:
         words = [str(installed / "vae-explorer"), "app", "--no-browser", "--port", str(port)]
         process = subprocess.Popen(words, stdout=output, stderr=output, start_new_session=True, **elsewhere)
@@ -62,8 +64,10 @@ def app(installed: Path, elsewhere: dict[str, Any]) -> Iterator[str]:
                 time.sleep(0.25)
         yield address
     finally:
-        os.killpg(process.pid, 15)
+        process.terminate()  # the command alone: it is the server, not what started it
         process.wait(20)
+        with pytest.raises(OSError, match="refused"):
+            urllib.request.urlopen(f"{address}/_stcore/health", timeout=2)
     assert "Traceback" not in log.read_text()
 
 
