@@ -404,9 +404,9 @@ def test_a_snapshot_half_deleted(stand: Stand, file: str) -> None:
 
 def test_a_new_snapshot_reads_neither_layers_nor_config_again(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(a_run(stand.folder / "one", "running", snapshots=(1, 30)).path)
-    network, config = Mock(wraps=Run(path).network), Mock(wraps=Run(path).config)
+    network, config = Mock(wraps=Run(path).network), Mock(wraps=timelines.read_config)
     monkeypatch.setattr(Run, "network", network)
-    monkeypatch.setattr(Run, "config", config)
+    monkeypatch.setattr(timelines, "read_config", config)
     for step in (1, 30):
         assert timelines.map_at(path, step, 3.5, 4).latent_dim == 2
         assert timelines.sheet_at(path, step)[1]
