@@ -37,7 +37,7 @@ def test_a_click_decodes_and_a_second_one_keeps_it(open_page: Any) -> None:
     first = z_shown(page)
     before = page.locator("[data-testid=stImage] img").first.get_attribute("src")
     click_map(page, 0.8, 0.2)
-    page.wait_for_function("old => !document.body.innerText.includes(old)", arg=first, timeout=20_000)
+    page.wait_for_function("old => !document.body.innerText.includes(old)", arg=first, timeout=60_000)
     settle(page)
     chosen = z_shown(page)
     z1, z2 = z_values(page)
@@ -52,16 +52,16 @@ def test_a_click_decodes_and_a_second_one_keeps_it(open_page: Any) -> None:
 
 def test_the_living_map_follows_the_pointer_and_a_click_comes_back(open_page: Any) -> None:
     page = open_page()
-    page.wait_for_function("() => window.__liveMap?.living?.checksum !== undefined", timeout=20_000)
+    page.wait_for_function("() => window.__liveMap?.living?.checksum !== undefined", timeout=60_000)
     first, before = z_shown(page), page.evaluate("window.__liveMap.living.checksum")
     box = page.locator("canvas").last.bounding_box()  # the preview comes first, the map after it
     x, y = box["x"] + 0.7 * box["width"], box["y"] + 0.3 * box["height"]
     page.mouse.move(x - 40, y)
     page.mouse.move(x, y, steps=5)
-    page.wait_for_function("old => window.__liveMap.living.checksum !== old", arg=before, timeout=20_000)
+    page.wait_for_function("old => window.__liveMap.living.checksum !== old", arg=before, timeout=60_000)
     assert z_shown(page) == first  # moving alone runs nothing on the server
     page.mouse.click(x, y)
-    page.wait_for_function("old => !document.body.innerText.includes(old)", arg=first, timeout=20_000)
+    page.wait_for_function("old => !document.body.innerText.includes(old)", arg=first, timeout=60_000)
     settle(page)
     z1, z2 = z_values(page)
     assert z1 > 0.3 and z2 > 0.3  # up and to the right, where the click was
@@ -76,7 +76,7 @@ def pin(page: Any, right: float, down: float) -> None:
     stage.scroll_into_view_if_needed()
     box = stage.bounding_box()
     page.mouse.click(box["x"] + right * box["width"], box["y"] + down * box["height"])
-    page.wait_for_function("old => !document.body.innerText.includes(old)", arg=old, timeout=20_000)
+    page.wait_for_function("old => !document.body.innerText.includes(old)", arg=old, timeout=60_000)
     settle(page)
 
 
@@ -86,7 +86,7 @@ def test_weights_and_codes_are_sent_once(open_page: Any) -> None:
     page.on("websocket", lambda socket: socket.on("framereceived", lambda data: heard.append(len(data))))
     page.goto(page.url.split("/models")[0])
     settle(page)
-    page.wait_for_function(f"() => {LIVING}?.ready", timeout=20_000)
+    page.wait_for_function(f"() => {LIVING}?.ready", timeout=60_000)
     largest = page.evaluate("Math.max(...[...window.__liveMapParts.values()].map((part) => part.buffer.byteLength))")
     assert max(heard) > largest > 100_000
     heard.clear()
@@ -97,13 +97,13 @@ def test_weights_and_codes_are_sent_once(open_page: Any) -> None:
     page.get_by_test_id("stSidebarNav").or_(page.get_by_test_id("stSidebar")).get_by_text("Latent space").first.click()
     page.get_by_role("heading", level=1, name="Latent space", exact=True).wait_for()
     settle(page)
-    page.wait_for_function(f"() => {LIVING}?.ready", timeout=20_000)  # another page, another map, the same parts
+    page.wait_for_function(f"() => {LIVING}?.ready", timeout=60_000)  # another page, another map, the same parts
     assert 0 < max(heard) < largest
 
 
 def test_a_part_that_the_browser_has_lost_is_sent_again(open_page: Any) -> None:
     page = open_page()
-    page.wait_for_function(f"() => {LIVING}?.ready", timeout=20_000)
+    page.wait_for_function(f"() => {LIVING}?.ready", timeout=60_000)
     page.evaluate("window.__liveMapParts.clear()")
     pin(page, 0.7, 0.3)  # a map that has opened its parts needs them no more
     page.get_by_test_id("stSidebar").get_by_text("Models").first.click()
@@ -111,24 +111,24 @@ def test_a_part_that_the_browser_has_lost_is_sent_again(open_page: Any) -> None:
     settle(page)
     page.get_by_test_id("stSidebar").get_by_text("Latent space").first.click()
     page.get_by_role("heading", level=1, name="Latent space", exact=True).wait_for()
-    page.wait_for_function(f"() => {LIVING}?.ready && {LIVING}.codesDrawn > 0", timeout=20_000)
+    page.wait_for_function(f"() => {LIVING}?.ready && {LIVING}.codesDrawn > 0", timeout=60_000)
     assert page.evaluate("window.__liveMapParts.size") >= 2
 
 
 def test_an_upload_is_rebuilt_and_a_text_file_is_refused(open_page: Any) -> None:
     page = open_page()
     upload(page, shirt())
-    page.get_by_text("your picture: opened").wait_for(timeout=20_000)
+    page.get_by_text("your picture: opened").wait_for(timeout=60_000)
     for alt in (
         "The picture as the model sees it: your picture",
         "The model's reconstruction of the picture",
         "Where conv_2 responds, over the picture",
     ):
         image = page.get_by_alt_text(alt)
-        image.wait_for(timeout=20_000)
+        image.wait_for(timeout=60_000)
         assert image.evaluate("async image => { await image.decode(); return image.naturalWidth }") == 252
     upload(page, b"these are words")
-    page.get_by_text("no picture that can be read").wait_for(timeout=20_000)
+    page.get_by_text("no picture that can be read").wait_for(timeout=60_000)
     (sentence,) = sentences(page)
     assert re.fullmatch(r"shirt\.png: .* no picture .*", sentence)  # one line
     page.get_by_text("your picture: opened").wait_for()  # what was chosen before stays
@@ -151,7 +151,7 @@ def test_the_back_button_leaves(open_page: Any) -> None:
 @pytest.mark.parametrize("width", [1440, 390])
 def test_it_fits(open_page: Any, width: int, scheme: str) -> None:
     page = open_page(width, 900, scheme, "/?view=Plain+map")
-    page.locator(".js-plotly-plot .nsewdrag").first.wait_for(timeout=20_000)
+    page.locator(".js-plotly-plot .nsewdrag").first.wait_for(timeout=60_000)
     sizes = page.evaluate(
         "() => [document.documentElement.scrollWidth, document.querySelector('[data-testid=stMain]').scrollWidth]"
     )
@@ -165,7 +165,7 @@ def test_it_fits(open_page: Any, width: int, scheme: str) -> None:
 def test_a_visit_is_one_step_and_the_links_carry_the_choice(open_page: Any) -> None:
     page = open_page(query="/")
     assert page.evaluate("history.length") <= 3  # the empty tab, the bare address, the address with what is shown
-    page.wait_for_function(f"() => {LIVING}?.ready", timeout=20_000)
+    page.wait_for_function(f"() => {LIVING}?.ready", timeout=60_000)
     links = [
         page.get_by_test_id("stSidebar").get_by_role("link", name="Latent space"),
         page.get_by_role("link", name="Compare closely"),
@@ -179,13 +179,13 @@ def test_a_visit_is_one_step_and_the_links_carry_the_choice(open_page: Any) -> N
 
 def test_the_back_button_undoes_one_choice_a_press(open_page: Any) -> None:
     page = open_page(query="/?model=fashion-2d&image=7")
-    page.wait_for_function(f"() => {LIVING}?.ready", timeout=20_000)
+    page.wait_for_function(f"() => {LIVING}?.ready", timeout=60_000)
     start, steps = page.url, page.evaluate("history.length")
     pin(page, 0.92, 0.06)  # a corner without codes: the image becomes a point
     page.wait_for_function("() => location.search.includes('latent=') && !location.search.includes('image=')")
     assert page.evaluate("history.length") == steps + 1
     page.go_back()
-    page.get_by_text("z_mean of test image 7 (").first.wait_for(timeout=20_000)
+    page.get_by_text("z_mean of test image 7 (").first.wait_for(timeout=60_000)
     settle(page)
     assert page.url == start
 
@@ -196,7 +196,7 @@ def test_a_click_draws_the_content_alone_and_the_menu_follows(open_page: Any) ->
     page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
     page.reload()
     settle(page)
-    page.wait_for_function("() => window.__liveMap?.living?.checksum !== undefined", timeout=20_000)
+    page.wait_for_function("() => window.__liveMap?.living?.checksum !== undefined", timeout=60_000)
     menu = page.get_by_test_id("stSidebar").get_by_role("link")
     labels = menu.all_inner_texts()
     for right in (0.3, 0.6):  # the second is a run of the content after a run of the content
@@ -204,7 +204,7 @@ def test_a_click_draws_the_content_alone_and_the_menu_follows(open_page: Any) ->
         box = page.locator("canvas").last.bounding_box()
         sent.clear()
         page.mouse.click(box["x"] + right * box["width"], box["y"] + 0.4 * box["height"])
-        page.wait_for_function("old => !document.body.innerText.includes(old)", arg=shown, timeout=20_000)
+        page.wait_for_function("old => !document.body.innerText.includes(old)", arg=shown, timeout=60_000)
         settle(page)
         runs = [message.rerun_script for message in map(BackMsg.FromString, sent) if message.HasField("rerun_script")]
         assert runs and all(run.fragment_id for run in runs)

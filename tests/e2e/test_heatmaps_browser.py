@@ -25,7 +25,7 @@ def shirt() -> bytes:
 
 
 def shows(page: Any, words: str) -> None:
-    page.locator("strong", has_text=words).first.wait_for(timeout=20_000)
+    page.locator("strong", has_text=words).first.wait_for(timeout=60_000)
     settle(page)
 
 
@@ -109,27 +109,27 @@ def test_an_upload_shows_its_steps_and_heatmaps(open_page: Any) -> None:
     file = {"name": "shirt.png", "mimeType": "image/png", "buffer": shirt()}
     page.set_input_files("input[type=file]", file)
     shows(page, "From your picture to the model's input")
-    page.get_by_text("inverted: light and dark swapped").wait_for(timeout=20_000)
+    page.get_by_text("inverted: light and dark swapped").wait_for(timeout=60_000)
     overlay = page.get_by_alt_text("encoder conv_2, mean of 64 channels over the picture, your picture")
-    overlay.wait_for(timeout=20_000)
+    overlay.wait_for(timeout=60_000)
     assert overlay.evaluate("async image => { await image.decode(); return image.naturalWidth }") == 336
     assert overlay.get_attribute("src") != before
     page.get_by_text("Invert: no").click()
-    page.get_by_text("inverted: light and dark swapped").wait_for(state="detached", timeout=20_000)
+    page.get_by_text("inverted: light and dark swapped").wait_for(state="detached", timeout=60_000)
     settle(page)
     page.set_input_files("input[type=file]", {**file, "buffer": b"these are words"})
-    page.get_by_test_id("stAlert").get_by_text("shirt.png:").wait_for(timeout=20_000)
+    page.get_by_test_id("stAlert").get_by_text("shirt.png:").wait_for(timeout=60_000)
     shows(page, "mean of 64 channels")  # the page goes on
 
 
 def test_two_pictures_and_a_pinned_one(open_page: Any) -> None:
     page = open_page(query="/heatmaps?image=3")
     page.get_by_text("Compare with a second picture").click()
-    page.get_by_text("Both pictures on a common scale").wait_for(timeout=20_000)
+    page.get_by_text("Both pictures on a common scale").wait_for(timeout=60_000)
     settle(page)
     assert page.get_by_role("listbox", name="Channels of conv_2").count() == 2
     page.get_by_role("button", name="Pin the first picture here").click()
-    page.get_by_text("the pinned one stays").wait_for(timeout=20_000)
+    page.get_by_text("the pinned one stays").wait_for(timeout=60_000)
     settle(page)
     page.get_by_role("listbox", name="Channels of conv_2").last.get_by_role("option", name="channel 5:").click()
     shows(page, "channel 5")
@@ -158,7 +158,7 @@ def test_it_fits(open_page: Any, width: int, scheme: str) -> None:
     page = open_page(width, 900, scheme, "/heatmaps")
     shows(page, "mean of 64 channels")
     page.get_by_text("Compare with a second picture").click()
-    page.get_by_text("Both pictures on a common scale").wait_for(timeout=20_000)
+    page.get_by_text("Both pictures on a common scale").wait_for(timeout=60_000)
     settle(page)
     sizes = page.evaluate(
         "() => [document.documentElement.scrollWidth, document.querySelector('[data-testid=stMain]').scrollWidth]"

@@ -23,7 +23,7 @@ def pinned(page: Any) -> str:
 
 
 def until_pinned(page: Any, words: str) -> None:
-    page.locator("strong", has_text=words).first.wait_for(timeout=20_000)
+    page.locator("strong", has_text=words).first.wait_for(timeout=60_000)
     settle(page)
 
 
@@ -33,13 +33,13 @@ def z_of(page: Any) -> list[float]:
 
 def test_a_neighbour_and_a_centre_are_a_click_away(open_page: Any) -> None:
     page = open_page(query="/latent_space")
-    page.locator(".mosaic").last.get_by_role("option").last.wait_for(timeout=20_000)
+    page.locator(".mosaic").last.get_by_role("option").last.wait_for(timeout=60_000)
     assert page.locator(".mosaic").count() == 2
     page.locator(".mosaic").first.get_by_role("option").first.click()
     until_pinned(page, "Decoded from")  # this model's codes have no picture here
     first = pinned(page)
     page.locator(".mosaic").last.get_by_role("option").nth(3).click()
-    page.wait_for_function("old => !document.body.innerText.includes(old)", arg=first, timeout=20_000)
+    page.wait_for_function("old => !document.body.innerText.includes(old)", arg=first, timeout=60_000)
     settle(page)
     page.locator(".mosaic").last.get_by_role("option").nth(3).and_(page.locator("[aria-selected=true]")).wait_for()
 
@@ -49,7 +49,7 @@ def test_a_traversal_is_walked(open_page: Any) -> None:
     until_pinned(page, "Decoded from z = (0.30, −0.40)")
     row = page.locator(".rows-row", has_text="z₂")
     tiles = row.get_by_role("option")
-    tiles.last.wait_for(timeout=20_000)
+    tiles.last.wait_for(timeout=60_000)
     page.wait_for_timeout(300)  # the rows are laid out when their width is known
     assert tiles.count() == 11
     marks = "row => [row.querySelector('.rows-mark'), ...row.querySelectorAll('.rows-picture')].map(e => (e.getBoundingClientRect().left + e.getBoundingClientRect().right) / 2)"
@@ -67,7 +67,7 @@ def test_a_traversal_is_walked(open_page: Any) -> None:
 
 def test_a_pin_on_the_map_shows_below(open_page: Any) -> None:
     page = open_page(query="/latent_space")
-    page.wait_for_function("() => window.__liveMap?.living?.ready", timeout=20_000)
+    page.wait_for_function("() => window.__liveMap?.living?.ready", timeout=60_000)
     box = page.locator(".lm-stage").bounding_box()
     page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 0.2 * box["height"])
     until_pinned(page, "Decoded from")
@@ -101,10 +101,10 @@ def test_the_table_is_a_way_in(open_page: Any) -> None:
     page = open_page(query="/latent_space")
     page.get_by_text("Table of the codes").click()
     table = page.get_by_test_id("stDataFrame").last
-    page.get_by_text("z_mean of the 200 test codes. Click a heading").wait_for(timeout=20_000)
+    page.get_by_text("z_mean of the 200 test codes. Click a heading").wait_for(timeout=60_000)
     settle(page)
-    table.locator("canvas").first.wait_for(timeout=20_000)
-    page.wait_for_function("() => window.__liveMap?.living?.ready", timeout=20_000)  # nothing above moves any more
+    table.locator("canvas").first.wait_for(timeout=60_000)
+    page.wait_for_function("() => window.__liveMap?.living?.ready", timeout=60_000)  # nothing above moves any more
     table.scroll_into_view_if_needed()
     box = None
     while box != (box := table.bounding_box()):
@@ -117,7 +117,7 @@ def test_the_table_is_a_way_in(open_page: Any) -> None:
 @pytest.mark.parametrize("width", [1440, 390])
 def test_it_fits(open_page: Any, width: int, scheme: str) -> None:
     page = open_page(width, 900, scheme, "/latent_space")
-    page.locator(".rows-tile").first.wait_for(timeout=20_000)
+    page.locator(".rows-tile").first.wait_for(timeout=60_000)
     page.wait_for_timeout(300)  # the rows are laid out when their width is known
     sizes = page.evaluate(
         "() => [document.documentElement.scrollWidth, document.querySelector('[data-testid=stMain]').scrollWidth]"

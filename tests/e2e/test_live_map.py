@@ -38,7 +38,7 @@ class Map:
         return self.page.evaluate(f"{STATE}.{what}")
 
     def until(self, condition: str) -> None:
-        self.page.wait_for_function(f"{STATE}?.{condition}", timeout=30_000)
+        self.page.wait_for_function(f"{STATE}?.{condition}", timeout=90_000)
 
     def watch_tiles(self) -> None:
         """From now on: the most tiles that were missing at once. Quick workers may have drawn them before one looks."""
@@ -54,7 +54,7 @@ class Map:
         )
 
     def tiles_were_wanted(self) -> None:
-        self.page.wait_for_function("window.mostMissing > 0", timeout=30_000)
+        self.page.wait_for_function("window.mostMissing > 0", timeout=90_000)
 
     def at(self, right: float, up: float) -> tuple[float, float]:
         """Page pixels of a place, as shares of the map's side from its middle."""
@@ -74,7 +74,7 @@ class Map:
         return str(self.page.get_by_text(re.compile(r"^runs \d+")).inner_text())
 
     def pins(self, count: int) -> list[float]:
-        self.page.get_by_text(f"pins {count}, z").wait_for(timeout=20_000)
+        self.page.get_by_text(f"pins {count}, z").wait_for(timeout=60_000)
         settle(self.page)
         return [float(part) for part in self.python.split(" z ")[1].split()]
 

@@ -51,7 +51,7 @@ def view(page: Any, name: str) -> None:
 def test_the_table_names_all_and_the_damaged_one_with_its_reason(open_page: Any) -> None:
     page = open_page(query="/models")
     cells = page.get_by_test_id("stDataFrame").first.locator("td")
-    cells.first.wait_for(state="attached", timeout=20_000)
+    cells.first.wait_for(state="attached", timeout=60_000)
     texts = cells.all_inner_texts()
     elbo = json.loads((ROOT / "checkpoints" / "classic-2d" / "metrics.json").read_bytes())["negative_elbo"]["value"]
     for expected in ("classic-2d", "fashion-2d", "torn", "damaged", str(elbo), "test, 10,000"):
@@ -65,15 +65,15 @@ def test_the_button_chooses_the_model_for_all_pages(open_page: Any) -> None:
     page.get_by_test_id("stMain").get_by_test_id("stSelectbox").first.locator("input").click()
     page.get_by_role("option", name="classic-2d").click()
     page.get_by_role("button", name="Look at this model").click()
-    page.wait_for_url("**model=classic-2d**", timeout=20_000)
+    page.wait_for_url("**model=classic-2d**", timeout=60_000)
     menu(page, "Living map")
-    page.get_by_text("Model classic-2d: classic").wait_for(timeout=20_000)
+    page.get_by_text("Model classic-2d: classic").wait_for(timeout=60_000)
 
 
 def test_training_is_drawn_with_its_floor(open_page: Any) -> None:
     page = open_page(query="/models?model=classic-2d")
     view(page, "Training")
-    page.get_by_test_id("stPlotlyChart").nth(2).locator(".scatterlayer .trace").first.wait_for(timeout=20_000)
+    page.get_by_test_id("stPlotlyChart").nth(2).locator(".scatterlayer .trace").first.wait_for(timeout=60_000)
     charts = page.get_by_test_id("stPlotlyChart")
     assert charts.count() == 3
     for i in range(3):
@@ -86,7 +86,7 @@ def test_a_hostile_card_is_only_text(open_page: Any) -> None:
     page.on("request", lambda request: asked.append(request.url) if ":9/" in request.url else None)
     view(page, "Card")
     card = page.locator(".st-key-card")
-    card.get_by_text("The last line of the card.").wait_for(timeout=20_000)
+    card.get_by_text("The last line of the card.").wait_for(timeout=60_000)
     page.wait_for_timeout(500)
     for element in ("img", "script", "iframe"):
         assert card.locator(element).count() == 0

@@ -27,13 +27,13 @@ PASTE = """([dropzone, data]) => {
 def heading(page: Any, words: str) -> Any:
     """The line that says which picture is shown, once it does."""
     found = page.get_by_role("heading", level=3, name=words).first
-    found.wait_for(timeout=20_000)
+    found.wait_for(timeout=60_000)
     settle(page)
     return found
 
 
 def press(page: Any, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click(timeout=20_000)
+    page.get_by_role("button", name=name, exact=True).click(timeout=60_000)
     page.wait_for_timeout(200)
     settle(page)
 
@@ -53,7 +53,7 @@ def test_a_wipe_by_pointer_and_by_key(open_page: Any) -> None:
 
     page = open_page(query=f"{PAGE}?image=3")
     stage, slider = page.locator(".wipe .stage"), page.locator(".wipe input")
-    stage.wait_for(timeout=20_000)
+    stage.wait_for(timeout=60_000)
     assert border(page) == 50
     stage.scroll_into_view_if_needed()
     box = stage.bounding_box()
@@ -79,7 +79,7 @@ def test_a_wipe_by_pointer_and_by_key(open_page: Any) -> None:
 def test_a_pasted_picture_is_rebuilt_until_another_is_chosen(open_page: Any) -> None:
     page = open_page(query=PAGE)
     dropzone = page.get_by_test_id("stFileUploaderDropzone")
-    dropzone.wait_for(timeout=20_000)
+    dropzone.wait_for(timeout=60_000)
     page.evaluate(PASTE, [dropzone.element_handle(), base64.b64encode(shirt()).decode()])
     heading(page, "Your picture")
     page.get_by_text("As the model sees it: opened").wait_for()
@@ -87,7 +87,7 @@ def test_a_pasted_picture_is_rebuilt_until_another_is_chosen(open_page: Any) -> 
     press(page, "Random")
     heading(page, "Test image ")
     page.evaluate(PASTE, [dropzone.element_handle(), base64.b64encode(b"these are words").decode()])
-    page.get_by_text("no picture that can be read").wait_for(timeout=20_000)
+    page.get_by_text("no picture that can be read").wait_for(timeout=60_000)
     assert len(sentences(page)) == 1
     heading(page, "Test image ")
 
@@ -95,7 +95,7 @@ def test_a_pasted_picture_is_rebuilt_until_another_is_chosen(open_page: Any) -> 
 def test_best_worst_and_the_url(open_page: Any) -> None:
     page = open_page(query=PAGE)
     press(page, "Worst")
-    page.wait_for_url("**image=*", timeout=20_000)
+    page.wait_for_url("**image=*", timeout=60_000)
     number = page.url.split("image=")[1].split("&")[0]
     heading(page, f"Test image {number} (")
     page.reload()
@@ -126,16 +126,16 @@ def test_it_fits(open_page: Any, width: int, scheme: str, view: str) -> None:
     from playwright.sync_api import expect
 
     page = open_page(width, 900, scheme, PAGE)
-    page.get_by_test_id("stButtonGroup").get_by_text(view, exact=True).click(timeout=20_000)
+    page.get_by_test_id("stButtonGroup").get_by_text(view, exact=True).click(timeout=60_000)
     page.wait_for_timeout(200)
     settle(page)
-    page.get_by_alt_text("signed error").first.wait_for(timeout=20_000)
+    page.get_by_alt_text("signed error").first.wait_for(timeout=60_000)
     sizes = page.evaluate(
         "() => [document.documentElement.scrollWidth, document.querySelector('[data-testid=stMain]').scrollWidth]"
     )
     assert max(sizes) <= width  # nothing to scroll sideways
     images = page.get_by_test_id("stImage").locator("img")
-    expect(images).to_have_count(4 if view == "One picture" else 8, timeout=20_000)
+    expect(images).to_have_count(4 if view == "One picture" else 8, timeout=60_000)
     boxes = [image.bounding_box() for image in images.all()]
     assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
     if view == "One picture":
