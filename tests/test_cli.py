@@ -145,6 +145,7 @@ def test_misused_flags(words: str, capsys: pytest.CaptureFixture[str]) -> None:
         ("heatmap {run} --data {npz} --channel 64", "--channel must be in 0..63 for conv_2, got 64"),
         ("heatmap {run} --data {npz} --colormap mud", "mud"),
         ("evaluate {run} --data {npz} --write -n 3", "--write keeps the figures of the whole test split"),
+        ("evaluate {run} --data {npz} --thresholds", "too few for thresholds"),
         ("evaluate {run} --data {new}", "does not exist"),
         ("sample {run} --output {run}/nowhere/a.png", "nowhere"),
     ],

@@ -70,7 +70,8 @@ HTML = {"html"}
 # of components, which set it as text: which arguments are
 PLAIN = {"Tile": slice(None), "Row": slice(1, None), "Selected": slice(1), "mosaic": slice(3, 4), "wipe": slice(2, 3)}
 ALT = {"alt", "file_name"}
-MARKDOWN_HELPERS = {"markdown_text"}
+# `term` looks its words up in the glossary
+MARKDOWN_HELPERS = {"markdown_text", "term"}
 HTML_HELPERS = {"html_text"}
 PLAIN_HELPERS = {"plain_text", "html_text", "file_text"}
 NUMERIC = ("int", "float", "bool", "int | None", "float | None", "np.ndarray")

@@ -1,4 +1,4 @@
-"""Likeness of an image and its reconstruction: mean squared error, PSNR and SSIM.
+"""Likeness of an image and its reconstruction: mean squared error, PSNR, SSIM and misfit.
 
 >>> import numpy as np
 >>> images = np.linspace(0, 1, 256, dtype=np.float32).reshape(1, 16, 16, 1)
@@ -50,6 +50,30 @@ def psnr(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
     """
     with np.errstate(divide="ignore"):
         return -10 * np.log10(mse(images, reconstructions))
+
+
+def misfit(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
+    """How badly the pattern of each image is missed: root mean squared error times (1 - r), r the correlation of the pixels.
+
+    The error alone forgives a dim picture, the correlation alone a faint one; of eight scores that were compared, their
+    product told drawn non-garments from garments best (docs/verdicts.md).
+
+    Args:
+        images: (n, h, w, c) in [0, 1].
+        reconstructions: Of the same shape and range.
+
+    Returns:
+        (n,) float64, in [0, 2]; r counts as 0 where a picture is of one value.
+
+    Raises:
+        ValueError: Shapes that differ, or values outside [0, 1].
+    """
+    images, reconstructions = checked_pair(images, reconstructions)
+    x, y = (array.reshape(len(array), -1).astype(np.float64) for array in (images, reconstructions))
+    x, y = x - x.mean(axis=1, keepdims=True), y - y.mean(axis=1, keepdims=True)
+    norms = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
+    r = np.divide((x * y).sum(axis=1), norms, out=np.zeros(len(x)), where=norms > 1e-9)
+    return np.sqrt(mse(images, reconstructions)) * (1 - r)
 
 
 def ssim(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:

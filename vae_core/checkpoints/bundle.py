@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from vae_core.analysis import image_scores
-from vae_core.checkpoints import store, timeline
+from vae_core.checkpoints import store, thresholds, timeline
 from vae_core.checkpoints.card import model_card
 from vae_core.checkpoints.probe import probe
 from vae_core.checkpoints.publish import spaced_steps
@@ -48,6 +48,7 @@ FILES = {
     "model.safetensors": 96 * MIB,
     "latents.npz": 64 * MIB,
     image_scores.FILE: 16 * MIB,
+    thresholds.FILE: MIB,
 }
 FRAME_FILES = {"decoder.safetensors": 96 * MIB, "latents.npz": 16 * MIB}
 MOST_FRAMES = 200

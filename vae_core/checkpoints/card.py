@@ -58,6 +58,22 @@ def figures_table(figures: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def thresholds_table(figures: Mapping[str, Any]) -> str:
+    """The thresholds of a model's verdicts as a Markdown table.
+
+    Args:
+        figures: As `vae_core.analysis.thresholds.measure` gives them.
+
+    Returns:
+        The table: name, value, split and n, method.
+    """
+    lines = ["| threshold | value | split, n | method |", "|---|---|---|---|"]
+    for name, figure in figures.items():
+        value, on = _digits(figure["value"]), f"{figure['split']}, {figure['n']:,}"
+        lines.append(f"| {name} | {value} | {on} | {figure['method']} |")
+    return "\n".join(lines)
+
+
 def comparison_table(models: list[Checkpoint]) -> str:
     """The figures of several models side by side as a Markdown table, with split, n and method below.
 

@@ -24,6 +24,7 @@ FILES = (
     "metrics.json",
     "latents.npz",
     "scores.npz",
+    "thresholds.json",
     "history.csv",
     "MODEL_CARD.md",
     "data.json",

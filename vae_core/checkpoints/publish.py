@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from vae_core.analysis import image_scores
+from vae_core.analysis import image_scores, thresholds
 from vae_core.analysis.evaluation import evaluate
 from vae_core.checkpoints import store
 from vae_core.checkpoints.card import model_card
 from vae_core.checkpoints.placement import check_place
 from vae_core.checkpoints.store import Checkpoint
+from vae_core.checkpoints.thresholds import write_thresholds
 from vae_core.checkpoints.timeline import save_frame
 from vae_core.checkpoints.training_data import FILE, is_drawn, is_fashion, note_for
 from vae_core.datasets.dataset import Dataset
@@ -71,6 +72,8 @@ def publish(
     figures = evaluate(engine, dataset, "test")
     z_mean, z_log_var = engine.encode(dataset.images("test"))
     scores = image_scores.score(engine, dataset.pixels("test"))
+    latents = Latents(z_mean, z_log_var, dataset.labels("test").astype(np.uint8))
+    usual = thresholds.measure(engine, dataset, latents)
     status = run.status()
     config = {
         **run.config(),
@@ -87,6 +90,8 @@ def publish(
 
     def complete(unfinished: Path) -> None:
         image_scores.save(unfinished, scores, dataset.checksum)
+        if usual:
+            write_thresholds(unfinished, usual)
         for step in spaced_steps(run.snapshots(), snapshots):
             save_frame(unfinished, step, run.snapshot_weights(step), run.snapshot_latents(step))
 
@@ -96,7 +101,7 @@ def publish(
         network=checkpoint.network,
         weights=stored,
         metrics=figures,
-        latents=Latents(z_mean, z_log_var, dataset.labels("test").astype(np.uint8)),
+        latents=latents,
         texts=texts,
         copy=[run.path / "history.csv"],
         replace=replace,

@@ -140,9 +140,14 @@ def build_parser() -> argparse.ArgumentParser:
     )
     arg("--seed", type=whole(0, MOST), default=0, help="of the sample of z (0)")
     arg(
+        "--thresholds",
+        action="store_true",
+        help="print instead from where on the app calls a picture or a point unusual, measured on the validation split",
+    )
+    arg(
         "--write",
         action="store_true",
-        help="write metrics.json and MODEL_CARD.md into the folder (test split, all images)",
+        help="write metrics.json and MODEL_CARD.md into the folder (test split, all images), or with --thresholds thresholds.json",
     )
 
     arg = add("models", "List the models in a folder with their measured figures.", "models --root checkpoints")

@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 MOST_PIXELS = limits.PICTURE_PIXELS  # of a PNG that is written: no more than is read
 
 
-def evaluate(model: str, data: str | None, split: str, n: int | None, iwae: int, seed: int, write: bool) -> None:
-    """Measure a model on a split and print its figures.
+def evaluate(
+    model: str, data: str | None, split: str, n: int | None, iwae: int, seed: int, thresholds: bool, write: bool
+) -> None:
+    """Measure a model on a split and print its figures, or what is usual for it on validation.
 
     Args:
         model: Its folder or name.
@@ -42,7 +44,9 @@ def evaluate(model: str, data: str | None, split: str, n: int | None, iwae: int,
         n: How many images, the first of the split; None for all.
         iwae: Samples of the importance-weighted bound; 0 leaves it out.
         seed: Of the sample of z.
-        write: Write metrics.json and MODEL_CARD.md into the folder; for the whole test split of its own data.
+        thresholds: Print the thresholds of the verdicts instead, measured on the validation split.
+        write: Write metrics.json and MODEL_CARD.md (of `thresholds`, thresholds.json) into the folder; for the whole split of
+            its own data.
 
     Raises:
         ValueError: If the model or the data cannot be used, or the flags do not go together.
@@ -65,10 +69,30 @@ def evaluate(model: str, data: str | None, split: str, n: int | None, iwae: int,
         )
     if n is not None and n > dataset.sizes[split]:
         raise ValueError(f"-n must be in 1..{dataset.sizes[split]:,} for {dataset.title(split)}, got {n:,}.")
+    if thresholds:
+        _thresholds(checkpoint, dataset, seed, write)
+        return
     figures = measure(checkpoint.engine(), dataset, split, n=n, seed=seed, iwae_k=iwae, progress=None)
     print(card.figures_table(figures))
     if write:
         publish.write_figures(checkpoint, figures)
+
+
+def _thresholds(checkpoint: Checkpoint, dataset: Dataset, seed: int, write: bool) -> None:
+    """Print what is usual for a model on the validation split, and write it if asked to."""
+    from vae_core.analysis.thresholds import measure
+    from vae_core.checkpoints import card, codes
+    from vae_core.checkpoints.thresholds import write_thresholds
+
+    latents = codes.latents_of(checkpoint.path, checkpoint.step, checkpoint.network.latent_dim)
+    figures = measure(checkpoint.engine(), dataset, latents, seed)
+    if not figures:
+        raise ValueError(
+            f"{dataset.title('validation')} are too few for thresholds. Train on more pictures, or go without verdicts."
+        )
+    print(card.thresholds_table(figures))
+    if write:
+        write_thresholds(checkpoint.path, figures)
 
 
 def models(root: str | None, delete: str | None, restore: str | None) -> None:

@@ -40,6 +40,23 @@ h1 { font-size: 2.2rem !important; }
 @media (max-width: 640px) { .st-key-map [data-testid="stPlotlyChart"] { aspect-ratio: 1 / 1.22; } }
 [data-testid="stTable"] td:last-child p { min-width: 7rem; overflow-wrap: anywhere; }
 [data-testid="stSidebar"] [data-testid="stImageContainer"] img { border-radius: 2px; }
+/* a term of the glossary: its meaning opens under a mouse, with the Tab key and on a tap */
+.term { font-style: inherit; text-decoration: underline dotted; text-underline-offset: 3px; cursor: help; border-radius: 2px; }
+.term .meaning { display: none; }
+.term:is(:hover, :focus) .meaning { display: block; position: fixed; z-index: 999999; width: max-content; max-width: min(22rem, 92vw);
+  padding: .5rem .75rem; border-radius: .5rem; background: #1d1a26; color: #fff; font: 400 .875rem/1.45 "Source Sans", sans-serif;
+  white-space: normal; text-align: left; box-shadow: 0 2px 12px #0006; }
+@supports (anchor-name: --term) {
+  .term { anchor-name: --term; anchor-scope: --term; }
+  .term .meaning { position-anchor: --term; position-area: block-end span-inline-end; margin-top: .25rem;
+    position-try-fallbacks: flip-inline, flip-block, flip-block flip-inline; }
+}
+@media (max-width: 640px) { .term:is(:hover, :focus) .meaning { left: 4vw; right: 4vw; bottom: 1rem; max-width: none; width: auto; position-area: none; } }
+/* a verdict: a sentence with a coloured edge */
+[class*="st-key-verdict_"] { gap: .25rem; padding: .5rem .75rem; border-left: 4px solid #6b6577; border-radius: 0 .5rem .5rem 0; background: #6b657714; }
+.st-key-verdict_good, [class*="st-key-verdict_good_"] { border-color: #2e9e5b; background: #2e9e5b1a; }
+.st-key-verdict_notice, [class*="st-key-verdict_notice_"] { border-color: #3b74d5; background: #3b74d51a; }
+.st-key-verdict_warning, [class*="st-key-verdict_warning_"] { border-color: #d58a00; background: #d58a001f; }
 /* drawn anew each second: fading what is drawn again took more of the cores than the drawing */
 .st-key-life * { transition: none !important; }
 </style>"""
