@@ -19,6 +19,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.train import cache as timelines
+from pages.ui.train import finished
 from pages.ui.train.charts import bars, curve
 from vae_core.config import ModelConfig, TrainingConfig, recommended
 from vae_core.datasets import fashion_mnist, image_folders, loading
@@ -114,6 +115,26 @@ def test_the_button_alone_is_enough(stand: Stand) -> None:
     assert request.model == ModelConfig("swift", 2) and request.training.epochs == 6
     assert request.training.learning_rate == 3e-3 and request.training.beta == 1.0 and request.training.images == 0
     assert at.query_params["run"] == "my-run-1" and "my-run-1" in words(at)  # and its life is shown now
+
+
+def test_what_is_typed_just_before_the_click_counts(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = visit(PAGE)
+    at.number_input(key="form_epochs").set_value(3)  # both reach the server in one request, as they do where it is busy
+    at.text_input(key="form_name").set_value("mine")
+    press(at, "start")
+    ((request, _),) = stand.started
+    assert request.training.epochs == 3 and request.name == "mine"
+
+    a_run(stand.folder / "mine", "finished", snapshots=(1,))
+    kept: list[str] = []
+    monkeypatch.setattr(finished.QUEUE, "begin", lambda run, name: kept.append(name))
+    at = visit(PAGE, run="mine")
+    at.text_input(key="name_mine").set_value("kept-one")
+    press(at, "keep")
+    assert kept == ["kept-one"]
+    at.text_input(key="name_mine").set_value("renamed")
+    press(at, "rename")
+    assert at.query_params["run"] == "renamed" and (stand.folder / "renamed").exists()
 
 
 def test_a_request_from_before_the_pick_does_not_undo_it(stand: Stand) -> None:

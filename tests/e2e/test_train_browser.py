@@ -35,7 +35,7 @@ from vae_core.runs.directory import Run
 from vae_core.runs.index import list_runs
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
-IMAGES, LONG = 2_000, 4_000  # epochs: a run that goes on until it is told otherwise, or for some minutes
+IMAGES, LONG = 2_000, 1_000  # epochs: a run that goes on until it is told otherwise, or for some minutes
 MAP = "window.__liveMap?.training"
 
 
@@ -176,6 +176,8 @@ class Tab:
         self.click("Train")
         (made,) = until(lambda: [run for run in list_runs(self.place.runs) if run.name not in known], "a run directory")
         self.page.get_by_test_id("stMain").get_by_role("heading", name=made.name).wait_for()
+        until((made.path / "config.json").exists, "its config")
+        assert made.config()["training"]["epochs"] == epochs  # a number out of range would be put back in silence
         return made
 
     def click_run(self, name: str) -> None:

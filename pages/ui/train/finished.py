@@ -46,15 +46,15 @@ def look_and_keep(run: Run) -> None:
                 state.choose_model(f"runs/{run.name}")
                 st.switch_page(f"pages/{page}.py", query_params=state.in_links())
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input("Name", run.name, key=f"name_{run.name}", width=320)
-        guarded_button(run, "Rename the run", "edit", "rename", lambda: _rename(run, name))
+        st.text_input("Name", run.name, key=_name_key(run), width=320)
+        guarded_button(run, "Rename the run", "edit", "rename", lambda: _rename(run))
         st.button(
             "Keep as a model",
             icon=":material/bookmark:",
             key="keep",
             help="Measured on the whole test split, and put beside the shipped models.",
             on_click=_keep,
-            args=(run, name),
+            args=(run,),
         )
         st.download_button(
             "Download (zip)",
@@ -70,9 +70,14 @@ def look_and_keep(run: Run) -> None:
         st.fragment(_keeping, run_every=None if job.over else TICK)(job, job.over)
 
 
-def _keep(run: Run, name: str) -> None:
+def _name_key(run: Run) -> str:
+    """Where the session has the name in the field. Asked at the click: what was typed just before it counts."""
+    return f"name_{run.name}"
+
+
+def _keep(run: Run) -> None:
     try:
-        QUEUE.begin(run, name)
+        QUEUE.begin(run, st.session_state[_name_key(run)])
     except (RunError, ValueError) as error:
         st.session_state["train_error"] = str(error)
 
@@ -115,10 +120,10 @@ def _resume(run: Run) -> None:
         st.session_state["train_error"] = str(error)
 
 
-def _rename(run: Run, name: str) -> None:
+def _rename(run: Run) -> None:
     try:
         with QUEUE.at_rest(run):
-            renamed = finished_runs.rename(run, name)
+            renamed = finished_runs.rename(run, st.session_state[_name_key(run)])
     except (RunError, ValueError) as error:
         st.session_state["train_error"] = str(error)
         return

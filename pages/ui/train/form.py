@@ -44,15 +44,16 @@ def run_form() -> None:
     if refusal:
         st.warning(markdown_text(refusal, SENTENCE), icon=":material/block:")
     waiting_for_pictures = data == ""
-    st.button(
+    # no callback: it would be given the values of the run before, without a number that was typed just before the click
+    if st.button(
         "Train",
         type="primary",
         icon=":material/play_arrow:",
         key="start",
-        on_click=_start,
-        args=(request, beside),
         disabled=waiting_for_pictures or refusal is not None,
-    )
+    ):
+        _start(request, beside)
+        st.rerun()
     st.caption(
         "A run is a process of its own: it goes on when you close this page or stop the server. Stop it here, or with "
         f"`{PROGRAM} runs --stop NAME`. {SHARED}"
