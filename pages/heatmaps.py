@@ -10,7 +10,7 @@ import streamlit as st
 from pages.ui.app.cache import LoadedModel
 from pages.ui.app.frame import frame
 from pages.ui.app.model_pictures import pictures_for
-from pages.ui.app.subject import Subject, subject
+from pages.ui.app.subject import Subject
 from pages.ui.components.mosaic import Tile, mosaic
 from pages.ui.formatting import markdown_text, number, plain_text, sentence
 from pages.ui.heatmaps.controls import GLANCES, MOSAICS, ONE, channel_name, settings_controls, take_click, view_control
@@ -29,12 +29,11 @@ from pages.ui.heatmaps.pictures import (
     tiles,
 )
 from pages.ui.heatmaps.second_picture import second, second_picture_toggle
-from pages.ui.heatmaps.upload_steps import upload_steps
 from pages.ui.images import enlarge
 from pages.ui.shared import png_sheet
 from pages.ui.shared.colour_bar import colour_bar
 from pages.ui.shared.picture import picture
-from pages.ui.shared.picture_picker import choose_picture
+from pages.ui.shared.picture_line import picture_line
 from vae_core.analysis import mosaics
 
 MEANING = (
@@ -47,10 +46,7 @@ def main(model: LoadedModel) -> None:
     """Controls, result."""
     test_images = pictures_for(model)
     take_click()
-    choose_picture(model, test_images)
-    selected = subject(model, test_images)
-    if selected.prepared is not None:
-        upload_steps(selected.prepared, model)
+    selected = picture_line(model, test_images)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         view = view_control()
         compare = second_picture_toggle()

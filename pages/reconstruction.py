@@ -11,13 +11,15 @@ from pages.ui.app import state
 from pages.ui.app.cache import LoadedModel, Source, alike, open_model
 from pages.ui.app.frame import frame
 from pages.ui.app.model_pictures import pictures_for
-from pages.ui.app.subject import Subject, subject
-from pages.ui.formatting import markdown_text, plain_text, sentence
+from pages.ui.app.subject import Subject
+from pages.ui.app.widget_sync import set_widget
+from pages.ui.formatting import markdown_text, plain_text
 from pages.ui.reconstruction import comparison
 from pages.ui.reconstruction.cache import quick_to_score, scores_of
 from pages.ui.reconstruction.comparison import Rebuilt
-from pages.ui.reconstruction.view import comparable, downloads, four, sixteen, standing, wipes
-from pages.ui.shared.picture_picker import among, choose_picture
+from pages.ui.reconstruction.view import comparable, downloads, four, pair, sixteen, sixteen_figures, standing, wipes
+from pages.ui.shared.picture_choices import among
+from pages.ui.shared.picture_line import picture_line
 from vae_core.analysis.image_scores import best_first
 from vae_core.checkpoints.errors import CheckpointError
 
@@ -30,23 +32,30 @@ NONE = ""
 
 
 def main(model: LoadedModel) -> None:
-    """Choice, comparison."""
+    """The picture, what the model makes of it, then the controls in the order of their use, figures, and the rest."""
     test_images = pictures_for(model)
-    choose_picture(model, test_images)
-    if test_images is not None and quick_to_score(model, test_images):
-        rank_controls(model, test_images)
-    many, sampled, other = view_controls(model, test_images)
+    selected = picture_line(model, test_images)
+    result, controls = st.container(), st.container()
+    with controls:
+        many, sampled, other = view_controls(model, test_images)
+        if test_images is not None and quick_to_score(model, test_images):
+            rank_controls(model, test_images, many)
+        numbers = which_sixteen(model, test_images) if test_images is not None and many else None
     models = [model] if other is None else [model, other]
-    if test_images is not None and many:
-        numbers = which_sixteen(model, test_images)
+    if test_images is not None and numbers is not None:
         images = test_images.pixels[numbers].astype(np.float32) / 255
         names = [
             f"test image {i} ({plain_text(test_images.dataset.classes[int(test_images.labels[i])])})" for i in numbers
         ]
-        sixteen(rebuild(models, images, sampled), names, test_images)
+        rebuilt = rebuild(models, images, sampled)
+        with result:
+            sixteen(rebuilt, names)
+        sixteen_figures(rebuilt, names, test_images)
     else:
-        selected = subject(model, test_images)
-        one_picture(models, test_images, selected, rebuild(models, selected.image[None], sampled))
+        rebuilt = rebuild(models, selected.image[None], sampled)
+        with result:
+            one_picture(selected, rebuilt)
+        details(models, test_images, selected, rebuilt)
 
 
 def rebuild(models: Sequence[LoadedModel], images: np.ndarray, sampled: bool) -> list[Rebuilt]:
@@ -55,7 +64,7 @@ def rebuild(models: Sequence[LoadedModel], images: np.ndarray, sampled: bool) ->
     return [comparison.rebuild(plain_text(model.entry.label), model.engine, images, sampled, seed) for model in models]
 
 
-def rank_controls(model: LoadedModel, test_images: Source) -> None:
+def rank_controls(model: LoadedModel, test_images: Source, many: bool) -> None:
     """Buttons to the best and the worst of the split, or of the chosen class, by one figure."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
@@ -67,6 +76,8 @@ def rank_controls(model: LoadedModel, test_images: Source) -> None:
             format_func=lambda name: comparison.figure_name(name, model.engine.likelihood),
             help="Of the chosen class, or of all test images. BCE and −ELBO are of one sample of z per image.",
         )
+        if many:  # the strip has its own choice of the best and the worst
+            return
         for words, place, by, icon in (
             ("Best", 0, 0, "vertical_align_top"),
             ("One better", None, -1, "arrow_upward"),
@@ -115,13 +126,15 @@ def view_controls(model: LoadedModel, test_images: Source | None) -> tuple[bool,
         )
         if sampled:
             st.button("Resample", icon=":material/casino:", key="resample", on_click=_count, args=("sample_seed",))
+        beside = state.beside_model()
+        set_widget("rebuilt_other", beside if beside in others else NONE)
         chosen = st.selectbox(
             "Beside another model",
             [NONE, *others],
             key="rebuilt_other",
-            persist_state="session",
             width=260,
             format_func=lambda name: plain_text(others[name].label) if name in others else "None",
+            on_change=lambda: state.choose_beside(st.session_state["rebuilt_other"]),
             help="Models for pictures of the same shape.",
         )
     if chosen not in others:
@@ -140,30 +153,36 @@ def _count(key: str) -> None:
     st.session_state[key] = st.session_state.get(key, 0) + 1
 
 
-def one_picture(
-    models: Sequence[LoadedModel], test_images: Source | None, selected: Subject, rebuilt: Sequence[Rebuilt]
-) -> None:
-    """Four pictures a model, the wipe, the figures, and where this picture stands in the split."""
-    st.subheader(markdown_text(sentence(selected.name)), anchor=False)
+def one_picture(selected: Subject, rebuilt: Sequence[Rebuilt]) -> None:
+    """The pictures in one row."""
+    if len(rebuilt) == 1:
+        four(rebuilt[0], selected.name)
+    else:
+        pair(rebuilt[0], rebuilt[1], selected.name)
     if selected.decoded:
         st.caption(
             "This picture is itself decoded from z: the figures tell how well the encoder finds z again, not how well a "
             "photograph is rebuilt."
         )
-    elif selected.prepared is not None:
-        st.caption("As the model sees it: " + " → ".join(markdown_text(step.name) for step in selected.prepared.steps))
-    for entry in rebuilt:
-        four(entry, selected.name)
-    left, right = st.columns([2, 3], gap="large")
+
+
+def details(
+    models: Sequence[LoadedModel], test_images: Source | None, selected: Subject, rebuilt: Sequence[Rebuilt]
+) -> None:
+    """The figures, the wipe, and where this picture stands in the split."""
+    left, right = st.columns([3, 2], gap="large")
     with left:
-        wipes(rebuilt)
-    with right:
         st.markdown("**Figures of this one picture**")
         st.table(comparison.table(rebuilt), border="horizontal")
         comparable(rebuilt)
         downloads(rebuilt, [selected.name])
+    with right:
+        wipes(rebuilt)
     if test_images is not None:
         standing(models, test_images, rebuilt)
+    if len(rebuilt) > 1 and st.toggle("Error and SSIM map of each model", key="rebuilt_maps", persist_state="session"):
+        for entry in rebuilt:
+            four(entry, selected.name)
 
 
 def which_sixteen(model: LoadedModel, test_images: Source) -> np.ndarray:

@@ -6,6 +6,7 @@ import base64
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -20,6 +21,7 @@ NO_MODEL = (
     "pages/models.py",
     "pages/train.py",
 )  # show no single model: they have no line about it, and outlive a damaged one
+NAMES = ("**Test image ", "**Your picture", "**Sample photo", "**Decoded from ")  # in the line of the chosen picture
 DRAWN = {"train": 40, "validation": 10, "test": 60}  # stand-ins for the drawn clothes' thousands
 
 
@@ -47,6 +49,19 @@ def problems(at: AppTest) -> list[str]:
     """What the page complains of, a sentence each."""
     assert not at.exception, at.exception[0].message
     return [read(element.value) for element in [*at.warning, *at.info, *at.error]]
+
+
+def chosen_picture(at: AppTest) -> str:
+    """What the line at the top of a page calls the chosen picture."""
+    assert not at.exception, at.exception[0].message
+    names = (markdown.value for markdown in at.main.markdown)
+    return read(next(name for name in names if name.startswith(NAMES))).strip("*")
+
+
+def pictures(at: AppTest) -> list[Any]:
+    """The pictures of the page's result: without the thumbnail and the steps of the line at its top."""
+    thumbnails = ("Chosen: ", "Your picture as it came", "After the step ")
+    return [image for image in at.image if not image.proto.imgs[0].alt.startswith(thumbnails)]
 
 
 def read(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import streamlit as st
-from app_testing import DRAWN, garment, png, problems, visit, words
+from app_testing import DRAWN, garment, pictures, png, problems, visit, words
 from hypothesis import given
 from hypothesis import strategies as some
 from PIL import Image
@@ -213,8 +213,8 @@ def test_an_upload_is_rebuilt(app: Callable[[Path], AppTest], tiny_checkpoint: P
     ):
         assert expected in shown
     assert "mean of 64 channels, natively 7 × 7" in shown and problems(at) == []
-    assert len(at.image) == 4  # seen, rebuilt, heatmap, its colours
-    assert "image" not in at.query_params and "latent" not in at.query_params  # a picture does not fit into a URL
+    assert len(pictures(at)) == 4  # seen, rebuilt, heatmap, its colours
+    assert "image" not in at.query_params and "latent" not in at.query_params
 
 
 @pytest.mark.parametrize("data", [b"no picture at all", b"", TORN], ids=["text", "empty", "torn"])
@@ -223,8 +223,8 @@ def test_a_bad_upload_gets_one_sentence_and_changes_nothing(
 ) -> None:
     at = pin(app(tiny_checkpoint.parent), [1.25, -0.5], None, 1)
     upload(at, "notes.png", data)
-    assert [problem.startswith("notes.png: ") for problem in problems(at)] == [True]
-    assert chosen(at) == Selection(z=(1.25, -0.5)) and len(at.image) == 4
+    assert [problem.startswith("notes.png was not taken: ") for problem in problems(at)] == [True]
+    assert chosen(at) == Selection(z=(1.25, -0.5)) and len(pictures(at)) == 4
     assert upload(at, "shirt.png", garment()) and problems(at) == []  # the next one is taken
 
 

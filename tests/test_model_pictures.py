@@ -173,9 +173,7 @@ def test_an_upload_is_treated_as_the_training_data_were(run: Run) -> None:
     at.file_uploader[0].set_value(("photo.png", png(photo), "image/png"))
     shown = words(at.run())
     assert "**resized**" in shown and "**inverted**" not in shown and "**cropped**" not in shown
-    assert (
-        at.toggle(key="upload_crop").value is False and at.toggle(key="upload_crop").label == "Crop to what stands out"
-    )
+    assert at.toggle(key="upload_crop").value is False and "To the picture" in at.toggle(key="upload_crop").help
     seen = prepare(png(photo), tuple(run.config()["model"]["image_shape"]), fit="resize").image
     assert holds(on_page(go(at, "streamlit_app.py")), np.rint(255 * seen).astype(np.uint8))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import streamlit as st
+from app_testing import pictures as shown_pictures
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
@@ -19,6 +20,7 @@ from pages.ui.heatmaps import pictures
 from pages.ui.heatmaps.files import npz
 from pages.ui.heatmaps.parts import layer_sheet
 from pages.ui.heatmaps.pictures import FeatureMaps, HeatmapSettings
+from pages.ui.shared import picture_steps
 from vae_core.analysis import heatmaps, normalisation
 from vae_core.checkpoints import store
 from vae_core.config import ModelConfig
@@ -106,10 +108,10 @@ def test_a_link_to_a_channel_that_is_not_there(page: Open, tiny_checkpoint: Path
 
 def test_a_click_on_a_tile_enlarges_its_channel(page: Open, tiny_checkpoint: Path) -> None:
     at = page(tiny_checkpoint.parent)
-    before = at.image[0].value
+    before = shown_pictures(at)[0].value
     at.session_state["mosaic_1"] = {"chosen": "41"}  # as the component does
     assert "**Encoder conv_2, channel 41**" in words(at.run())
-    assert at.image[0].value != before
+    assert shown_pictures(at)[0].value != before
     assert at.selectbox(key="channel").value == "41"
 
 
@@ -132,7 +134,7 @@ def test_every_way_of_drawing(page: Open, tiny_checkpoint: Path) -> None:
 
     def changed() -> None:
         assert "**Encoder conv_2" in words(at.run())
-        seen.add(repr(at.image[0].value))
+        seen.add(repr(shown_pictures(at)[0].value))
 
     changed()
     at.segmented_control(key="heat_scope").set_value("layer")
@@ -181,7 +183,7 @@ def test_an_upload_shows_every_step_and_its_switches(page: Open, tiny_checkpoint
     at = page(tiny_checkpoint.parent, {"selection": Selection(upload=Upload("coat.png", garment()))})
     shown = words(at)
     assert "over the picture: your picture" in shown
-    for step in ("**your picture**: 90 × 120", "**grey**", "**inverted**", "**cropped**", "**resized**"):
+    for step in ("**opened**: 90 × 120", "**grey**", "**inverted**", "**cropped**", "**resized**"):
         assert step in shown
     before = len(at.image)
     at.segmented_control(key="upload_invert").set_value("no")
@@ -325,8 +327,8 @@ def test_the_png_shows_map_and_channels() -> None:
 
 def test_thumbnails() -> None:
     small = np.arange(16, dtype=np.uint8).reshape(4, 4)
-    np.testing.assert_array_equal(pictures.thumbnail(small, 14)[::3, ::3], small)
-    assert pictures.thumbnail(np.zeros((300, 1000, 4), np.uint8), 100).shape == (30, 100, 4)
+    np.testing.assert_array_equal(picture_steps.thumbnail(small, 14)[::3, ::3], small)
+    assert picture_steps.thumbnail(np.zeros((300, 1000, 4), np.uint8), 100).shape == (30, 100, 4)
 
 
 @pytest.mark.parametrize(

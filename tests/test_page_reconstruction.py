@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import streamlit as st
-from app_testing import DRAWN, garment, go, problems, visit, words
+from app_testing import DRAWN, chosen_picture, garment, go, pictures, problems, read, visit, words
 from PIL import Image, ImageFont
 from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
 
 from pages.ui.app.cache import alike, open_model
 from pages.ui.app.state import Selection
+from pages.ui.app.subject import in_words
 from pages.ui.components.wipe import wipe
 from pages.ui.reconstruction import comparison
 from pages.ui.reconstruction.comparison import COLUMNS, FIGURES, Rebuilt
@@ -74,7 +75,7 @@ def chosen(at: AppTest) -> Selection:
 def title(at: AppTest) -> str:
     """Which picture the page is about."""
     assert not at.exception
-    return at.subheader[0].value
+    return chosen_picture(at)
 
 
 def table(at: AppTest) -> dict[str, list[str]]:
@@ -102,7 +103,7 @@ def test_cold(show: Callable[..., AppTest], models: Path) -> None:
     at = show(models)
     shown = words(at)
     assert title(at).startswith("Test image 0 (")
-    assert len(at.image) == 4 and problems(at) == []
+    assert len(pictures(at)) == 4 and problems(at) == []
     assert "decoded from z_mean" in shown and "red is too bright, blue too dark" in shown
     engine, (images, _) = store.load(models / "fashion-2d").engine(), drawn()
     rebuilt = engine.reconstruct(images[:1])
@@ -149,13 +150,17 @@ def test_each_figure_has_its_distribution(show: Callable[..., AppTest], models: 
 def test_an_upload(show: Callable[..., AppTest], models: Path) -> None:
     at = show(models)
     at.file_uploader(key="upload").set_value(("shirt.png", garment(), "image/png")).run()
-    assert title(at) == "Your picture" and "As the model sees it: opened" in words(at)
+    assert title(at) == "Your picture: shirt.png" and "inverted" not in words(at)
+    assert "1. **opened**: 60 × 90 pixels" in words(at)
     assert at.number_input(key="choose_index").value is None
     at.button(key="choose_next").click().run()
     assert title(at).startswith("Test image 0 (")  # newer than the file that still lies there
     at.file_uploader(key="upload").set_value(("notes.png", b"these are words", "image/png")).run()
-    assert [problem.startswith("notes.png: ") for problem in problems(at)] == [True]
+    (problem,) = problems(at)
+    assert problem.startswith("notes.png was not taken: ") and "What is shown is still test image 0 (" in problem
     assert title(at).startswith("Test image 0 (")
+    at.button(key="choose_next").click().run()
+    assert problems(at) == []  # it was said of another choice
 
 
 def test_a_decoded_point(show: Callable[..., AppTest], models: Path) -> None:
@@ -252,7 +257,7 @@ def test_a_strip(show: Callable[..., AppTest], models: Path) -> None:
     at = show(models, image="50")
     at.segmented_control(key="rebuilt_view").set_value("A strip of 16").run()
     assert strip_numbers(at) == [*range(50, 60), *range(6)]
-    assert len(at.image) == 2 * len(COLUMNS)
+    assert len(pictures(at)) == 2 * len(COLUMNS)
     assert "Of 16 images of drawn clothes test, 60 images, decoded from z_mean" in words(at)
     assert "BCE and −ELBO of one sample of z (seed 0)" in words(at)  # by the names of the table's columns
     ranked = order(models / "fashion-2d", "mse")
@@ -275,7 +280,7 @@ def test_a_strip_of_a_small_class(show: Callable[..., AppTest], models: Path) ->
     at = show(models)
     at.selectbox(key="choose_class").set_value(classes[rare]).run()
     at.segmented_control(key="rebuilt_view").set_value("A strip of 16").run()
-    assert strip_numbers(at) == members and len(at.image) == len(COLUMNS)
+    assert strip_numbers(at) == members and len(pictures(at)) == len(COLUMNS)
 
 
 # --- two models -----------------------------------------------------------------------------------------------------
@@ -286,7 +291,7 @@ def test_two_models_on_the_same_picture(show: Callable[..., AppTest], models: Pa
     other = at.selectbox(key="rebuilt_other")
     assert other.options == ["None", "gaussian", "other"]  # none of another shape, nor itself
     other.set_value("other").run()
-    assert len(at.image) == 8 and len(at.get("plotly_chart")) == 2
+    assert len(pictures(at)) == 4 and len(at.get("plotly_chart")) == 2
     x = drawn()[0][3:4]
     assert table(at)["MSE"][:2] == [
         f"{image_quality.mse(x, store.load(models / name).engine().reconstruct(x))[0]:.4f}"
@@ -296,8 +301,30 @@ def test_two_models_on_the_same_picture(show: Callable[..., AppTest], models: Pa
     at.selectbox(key="wipe_pair").set_value(2).run()
     assert not at.exception
     at.segmented_control(key="rebuilt_view").set_value("A strip of 16").run()
-    assert len(at.image) == 2 * (2 * len(COLUMNS) - 1)  # the originals once
+    assert len(pictures(at)) == 2 * (2 * len(COLUMNS) - 1)  # the originals once
     assert "SSIM, other" in at.dataframe[0].value
+
+
+def test_two_models_in_one_row_and_in_the_address(show: Callable[..., AppTest], models: Path) -> None:
+    at = show(models, image="3", beside="other")
+    assert at.selectbox(key="rebuilt_other").value == "other"
+    headings = [markdown.value for markdown in at.markdown if markdown.value.startswith("**")]
+    place = headings.index("**Original**")
+    assert [read(heading) for heading in headings[place : place + 4]] == [
+        "**Original**",
+        "**A: fashion-2d**",
+        "**B: other**",
+        "**|A − B|**",
+    ]
+    x = drawn()[0][3:4]
+    first, second = (store.load(models / name).engine().reconstruct(x)[0] for name in ("fashion-2d", "other"))
+    assert f"are apart: {np.abs(first - second).max():.4f} at most" in words(at)
+    at.selectbox(key="rebuilt_other").set_value("").run()
+    assert "beside" not in at.query_params
+    at.selectbox(key="rebuilt_other").set_value("gaussian").run()
+    assert at.query_params["beside"] == "gaussian"
+    (problem,) = problems(visit(beside="gone"))
+    assert "a second model named “gone”, which is not here" in problem
 
 
 def test_the_other_becomes_the_first(show: Callable[..., AppTest], models: Path) -> None:
@@ -306,7 +333,7 @@ def test_the_other_becomes_the_first(show: Callable[..., AppTest], models: Path)
     at.selectbox(key="model_picker").set_value("other").run()
     assert not at.exception
     assert at.selectbox(key="rebuilt_other").options == ["None", "fashion-2d", "gaussian"]
-    assert len(at.image) == 4
+    assert len(pictures(at)) == 4
 
 
 def test_likelihoods_that_cannot_be_compared(show: Callable[..., AppTest], models: Path) -> None:
@@ -323,7 +350,7 @@ def test_the_other_is_damaged(show: Callable[..., AppTest], tmp_path: Path) -> N
     at = show(tmp_path)
     at.selectbox(key="rebuilt_other").set_value("broken").run()
     assert [problem.startswith("The model broken cannot be opened: ") for problem in problems(at)] == [True]
-    assert len(at.image) == 4  # the first is still shown
+    assert len(pictures(at)) == 4  # the first is still shown
 
 
 # --- other models ---------------------------------------------------------------------------------------------------
@@ -332,22 +359,19 @@ def test_the_other_is_damaged(show: Callable[..., AppTest], tmp_path: Path) -> N
 def test_pictures_of_another_shape(show: Callable[..., AppTest], models: Path) -> None:
     at = show(models, model="colour")
     codes = load_latents(models / "colour").z_mean
-    assert title(at).startswith("Decoded from z = ") and len(at.image) == 4
+    assert title(at).startswith("Decoded from z = ") and len(pictures(at)) == 4
     assert not at.get("plotly_chart")  # no split to stand in
     assert [control.key for control in at.segmented_control] == ["rebuilt_way"]
-    at.session_state["choose_code"] = {"chosen": "4"}  # as the component does
-    at.run()
+    assert title(at) == f"Decoded from {in_words(codes[0])}"
+    for _ in range(4):
+        at.button(key="choose_next").click().run()
     assert chosen(at).z == tuple(codes[4].tolist())
-    at.session_state["choose_code"] = {}  # a click lasts one run
+    at.button(key="choose_previous").click().run()
+    assert chosen(at).z == tuple(codes[3].tolist())
+    at.button(key="choose_default").click().run()
+    assert chosen(at) == Selection(index=0) and title(at) == f"Decoded from {in_words(codes[0])}"
     at.file_uploader(key="upload").set_value(("shirt.png", garment(), "image/png")).run()
-    assert title(at) == "Your picture"
-
-
-@pytest.mark.parametrize("odd", ["9999", "-1", "²", "x", 4])
-def test_a_tile_that_is_not_there(show: Callable[..., AppTest], models: Path, odd: object) -> None:
-    at = show(models, model="colour")
-    at.session_state["choose_code"] = {"chosen": odd}
-    assert problems(at.run()) == [] and title(at).startswith("Decoded from z = ")
+    assert title(at) == "Your picture: shirt.png"
 
 
 def test_one_latent_unit(show: Callable[..., AppTest], tmp_path: Path) -> None:

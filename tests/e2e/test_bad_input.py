@@ -77,7 +77,7 @@ def test_a_file_that_is_no_picture(open_page: Any, what: str) -> None:
     upload(page, data, name)
     page.get_by_text(reason).wait_for(timeout=60_000)
     (sentence,) = sentences(page)
-    assert sentence.startswith(f"{name}: ")
+    assert sentence.startswith(f"{name} was not taken: ")
     still_there(page)
 
 

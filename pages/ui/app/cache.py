@@ -169,7 +169,12 @@ def prepared(upload: Upload, image_shape: tuple[int, int, int], options: Mapping
 def _prepared(upload: Upload, image_shape: tuple[int, int, int], options: dict[str, Any]) -> Prepared | str:
     """Of what is no picture the sentence that says why: exceptions are not kept, and it lies in the uploader for many runs."""
     try:
-        switches: dict[str, Any] = {"invert": upload.invert, "crop": upload.crop, "contrast": upload.contrast}
+        switches: dict[str, Any] = {
+            "invert": upload.invert,
+            "crop": upload.crop,
+            "contrast": upload.contrast,
+            "box": upload.box,
+        }
         return prepare(upload.data, image_shape, **options, **switches)
     except PictureError as error:
         return str(error)

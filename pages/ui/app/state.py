@@ -2,6 +2,8 @@
 
     ?model=fashion-2d&image=123         a test image
     ?model=fashion-2d&latent=0.5,-1.25  a point of the latent space
+    ?model=fashion-2d&upload=0123456789abcdef  a picture of the user's, while the server keeps it (`upload_store.py`)
+    ?model=fashion-2d&beside=fashion-16d a second model, on the page Reconstruction
     ?run=my-run-1121-183220             on the page Train
 
 The newest choice wins wherever it was made: a widget, a click on the map, a link, the back button.
@@ -9,38 +11,19 @@ The newest choice wins wherever it was made: a widget, a click on the map, a lin
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.ui.app import address
+from pages.ui.app import address, sample_photos, upload_store
+from pages.ui.app.upload_store import Upload
 from pages.ui.formatting import markdown_text
 
 SHORT = 40  # characters of what a link asks for that are shown
 LONGEST = 10_000  # characters of a point
 FAR = 1000.0  # a coordinate beyond it is a slip of the pen
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A picture of the user's as it came: name and bytes, with the switches of `preprocessing.prepare`.
-
-    invert, crop: None treats it as the model's training data were. contrast: stretched to the full range.
-    """
-
-    name: str
-    data: bytes
-    invert: bool | None = None
-    crop: bool | None = None
-    contrast: bool = False
-
-    @property
-    def digest(self) -> str:
-        """The same for the same bytes."""
-        return hashlib.blake2b(self.data, digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -58,8 +41,10 @@ def selection() -> Selection:
 
 
 def choose(chosen: Selection) -> None:
-    """Make this the choice on every page, and write it to the URL (an upload does not fit into one)."""
+    """Make this the choice on every page, and write it to the URL: of an upload the name under which it is kept for a while."""
     st.session_state["selection"] = chosen
+    if chosen.upload is not None:
+        upload_store.keep(chosen.upload)
     show_in_url()
 
 
@@ -81,6 +66,17 @@ def chosen_model() -> str | None:
 def choose_model(model_id: str) -> None:
     """Make this the model of every page."""
     st.session_state["model_id"] = model_id
+    show_in_url()
+
+
+def beside_model() -> str | None:
+    """The id of the model that the page Reconstruction shows beside the chosen one; None for none."""
+    return st.session_state.get("beside")
+
+
+def choose_beside(model_id: str | None) -> None:
+    """Show this model beside the chosen one, or none."""
+    st.session_state["beside"] = model_id or None
     show_in_url()
 
 
@@ -126,7 +122,7 @@ def take_url(known: Collection[str], images: Callable[[], int]) -> list[str]:
         known: ids of the models there are.
         images: how many test images there are; called only if one is asked for.
     """
-    asked, problems = address.news("model", "image", "latent"), []
+    asked, problems = address.news("model", "image", "latent", "upload", "beside"), []
     if "model" in asked.values:
         if asked.values["model"] in known:
             st.session_state["model_id"] = asked.values["model"]
@@ -135,7 +131,23 @@ def take_url(known: Collection[str], images: Callable[[], int]) -> list[str]:
                 f"The link asks for a model named “{markdown_text(asked.values['model'], SHORT)}”, which is not here: it may "
                 "have been moved or deleted. The picker in the sidebar lists those that are."
             )
-    if "latent" in asked.values:
+    if "beside" in asked.values:
+        st.session_state["beside"] = asked.values["beside"] if asked.values["beside"] in known else None
+        if st.session_state["beside"] is None:
+            problems.append(
+                f"The link asks for a second model named “{markdown_text(asked.values['beside'], SHORT)}”, which is not here. "
+                "The first is shown alone; “Beside another model” lists those that are."
+            )
+    if "upload" in asked.values:
+        upload = upload_store.find(asked.values["upload"]) or sample_photos.by_digest(asked.values["upload"])
+        if upload is None:
+            problems.append(
+                f"The uploaded picture that this address is about is not here any more: one is kept for {upload_store.HOURS:g} "
+                "hours, for the browser that sent it and while the server runs. Upload it again."
+            )
+        else:
+            st.session_state["selection"] = Selection(upload=upload)
+    elif "latent" in asked.values:
         z = _point(asked.values["latent"])
         if z is None:
             problems.append(
@@ -167,6 +179,8 @@ def _in_url() -> dict[str, str | None]:
         "model": chosen_model(),
         "image": None if chosen.index is None else str(chosen.index),
         "latent": None if chosen.z is None else ",".join(f"{value:.4g}" for value in chosen.z),
+        "upload": None if chosen.upload is None else chosen.upload.digest,
+        "beside": beside_model(),
     }
 
 

@@ -9,10 +9,8 @@ import streamlit as st
 
 from pages.ui.app import state
 from pages.ui.app.cache import LoadedModel, Source, prepared
-from pages.ui.app.state import Selection
 from pages.ui.formatting import markdown_text, plain_text
 from vae_core.datasets.preprocessing import PictureError, Prepared
-from vae_core.storage.names import clean
 
 
 @dataclass(frozen=True)
@@ -94,14 +92,3 @@ def in_words(z: np.ndarray, most: int = 4) -> str:
     """z = (0.12, −1.30), no minus before a zero; the first four of more."""
     numbers = ", ".join(f"{round(float(value), 2) + 0.0:.2f}".replace("-", "−") for value in z[:most])
     return f"z = ({numbers}, …)" if len(z) > most else f"z = ({numbers})"
-
-
-def upload_selection(name: str, data: bytes, model: LoadedModel) -> Selection | None:
-    """An uploaded file as a selection; None, with one sentence on the page, if it is no picture."""
-    upload = state.Upload(clean(name), data)
-    try:
-        prepared(upload, model.engine.image_shape, model.treatment)
-    except PictureError as error:
-        st.error(f"{markdown_text(name)}: {markdown_text(error)}", icon=":material/broken_image:")
-        return None
-    return Selection(upload=upload)

@@ -1,6 +1,6 @@
 """Who is looking: a name without an account, in a cookie, so that a reload or another tab is still the same visitor.
 
-It decides nothing but whether a page asks before it touches what another visitor has begun.
+It decides whether a page asks before it touches what another visitor has begun, and whose uploads a reload finds again.
 """
 
 from __future__ import annotations
@@ -21,12 +21,21 @@ YEAR = 365 * 24 * 3600
 
 def visitor() -> str:
     """A name for whoever looks at this page, the same after a reload; what can be derived from it opens nothing."""
+    return hashlib.blake2b(_token().encode(), digest_size=8).hexdigest()
+
+
+def owner() -> str:
+    """Another name for the same visitor, which is written nowhere: only who sends the cookie can ask for what is kept under it."""
+    return hashlib.blake2b(_token().encode(), digest_size=32, person=b"uploads").hexdigest()
+
+
+def _token() -> str:
+    """The cookie's; of a browser that keeps no cookies one that lasts until the page is loaded again."""
     token = st.context.cookies.get(COOKIE)
-    if (
-        not isinstance(token, str) or not token
-    ):  # a browser that keeps no cookies: the same until the page is loaded again
-        token = st.session_state.setdefault("visitor", secrets.token_urlsafe(16))
-    return hashlib.blake2b(token.encode(), digest_size=8).hexdigest()
+    if isinstance(token, str) and token:
+        return token
+    made: str = st.session_state.setdefault("visitor", secrets.token_urlsafe(16))
+    return made
 
 
 class VisitorCookie:

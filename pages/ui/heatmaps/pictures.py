@@ -141,18 +141,6 @@ def glance(
     return maps
 
 
-def thumbnail(image: np.ndarray, pixels: int) -> np.ndarray:
-    """uint8 (h, w[, c]) with its longer side at about `pixels`: enlarged crisply, or reduced smoothly."""
-    longest = max(image.shape[:2])
-    if longest <= pixels:
-        return np.repeat(np.repeat(image, pixels // longest, axis=0), pixels // longest, axis=1)
-    from PIL import Image
-
-    small = Image.fromarray(image)
-    small.thumbnail((pixels, pixels), Image.Resampling.BOX, reducing_gap=1.0)
-    return np.asarray(small)
-
-
 def _mean_of(settings: HeatmapSettings, part: str, layer: str) -> HeatmapSettings:
     return HeatmapSettings(
         part,

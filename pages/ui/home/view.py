@@ -8,12 +8,12 @@ import streamlit as st
 from pages.ui.app import state
 from pages.ui.app.cache import LoadedModel, Source, codes_have_pictures
 from pages.ui.app.model_pictures import pictures_for
-from pages.ui.app.subject import Subject, in_words, subject
+from pages.ui.app.subject import Subject, in_words
 from pages.ui.formatting import SENTENCE, markdown_text, plain_text
 from pages.ui.images import enlarge
 from pages.ui.map.view import map_of, take_click
 from pages.ui.shared.picture import picture
-from pages.ui.shared.picture_picker import upload_control
+from pages.ui.shared.picture_line import picture_line
 from vae_core.analysis import activations, heatmaps, image_quality, latent_geometry, mosaics
 
 NEIGHBOURS = 15
@@ -30,9 +30,7 @@ def main(model: LoadedModel) -> None:
     take_click(model, test_images)
     above, below = st.container(), st.container()
     with below:  # first, since an upload has its place on the map
-        st.subheader("Try a picture of yours", anchor=False)
-        upload_control(model)
-        selected = subject(model, test_images)
+        selected = picture_line(model, test_images)
         inside(model, selected)
     with above:
         map_of(model, test_images, selected)

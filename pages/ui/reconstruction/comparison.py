@@ -101,6 +101,13 @@ def part(rebuilt: Rebuilt, what: str, i: int) -> np.ndarray:
     return image if what == "original" else reconstruction
 
 
+def difference(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, float]:
+    """Where two pictures (h, w, c) differ, channels averaged: uint8 (h, w, 3) from 0 to the largest difference, and that one."""
+    apart = np.abs(first - second).mean(axis=2)
+    top = float(apart.max())
+    return heatmaps.colour(apart / top if top else apart, SIMILARITY), top
+
+
 def strip(rebuilt: Rebuilt, what: str, first: int, count: int, pixels: int = 84) -> np.ndarray:
     """One row of a strip: that column of `count` pictures from `first` on, enlarged, side by side: uint8 (h, w, 3).
 

@@ -41,6 +41,27 @@ def four(rebuilt: Rebuilt, name: str) -> None:
             st.caption(captions[what])
 
 
+def pair(first: Rebuilt, second: Rebuilt, name: str) -> None:
+    """Two models on one picture: the original once, both reconstructions, and where these differ; on a phone two by two."""
+    difference, top = comparison.difference(first.reconstructions[0], second.reconstructions[0])
+    headings = ("Original", f"A: {first.model}", f"B: {second.model}", "|A − B|")
+    captions = (
+        markdown_text(name),
+        f"Decoded from {first.way}. MSE {first.scores.mse[0]:.4f}",
+        f"Decoded from {second.way}. MSE {second.scores.mse[0]:.4f}",
+        f"How far the two reconstructions are apart: {top:.4f} at most",
+    )
+    pictures = (first.images[0], first.reconstructions[0], second.reconstructions[0], difference)
+    pairs = [slot for half in st.columns(2) for slot in half.columns(2, wrap=False)]
+    for slot, heading, image, caption in zip(pairs, headings, pictures, captions, strict=True):
+        with slot:
+            st.markdown(f"**{markdown_text(heading)}**")
+            picture(enlarge(image), alt=plain_text(f"{heading} of {name}"), width="stretch")
+            if image is difference:
+                colour_bar(comparison.SIMILARITY, 0, top)
+            st.caption(caption)
+
+
 def wipes(rebuilt: Sequence[Rebuilt]) -> None:
     """A slider between two of what there is: original and reconstruction, or the two models' reconstructions."""
     original = ("original", rebuilt[0].images[0])
@@ -112,10 +133,10 @@ def standing(models: Sequence[LoadedModel], test_images: Source, rebuilt: Sequen
             st.caption(f"**{markdown_text(words, SENTENCE)}** by {markdown_text(entry.model)}. {method}.")
 
 
-def sixteen(rebuilt: Sequence[Rebuilt], names: Sequence[str], test_images: Source) -> None:
+def sixteen(rebuilt: Sequence[Rebuilt], names: Sequence[str]) -> None:
     """Rows of originals, reconstructions, errors and SSIM maps, models below one another; in two halves of eight."""
     if not names:
-        st.info("There is no test image of this class. Choose another class above.", icon=":material/info:")
+        st.info("There is no test image of this class. Choose another class in the line above.", icon=":material/info:")
         return
     for first, column in zip(range(0, len(names), BLOCK), st.columns(2), strict=False):
         with column:
@@ -136,6 +157,12 @@ def sixteen(rebuilt: Sequence[Rebuilt], names: Sequence[str], test_images: Sourc
     with right:
         colour_bar(comparison.SIMILARITY, 0, 1)
         st.caption(f"SSIM map: 1 is alike, 0 unlike. {image_quality.SSIM_METHOD.replace(' x ', ' × ')}")
+
+
+def sixteen_figures(rebuilt: Sequence[Rebuilt], names: Sequence[str], test_images: Source) -> None:
+    """A line of figures per picture of the strip."""
+    if not names:
+        return
     columns = {
         f"{comparison.figure_name(key, entry.likelihood)}{f', {entry.model}' if len(rebuilt) > 1 else ''}": (entry, key)
         for key in FIGURES
