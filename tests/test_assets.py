@@ -32,6 +32,19 @@ def test_modules_stand_before_those_that_import_them_and_once(tmp_path: Path) ->
     assert joined.count("const c = 3") == 1
 
 
+def test_a_module_of_another_component_is_taken_along_once(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    write(tmp_path / "other", one='import { c } from "./two.js";\nexport const b = c;\n', two="export const c = 3;\n")
+    (tmp_path / "own").mkdir()
+    entry = write(
+        tmp_path / "own",
+        entry='import { b } from "../other/one.js";\nimport { c } from "../other/two.js";\nexport default () => b + c;\n',
+    )
+    joined = script(entry)
+    assert "import" not in joined and joined.count("const c = 3") == 1
+    assert joined.index("const c") < joined.index("const b") < joined.index("export default")
+
+
 @pytest.mark.parametrize(
     ("files", "problem"),
     [
@@ -46,7 +59,7 @@ def test_what_cannot_be_joined_is_refused(tmp_path: Path, files: dict[str, str],
         script(write(tmp_path, **files))
 
 
-@pytest.mark.parametrize("folder", ["live_map", "mosaic", "latent_rows", "wipe"])
+@pytest.mark.parametrize("folder", ["live_map", "mosaic", "latent_rows", "latent_player", "wipe"])
 def test_every_module_of_a_component_is_in_its_script(folder: Path) -> None:
     joined = script(COMPONENTS / folder / f"{folder}.js")
     for path in (COMPONENTS / folder).glob("*.js"):

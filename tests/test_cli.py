@@ -31,7 +31,8 @@ COMMANDS = (
     "resume",
     "runs",
     "evaluate",
-    "sample",
+    "generate",
+    "interpolate",
     "reconstruct",
     "heatmap",
     "export",
@@ -115,7 +116,7 @@ def test_every_command_is_listed() -> None:
         "train --run-dir x --preset large",
         "train --run-dir x --epochs many",
         "train --run-dir x --image-shape 64",
-        "sample",
+        "generate",
         "heatmap x --part middle",
         "export x --output y",
     ],
@@ -137,8 +138,8 @@ def test_misused_flags(words: str, capsys: pytest.CaptureFixture[str]) -> None:
         ("resume {new}", "is no run directory"),
         ("runs --stop {new}", "is no run directory"),
         ("runs --stop {run}", "is finished; only a run in progress can be asked"),
-        ("sample {new}", "there is no model at"),
-        ("sample {run} -n 0", "-n must be in 1..10,000, got 0"),
+        ("generate {new}", "there is no model at"),
+        ("generate {run} -n 0", "-n must be in 1..10,000, got 0"),
         ("reconstruct {run} --data {npz} --index 20", "--index must be in 0..19 for squares test, 20 images, got [20]"),
         ("reconstruct {run} --picture {npz}", "squares.npz"),
         ("heatmap {run} --data {npz} --layer dense_1", "--layer must be a convolution layer of the encoder"),
@@ -147,7 +148,7 @@ def test_misused_flags(words: str, capsys: pytest.CaptureFixture[str]) -> None:
         ("evaluate {run} --data {npz} --write -n 3", "--write keeps the figures of the whole test split"),
         ("evaluate {run} --data {npz} --thresholds", "too few for thresholds"),
         ("evaluate {run} --data {new}", "does not exist"),
-        ("sample {run} --output {run}/nowhere/a.png", "nowhere"),
+        ("generate {run} --output {run}/nowhere/a.png", "nowhere"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(
@@ -163,7 +164,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(
 
 def test_a_mistake_in_a_process_of_its_own() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "vae_core", "sample", "nowhere"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "vae_core", "generate", "nowhere"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith("error: there is no model at nowhere") and "Traceback" not in done.stderr
@@ -248,6 +249,7 @@ def test_keep_makes_a_whole_checkpoint(kept: Path, capsys: pytest.CaptureFixture
         "MODEL_CARD.md",
         "snapshots",
         "scores.npz",
+        "density.npz",
         "data.json",
     }
     loaded = store.load(kept)
@@ -277,7 +279,7 @@ def test_everything_after_training_goes_without_tensorflow(kept: Path, squares: 
     words = [
         ["evaluate", model, *data, "--iwae", "3"],
         ["evaluate", model, *data, "--write"],
-        ["sample", model, "-n", "5", "--output", f"{tmp_path}/samples.png"],
+        ["generate", model, "-n", "5", "--output", f"{tmp_path}/samples.png"],
         ["reconstruct", model, *data, "--index", "0", "3", "--output", f"{tmp_path}/index.png"],
         ["reconstruct", model, "--picture", str(picture), "--output", f"{tmp_path}/own.png"],
         ["heatmap", model, "--picture", str(picture), "--output", f"{tmp_path}/maps.png"],

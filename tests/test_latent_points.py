@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from vae_core.analysis import latent_geometry, latent_points
+from vae_core.analysis import latent_points
 
 points = arrays(np.float32, 5, elements=st.floats(-100, 100, width=32))
 
@@ -84,23 +84,6 @@ def test_traversal_moves_one_unit_about_its_mean():
     np.testing.assert_array_equal(latent_points.traverse(z, 0)[[0, -1], 0], [-3, 3])
 
 
-def test_arithmetic():
-    np.testing.assert_array_equal(latent_points.arithmetic([3.0, 1.0], [1.0, 1.0], [0.0, 5.0]), [2, 5])
-
-
-def test_sampler_draws_where_the_codes_are():
-    rng = np.random.default_rng(0)
-    two = np.concatenate([rng.normal(-4, 0.3, (300, 2)), rng.normal(4, 0.3, (100, 2))])
-    sampler = latent_points.fit_sampler(two, components=2)
-    draws = sampler.sample(4000, seed=1)
-    assert draws.dtype == np.float32 and draws.shape == (4000, 2)
-    np.testing.assert_array_equal(draws, sampler.sample(4000, seed=1))
-    low = draws[:, 0] < 0
-    assert low.mean() == pytest.approx(0.75, abs=0.03)
-    np.testing.assert_allclose(draws[low].std(axis=0), 0.3, atol=0.04)
-    assert latent_geometry.nearest(two, draws, 1)[1].max() < 1
-
-
 class Halves:
     """Codes that are known: the mean of each half of a picture."""
 
@@ -151,8 +134,6 @@ def test_encode_dataset_goes_in_slices(monkeypatch):
         (lambda: latent_points.interpolate(np.array([np.nan]), np.zeros(1), 3), "NaN"),
         (lambda: latent_points.traverse(np.zeros(2), 2), r"0\.\.1"),
         (lambda: latent_points.traversal_values(5, extent=-1), "positive extent"),
-        (lambda: latent_points.arithmetic(np.zeros(2), np.zeros(2), np.zeros(3)), "one shape"),
-        (lambda: latent_points.fit_sampler(codes(5), 6), r"components must be 1\.\.5"),
     ],
 )
 def test_bad_input_is_named(call, words):

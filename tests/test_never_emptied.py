@@ -379,13 +379,13 @@ def test_a_users_photo_is_never_written_over(model: Path, tmp_path: Path, capsys
         code, error = go(command, "--picture", str(photo), "--output", str(other))
         assert code == 2
         assert "was not written by this program" in error
-    code, error = go("sample", "-n", "2", "--output", str(photo))
+    code, error = go("generate", "-n", "2", "--output", str(photo))
     assert code == 2
     assert "add --replace" in error
     assert photo.read_bytes() == other.read_bytes() == before
-    assert go("sample", "-n", "2", "--output", str(tmp_path / "ours.png"))[0] == 0
-    assert go("sample", "-n", "3", "--output", str(tmp_path / "ours.png"))[0] == 0  # one of ours
-    assert go("sample", "-n", "2", "--output", str(other), "--replace")[0] == 0
+    assert go("generate", "-n", "2", "--output", str(tmp_path / "ours.png"))[0] == 0
+    assert go("generate", "-n", "3", "--output", str(tmp_path / "ours.png"))[0] == 0  # one of ours
+    assert go("generate", "-n", "2", "--output", str(other), "--replace")[0] == 0
     assert other.read_bytes() != before
 
 

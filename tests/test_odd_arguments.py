@@ -81,14 +81,14 @@ def test_every_text_is_read_as_a_name() -> None:
         *(["resume", "r", "--checkpoint-seconds", value] for value in ("nan", "-inf")),
         *(["evaluate", "m", "--iwae", value] for value in ("1000000000", "-1", "1.5", "9" * 5000)),
         *(["evaluate", "m", "-n", value] for value in ("0", "-1", "1e3")),
-        *(["sample", "m", "-n", value] for value in ("0", "-1", "1000000000")),
-        *([command, "m", "--seed", "-1"] for command in ("evaluate", "sample")),
+        *(["generate", "m", "-n", value] for value in ("0", "-1", "1000000000")),
+        *([command, "m", "--seed", "-1"] for command in ("evaluate", "generate")),
         *(["heatmap", "m", "--alpha", value] for value in ("nan", "2", "-0.1")),
         ["heatmap", "m", "--channel", "-1"],
         ["heatmap", "m", "--index", "-1"],
         ["keep", "r", "f", "--snapshots", "-1"],
-        *([command, "m", "--output", "x.jpg"] for command in ("sample", "heatmap", "reconstruct")),
-        *([command, "m", "--output", "folder/"] for command in ("sample", "heatmap", "reconstruct")),
+        *([command, "m", "--output", "x.jpg"] for command in ("generate", "heatmap", "reconstruct")),
+        *([command, "m", "--output", "folder/"] for command in ("generate", "heatmap", "reconstruct")),
         ["runs", "--pause", "a", "--stop", "b"],
         *(["train", "--run-dir", "r", *flags] for flags in (["--epochs", "0"], ["--learning-rate", "nan"])),
         *(
@@ -115,20 +115,20 @@ def test_an_empty_data_set_is_not_the_current_folder() -> None:
 
 def test_a_folder_that_is_missing_is_told(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "missing" / "x.PNG"
-    code, error = answer(capsys, "sample", model, "-n", "4", "--output", output)
+    code, error = answer(capsys, "generate", model, "-n", "4", "--output", output)
     assert code == 2 and f"there is no folder {output.parent}. Make it" in error
     output.parent.mkdir()
-    assert answer(capsys, "sample", model, "-n", "4", "--output", output)[0] == 0
+    assert answer(capsys, "generate", model, "-n", "4", "--output", output)[0] == 0
     with Image.open(output) as image:
         assert image.format == "PNG"
 
 
 def test_an_output_that_cannot_be(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "folder.png").mkdir()
-    code, error = answer(capsys, "sample", model, "-n", "4", "--output", tmp_path / "folder.png")
+    code, error = answer(capsys, "generate", model, "-n", "4", "--output", tmp_path / "folder.png")
     assert code == 2 and "is a folder" in error
     (tmp_path / "file").touch()
-    code, error = answer(capsys, "sample", model, "-n", "4", "--output", tmp_path / "file" / "x.png")
+    code, error = answer(capsys, "generate", model, "-n", "4", "--output", tmp_path / "file" / "x.png")
     assert code == 2 and str(tmp_path / "file") in error
 
 
@@ -165,9 +165,9 @@ def test_more_images_than_there_are(model: Path, data: Path, capsys: pytest.Capt
 
 def test_a_mosaic_is_bounded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     large = save_checkpoint(tmp_path / "large", ModelConfig("classic", 2, (256, 256, 3)), codes=10)
-    code, error = answer(capsys, "sample", large, "-n", "10000", "--output", tmp_path / "o.png")
+    code, error = answer(capsys, "generate", large, "-n", "10000", "--output", tmp_path / "o.png")
     assert code == 2 and "too many for one PNG" in error
-    assert answer(capsys, "sample", large, "-n", "200", "--output", tmp_path / "o.png")[0] == 0
+    assert answer(capsys, "generate", large, "-n", "200", "--output", tmp_path / "o.png")[0] == 0
     with Image.open(tmp_path / "o.png") as image:
         assert image.width < 256 * 20  # not enlarged
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from vae_core.analysis.evaluation import evaluate, knn_accuracy
+from vae_core.analysis.generation import classifier, density
 from vae_core.checkpoints import store
 from vae_core.checkpoints.card import comparison_table, figures_table
 from vae_core.checkpoints.codes import load_latents
@@ -133,3 +134,26 @@ def test_drawn_garments_are_named_rightly_by_the_real_codes(fashion_dir: Path) -
     assert abs(pixels.mean() / 255 - 0.286) <= 0.05
     for label in range(10):
         assert knn_accuracy(codes, train, drawn[labels == label], labels[labels == label]) >= 0.35
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_samples_are_measured_from_both_priors(name: str) -> None:
+    """The density follows the train codes, so it may not be worse than the prior; nothing beats the train images."""
+    found, density_there = figures(name), (folder(name) / "density.npz").stat().st_size
+    reference = classifier.figures()
+    for source in ("prior", "density"):
+        assert found[f"frechet_{source}"]["value"] > reference["frechet_train"]["value"]
+        assert 0 < found[f"precision_{source}"]["value"] < 1 and 0 < found[f"recall_{source}"]["value"] < 1
+    assert found["frechet_density"]["value"] <= found["frechet_prior"]["value"] * 1.02
+    assert density_there < 100_000
+    fitted = density.load(folder(name), store.load(folder(name)).network.latent_dim)
+    assert fitted is not None and fitted.classes == list(range(10)) and fitted.held_out > fitted.held_out_prior
+
+
+@pytest.mark.real_data
+@pytest.mark.slow
+def test_the_classifier_names_what_its_card_says(fashion_dir: Path) -> None:
+    data = loading.load("fashion")
+    images, labels = data.images("test", 2000), data.labels("test")[:2000]
+    share = (classifier.shipped().probabilities(images).argmax(axis=1) == labels).mean()
+    assert share == pytest.approx(classifier.figures()["accuracy"]["value"], abs=0.015)

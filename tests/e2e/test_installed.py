@@ -90,7 +90,7 @@ def test_the_commands_of_an_installed_package(installed: Path, elsewhere: dict[s
     assert listed.returncode == 0 and "`fashion-2d`" in listed.stdout, listed.stderr
     none = run("runs")
     assert "vae-explorer train --run-dir" in none.stdout and "python -m" not in none.stdout, none.stdout
-    drawn = run("sample", "fashion-2d", "-n", "4")
+    drawn = run("generate", "fashion-2d", "-n", "4")
     assert drawn.returncode == 0 and (elsewhere["cwd"] / "samples.png").stat().st_size > 500, drawn.stderr
     trained = run("train", "--run-dir", "runs/demo", "--data", "drawn")
     assert trained.returncode == 2 and 'pip install "vae-explorer[train]"' in trained.stderr, trained.stderr

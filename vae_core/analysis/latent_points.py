@@ -11,19 +11,9 @@ Every z is (n, latent_dim) float32; every `seed` is a whole number or a `numpy.r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
-from vae_core.analysis.checks import (
-    ProgressCallback,
-    check_unit,
-    checked_codes,
-    checked_point,
-    checked_posterior,
-    unit_range,
-)
+from vae_core.analysis.checks import ProgressCallback, check_unit, checked_point, checked_posterior, unit_range
 from vae_core.network.latents import EncoderDecoder, LabelledImages, Latents, Seed
 
 # float32 pixels held at a time, 16 MB: memory does not grow with the data set.
@@ -243,70 +233,3 @@ def traverse(z: np.ndarray, unit: int, values: np.ndarray | None = None) -> np.n
     rows = np.tile(z, (len(values), 1))  # (steps, latent_dim)
     rows[:, unit] = values
     return rows
-
-
-def arithmetic(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """Vector arithmetic, a - b + c: the step from b to a, taken from c.
-
-    Args:
-        a: (latent_dim,) or (n, latent_dim).
-        b: Of the same shape.
-        c: Of the same shape.
-
-    Returns:
-        float32 of that shape.
-
-    Raises:
-        ValueError: Shapes that differ.
-    """
-    a, b, c = (np.asarray(z, np.float32) for z in (a, b, c))
-    if not a.shape == b.shape == c.shape:
-        raise ValueError(f"a, b and c must have one shape, got {a.shape}, {b.shape} and {c.shape}.")
-    return a - b + c
-
-
-@dataclass(frozen=True)
-class MixtureSampler:
-    """A Gaussian mixture over codes, to draw from.
-
-    Attributes:
-        weights: Share of each component, (k,), summing to 1.
-        means: (k, latent_dim).
-        covariances: (k, latent_dim, latent_dim).
-    """
-
-    weights: np.ndarray
-    means: np.ndarray
-    covariances: np.ndarray
-
-    def sample(self, n: int, seed: Seed = 0) -> np.ndarray:
-        """Draw n points, (n, latent_dim) float32."""
-        rng = np.random.default_rng(seed)
-        component = rng.choice(len(self.weights), size=n, p=self.weights)  # (n,)
-        epsilon = rng.standard_normal((n, self.means.shape[1]))  # (n, latent_dim)
-        roots = np.linalg.cholesky(self.covariances)  # (k, latent_dim, latent_dim)
-        return (self.means[component] + np.einsum("nij,nj->ni", roots[component], epsilon)).astype(np.float32)
-
-
-def fit_sampler(codes: np.ndarray, components: int = 10, seed: int = 0) -> MixtureSampler:
-    """Fit a Gaussian mixture (scikit-learn) to where the codes really are, which the prior misses in part.
-
-    Args:
-        codes: (n, latent_dim).
-        components: Number of Gaussians, 1..n.
-        seed: Of the fit's start.
-
-    Returns:
-        The mixture, with full covariances.
-
-    Raises:
-        ValueError: Codes of another shape or not finite, or more components than codes.
-    """
-    from sklearn.mixture import GaussianMixture
-
-    codes = checked_codes(codes, "codes")
-    if not 1 <= components <= len(codes):
-        raise ValueError(f"components must be 1..{len(codes)}, the number of codes, got {components}.")
-    mixture: Any = GaussianMixture(components, reg_covar=1e-4, max_iter=500, tol=1e-3, random_state=seed)
-    mixture.fit(codes.astype(np.float64))
-    return MixtureSampler(mixture.weights_ / mixture.weights_.sum(), mixture.means_, mixture.covariances_)

@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from vae_core.analysis import image_scores
+from vae_core.analysis.generation import density
 from vae_core.checkpoints import store, thresholds, timeline
 from vae_core.checkpoints.card import model_card
 from vae_core.checkpoints.probe import probe
@@ -49,6 +50,7 @@ FILES = {
     "latents.npz": 64 * MIB,
     image_scores.FILE: 16 * MIB,
     thresholds.FILE: MIB,
+    density.FILE: 16 * MIB,
 }
 FRAME_FILES = {"decoder.safetensors": 96 * MIB, "latents.npz": 16 * MIB}
 MOST_FRAMES = 200

@@ -30,6 +30,12 @@ ROWS = {
     "knn_accuracy": "nearest-neighbour accuracy",
     "active_units": "active units",
 }
+# How good samples are, on a card alone: a table of all models has no room for it.
+SAMPLE_ROWS = {
+    f"{figure}_{source}": f"{label}, samples from {words}"
+    for source, words in (("prior", "N(0, I)"), ("density", "the fitted density"))
+    for figure, label in (("frechet", "Fréchet distance"), ("precision", "precision"), ("recall", "recall"))
+}
 # Named on a card.
 MOST_CLASSES = 20
 
@@ -39,7 +45,7 @@ def figures_table(figures: Mapping[str, Any]) -> str:
 
     Args:
         figures: Name -> {"value", "split", "n", "method"}, as `vae_core.analysis.evaluation.evaluate` gives them; those
-            that `ROWS` does not name are left out.
+            that `ROWS` and `SAMPLE_ROWS` do not name are left out.
 
     Returns:
         The table: name, value, split and n, method.
@@ -50,12 +56,17 @@ def figures_table(figures: Mapping[str, Any]) -> str:
         lines.append(
             f"| data set | {_inline(_data_of_figures(data))} | {data['split']}, {data['n']:,} | {data['method']} |"
         )
-    for name, label in ROWS.items():
+    for name, label in {**ROWS, **SAMPLE_ROWS}.items():
         if name in figures:
             figure = figures[name]
             value = _digits(figure["value"])
             lines.append(f"| {label} | {value} | {figure['split']}, {figure['n']:,} | {figure['method']} |")
     return "\n".join(lines)
+
+
+def sample_figures(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of samples among others, name -> figure: they are measured by themselves, and kept when the rest is measured anew."""
+    return {name: figures[name] for name in SAMPLE_ROWS if name in figures}
 
 
 def thresholds_table(figures: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ FILES = (
     "latents.npz",
     "scores.npz",
     "thresholds.json",
+    "density.npz",
     "history.csv",
     "MODEL_CARD.md",
     "data.json",

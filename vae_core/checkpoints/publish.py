@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from vae_core.analysis import image_scores, thresholds
+from vae_core.analysis import image_scores, latent_points, thresholds
 from vae_core.analysis.evaluation import evaluate
+from vae_core.analysis.generation import density
 from vae_core.checkpoints import store
 from vae_core.checkpoints.card import model_card
 from vae_core.checkpoints.placement import check_place
@@ -74,6 +75,9 @@ def publish(
     scores = image_scores.score(engine, dataset.pixels("test"))
     latents = Latents(z_mean, z_log_var, dataset.labels("test").astype(np.uint8))
     usual = thresholds.measure(engine, dataset, latents)
+    if note:
+        note("fitting where the codes of its train images lie")
+    fitted = fit_density(engine, dataset)
     status = run.status()
     config = {
         **run.config(),
@@ -92,6 +96,7 @@ def publish(
         image_scores.save(unfinished, scores, dataset.checksum)
         if usual:
             write_thresholds(unfinished, usual)
+        density.save(unfinished, fitted)
         for step in spaced_steps(run.snapshots(), snapshots):
             save_frame(unfinished, step, run.snapshot_weights(step), run.snapshot_latents(step))
 
@@ -122,6 +127,20 @@ def _check_publishable(run: Run, dataset: Dataset) -> None:
         raise ValueError(
             f"{run.path} was trained on {trained_on['name']}, this is {given['name']} ({given['source']}). Pass the same --data."
         )
+
+
+def fit_density(engine: Engine, dataset: Dataset) -> density.Density:
+    """Fit the density of a model's train codes; the validation codes choose its number of components.
+
+    Args:
+        engine: The model.
+        dataset: What it was trained on.
+
+    Returns:
+        The mixture, for density.npz.
+    """
+    train, validation = (latent_points.encode_dataset(engine, dataset, split) for split in ("train", "validation"))
+    return density.fit(train.z_mean, train.labels, validation.z_mean, validation.labels)
 
 
 def spaced_steps(steps: list[int], count: int) -> list[int]:

@@ -39,6 +39,20 @@ def png(text: str) -> str:
     return text
 
 
+def strip_or_animation(text: str) -> str:
+    """Read the name of a PNG or a GIF to write.
+
+    Raises:
+        ArgumentTypeError: If it is no name, or has another suffix.
+    """
+    if Path(name(text)).suffix.lower() not in (".png", ".gif"):
+        stem = Path(text).stem or "x"
+        raise argparse.ArgumentTypeError(
+            f"it is written as a strip, {stem}.png, or as an animation, {stem}.gif; name it so"
+        )
+    return text
+
+
 def whole(low: int, high: int) -> Callable[[str], int]:
     """Reader of a whole number in low..high, which raises `ArgumentTypeError` for anything else."""
 

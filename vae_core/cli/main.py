@@ -3,7 +3,7 @@
 Only words and flags here; what a command does is in `model_commands`, `train_commands` and `run_commands`, imported when it
 runs, so help is instant.
 
->>> build_parser().parse_args(["sample", "fashion-2d", "-n", "4"]).n
+>>> build_parser().parse_args(["generate", "fashion-2d", "-n", "4"]).n
 4
 """
 
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from vae_core.cli.arguments import name, number, png, whole
+from vae_core.cli.arguments import name, number, png, strip_or_animation, whole
 from vae_core.cli.common import TrainingFailed
 from vae_core.cli.config_flags import add_config_flags
 from vae_core.cli.output import lost_output, make_output_last
@@ -40,6 +40,8 @@ MODULES = {  # that define a command; the others are in `model_commands`
     "resume": "train_commands",
     "standby": "train_commands",
     "runs": "run_commands",
+    "generate": "generation_commands",
+    "interpolate": "generation_commands",
 }
 MOST = 2**31 - 1
 MOST_IWAE = 5000  # samples per image, as many as papers take: minutes of work, and not days
@@ -145,6 +147,11 @@ def build_parser() -> argparse.ArgumentParser:
         help="print instead from where on the app calls a picture or a point unusual, measured on the validation split",
     )
     arg(
+        "--samples",
+        action="store_true",
+        help="print instead how good 10,000 samples are: Fréchet distance, precision and recall beside the test images",
+    )
+    arg(
         "--write",
         action="store_true",
         help="write metrics.json and MODEL_CARD.md into the folder (test split, all images), or with --thresholds thresholds.json",
@@ -164,13 +171,40 @@ def build_parser() -> argparse.ArgumentParser:
     arg("--bounded", action="store_true", help="with limits on memory and processor time, as the app checks an upload")
 
     arg = add(
-        "sample", "Draw synthetic pictures from the prior.", "sample checkpoints/fashion-2d -n 256 --output samples.png"
+        "generate",
+        "Draw synthetic pictures from the prior, or from where the codes of the train images lie.",
+        "generate checkpoints/fashion-16d -n 64 --class Sneaker --output sneakers.png",
     )
     arg("model", type=name, help=MODEL_HELP)
     arg("-n", type=int, default=256, help="how many (256)")
-    arg("--seed", type=whole(0, MOST), default=0)
+    arg("--seed", type=whole(0, MOST), default=0, help="of the draws (0)")
+    arg("--temperature", type=number(0, 10), default=1.0, help="factor of the spread: below 1 safer and more alike (1)")
+    arg(
+        "--prior",
+        choices=("normal", "density"),
+        default="normal",
+        help="normal: N(0, I); density: a mixture fitted to the train codes, once for a model (normal)",
+    )
+    arg("--class", dest="label", type=name, metavar="CLASS", help="name of a class; takes the density")
+    arg("--data", type=name, help="where the pictures it was trained on lie, to fit a density that is missing")
     arg("--output", type=png, default="samples.png", help="PNG to write (samples.png)")
+    arg("--csv", type=name, metavar="FILE", help="also write the z of each sample")
     arg("--replace", action="store_true", help="write over a file that this program has not written")
+
+    arg = add(
+        "interpolate",
+        "The way from picture to picture through latent space, as a strip or an animation.",
+        "interpolate checkpoints/fashion-16d --index 0 1 5 --frames 32 --output way.gif",
+    )
+    _picture_flags(arg, "interpolation.png", strip_or_animation, "PNG or GIF")
+    arg(
+        "--path",
+        choices=("linear", "slerp"),
+        default="linear",
+        help="linear: straight; slerp: spherical, keeping the length of z (linear)",
+    )
+    arg("--frames", type=whole(8, 64), default=32, help="frames of the whole way at most, 8 to 64 (32)")
+    arg("--csv", type=name, metavar="FILE", help="also write the z of each frame")
 
     arg = add(
         "reconstruct",
@@ -233,12 +267,14 @@ def _training_flags(arg: Callable[..., Any]) -> None:
     arg("--checkpoint-seconds", type=number(0, 86_400), default=10.0, help="how often the resumable state is kept (10)")
 
 
-def _picture_flags(arg: Callable[..., Any], output: str) -> None:
+def _picture_flags(
+    arg: Callable[..., Any], output: str, reader: Callable[[str], str] = png, kinds: str = "PNG"
+) -> None:
     arg("model", type=name, help=MODEL_HELP)
     arg("--picture", nargs="+", type=name, metavar="FILE", help="pictures of your own")
     arg("--index", nargs="+", type=whole(0, MOST), metavar="I", help="images of the test split (0)")
     arg("--data", type=name, help=OWN_HELP)
-    arg("--output", type=png, default=output, help=f"PNG to write ({output})")
+    arg("--output", type=reader, default=output, help=f"{kinds} to write ({output})")
     arg("--replace", action="store_true", help="write over a file that this program has not written")
 
 

@@ -1,4 +1,4 @@
-"""Commands on models: measure, list, check, sample, reconstruct, map, export and keep them.
+"""Commands on models: measure, list, check, reconstruct, map, export and keep them.
 
 Each is a function of the command's name, with its flags as arguments. Only `export --format keras` imports TensorFlow.
 
@@ -33,7 +33,15 @@ MOST_PIXELS = limits.PICTURE_PIXELS  # of a PNG that is written: no more than is
 
 
 def evaluate(
-    model: str, data: str | None, split: str, n: int | None, iwae: int, seed: int, thresholds: bool, write: bool
+    model: str,
+    data: str | None,
+    split: str,
+    n: int | None,
+    iwae: int,
+    seed: int,
+    thresholds: bool,
+    samples: bool,
+    write: bool,
 ) -> None:
     """Measure a model on a split and print its figures, or what is usual for it on validation.
 
@@ -45,6 +53,7 @@ def evaluate(
         iwae: Samples of the importance-weighted bound; 0 leaves it out.
         seed: Of the sample of z.
         thresholds: Print the thresholds of the verdicts instead, measured on the validation split.
+        samples: Print instead how good its samples are, beside the test split.
         write: Write metrics.json and MODEL_CARD.md (of `thresholds`, thresholds.json) into the folder; for the whole split of
             its own data.
 
@@ -55,6 +64,8 @@ def evaluate(
     from vae_core.checkpoints import card, publish
     from vae_core.checkpoints.training_data import data_name
 
+    if thresholds and samples:
+        raise ValueError("--thresholds and --samples each print figures of their own. Leave one of them out.")
     if write and (split != "test" or n is not None):
         raise ValueError("--write keeps the figures of the whole test split; leave out --split and -n.")
     checkpoint = _load(model)
@@ -72,10 +83,37 @@ def evaluate(
     if thresholds:
         _thresholds(checkpoint, dataset, seed, write)
         return
+    if samples:
+        _samples(checkpoint, dataset, seed, write)
+        return
     figures = measure(checkpoint.engine(), dataset, split, n=n, seed=seed, iwae_k=iwae, progress=None)
     print(card.figures_table(figures))
     if write:
-        publish.write_figures(checkpoint, figures)
+        publish.write_figures(checkpoint, {**figures, **card.sample_figures(checkpoint.metrics or {})})
+
+
+def _samples(checkpoint: Checkpoint, dataset: Dataset, seed: int, write: bool) -> None:
+    """Print how good a model's samples are, and add it to its figures if asked to."""
+    from vae_core.analysis.generation import classifier, density, sample_quality
+    from vae_core.checkpoints import card, publish
+    from vae_core.checkpoints.training_data import is_fashion
+
+    if not is_fashion(dataset.describe()) or checkpoint.model.image_shape != classifier.IMAGE_SHAPE:
+        raise ValueError(
+            f"--samples compares samples with Fashion-MNIST's 28×28 test images; {dataset.name} holds others. "
+            "Name a model of Fashion-MNIST."
+        )
+    engine = checkpoint.engine()
+    fitted = density.load(checkpoint.path, checkpoint.network.latent_dim)
+    if fitted is None:
+        note("fitting where the codes of its train images lie")
+        fitted = publish.fit_density(engine, dataset)
+    note("drawing samples and comparing them: some minutes")
+    figures = sample_quality.figures(engine, dataset.pixels("test"), fitted, classifier.shipped(), seed=seed)
+    print(card.figures_table(figures))
+    if write:
+        density.save(checkpoint.path, fitted)
+        publish.write_figures(checkpoint, {**(checkpoint.metrics or {}), **figures})
 
 
 def _thresholds(checkpoint: Checkpoint, dataset: Dataset, seed: int, write: bool) -> None:
@@ -154,33 +192,6 @@ def check_model(model: str, bounded: bool) -> None:
     except Exception as error:
         raise ValueError(str(error) or type(error).__name__) from error
     print(f"{path}: every page can show it.")
-
-
-def sample(model: str, n: int, seed: int, output: str, replace: bool) -> None:
-    """Decode draws from the prior into one PNG.
-
-    Args:
-        model: Its folder or name.
-        n: How many, 1..10,000.
-        seed: Of the draws.
-        output: The PNG.
-        replace: Write over a file of another program.
-
-    Raises:
-        ValueError: If the model cannot be used, or the file must not be written.
-    """
-    from vae_core.analysis import latent_points
-    from vae_core.analysis.mosaics import mosaic
-
-    if not 1 <= n <= 10_000:
-        raise ValueError(f"-n must be in 1..10,000, got {n}.")
-    path = check_output(output, replace=replace)
-    checkpoint = _load(model)
-    scale = _scale(n, checkpoint.model.image_shape, 2)
-    z = latent_points.sample_prior(n, checkpoint.network.latent_dim, seed)
-    images = checkpoint.engine().decode(z)
-    save_png(path, mosaic(images, columns=int(np.ceil(np.sqrt(n))), scale=scale), replace)
-    print(f"{output}: {n} samples of z ~ N(0, 1) decoded by {checkpoint.name}, seed {seed}")
 
 
 def reconstruct(

@@ -13,7 +13,7 @@ from vae_core import settings
 from vae_core.storage.files import write_bytes
 from vae_core.storage.kind import kind_of, surroundings
 
-MARK = "vae-explorer"  # a text chunk in each PNG of ours, which may be written over by the next
+MARK = "vae-explorer"  # a text chunk in each PNG of ours, a GIF's comment: it may be written over by the next
 
 
 def check_output(output: str, inputs: Iterable[str] = (), replace: bool = False) -> Path:
@@ -95,7 +95,7 @@ def _is_ours(path: Path) -> bool:
     if path.is_symlink():
         return False
     try:
-        with Image.open(path, formats=["PNG"]) as image:
-            return MARK in image.info
+        with Image.open(path, formats=["PNG", "GIF"]) as image:
+            return MARK in image.info or image.info.get("comment") == MARK.encode()
     except (OSError, ValueError, SyntaxError):
         return False

@@ -28,6 +28,7 @@ PAGES = (
     ("pages/latent_space.py", "Latent space", ":material/scatter_plot:"),
     ("pages/reconstruction.py", "Reconstruction", ":material/compare:"),
     ("pages/heatmaps.py", "Heatmaps", ":material/blur_on:"),
+    ("pages/generate.py", "Generate", ":material/auto_awesome:"),
     ("pages/models.py", "Models", ":material/view_list:"),
 )
 PROBLEMS = "link_problems"  # in the session: what a link asked for and cannot have

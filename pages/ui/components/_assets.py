@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-_IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w-]+\.js)";\n', re.MULTILINE)
+_IMPORT = re.compile(r'^import \{[^}]*\} from "(\.{1,2}/(?:[\w-]+/)?[\w-]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|const|let|class)", re.MULTILINE)
 
 
@@ -18,15 +18,16 @@ def script(entry: Path) -> str:
     """The JavaScript of a component: the entry file and, before it, every module that it imports, directly or not.
 
     Args:
-        entry: A file with `export default`. It and what it imports lie in one folder, and import only by
-            `import { a, b } from "./file.js";`. All top-level names of the modules differ, since they end in one scope.
+        entry: A file with `export default`. It and what it imports lie in the components' folders, and import only by
+            `import { a, b } from "./file.js";`, or `"../component/file.js"` for a module of another component. All
+            top-level names of the modules differ, since they end in one scope.
 
     Raises:
         ValueError: Two modules declare the same top-level name, modules import each other in a circle, or a line
             imports in another form.
     """
     order: list[Path] = []
-    _visit(entry, order, ())
+    _visit(entry.resolve(), order, ())
     declared: dict[str, str] = {}
     joined = []
     for path in order:
@@ -55,5 +56,5 @@ def _visit(path: Path, order: list[Path], above: tuple[Path, ...]) -> None:
     if path in order:
         return
     for name in _IMPORT.findall(path.read_text(encoding="utf-8")):
-        _visit(path.with_name(name), order, (*above, path))
+        _visit((path.parent / name).resolve(), order, (*above, path))
     order.append(path)

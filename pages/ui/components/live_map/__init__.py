@@ -21,7 +21,7 @@ import streamlit as st
 from pages.ui.components._assets import script, style
 from pages.ui.components.live_map.parts import MapData, Part, Thumbnails, grid_part, map_data, snapshot_map
 
-__all__ = ["MapData", "Pin", "Selected", "grid_part", "live_map", "map_data", "pinned", "snapshot_map"]
+__all__ = ["MapData", "Pin", "Selected", "carry_decoder", "grid_part", "live_map", "map_data", "pinned", "snapshot_map"]
 
 FOLDER = Path(__file__).parent
 SENT = "live_map_sent"  # in the session: digests of the parts that its browser was sent
@@ -104,6 +104,15 @@ def pinned(key: str, latent_dim: int) -> Pin | None:
     """What `live_map` of this key will return in this run, known before it is drawn."""
     value = st.session_state.get(key)
     return _pin(value.get("pinned") if isinstance(value, Mapping) else None, latent_dim)
+
+
+def carry_decoder(part: Part, key: str) -> None:
+    """Send a decoder to this session's browser, unless it has it: for another component, of this key, that decodes there.
+
+    The component finds it as `carried(digest)`, and asks for one that it cannot find by its trigger `missing`.
+    """
+    with st.container(gap=None):
+        _carry(key, {"decoder": part}, _coming(key, [part.digest], None))
 
 
 def _carry(key: str, parts: Mapping[str, Part | Thumbnails | None], coming: Sequence[str]) -> None:

@@ -31,7 +31,14 @@ class Tile:
 
 
 def mosaic(
-    pictures: np.ndarray, tiles: Sequence[Tile], key: str, label: str, chosen: str, size: int = 56, least: int = 44
+    pictures: np.ndarray,
+    tiles: Sequence[Tile],
+    key: str,
+    label: str,
+    chosen: str,
+    size: int = 56,
+    least: int = 44,
+    sheet: int = 0,
 ) -> None:
     """Show pictures (n, h, w, 3) uint8, one per tile; `clicked(key)` tells in the next run which one was chosen.
 
@@ -53,6 +60,7 @@ def mosaic(
             "chosen": chosen,
             "size": size,
             "least": least,
+            "sheet": sheet,
         },
         on_chosen_change=_ignore,
     )

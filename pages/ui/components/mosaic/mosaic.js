@@ -70,7 +70,9 @@ function makeMosaic(parent) {
     const times = Math.max(1, Math.floor((small ? 0.75 : 1) * data.size / Math.max(width, height)));
     root.style.setProperty("--tile-width", `${width * times}px`);
     root.style.setProperty("--tile-height", `${height * times}px`);
-    root.style.setProperty("--column", `${Math.max(width * times, small ? 40 : data.least)}px`);
+    root.classList.toggle("mosaic-sheet", data.sheet > 0);
+    root.style.setProperty("--column", `${data.sheet ? width * times : Math.max(width * times, small ? 40 : data.least)}px`);
+    root.style.maxWidth = data.sheet ? `${data.sheet * (width * times + 1) - 1}px` : "";
     const rows = Math.ceil(data.tiles.length / data.columns);
     root.style.setProperty("--sheet", `${width * times * data.columns}px ${height * times * rows}px`);
     tiles.forEach((tile, i) => {

@@ -1,0 +1,1 @@
+"""What a model makes up: samples, paths between pictures, arithmetic, and how good samples are."""
