@@ -269,6 +269,26 @@ def test_a_zip_that_was_cleared_away_is_taken_again(stand: Stand) -> None:
     assert Path(request.data).is_file()
 
 
+def test_a_folder_of_the_server_where_its_owner_has_opened_one(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert "A folder of this server" not in visit(PAGE).segmented_control(key="form_data").options
+    with zipfile.ZipFile(io.BytesIO(zipped((64, 64, 3)))) as archive:
+        archive.extractall(tmp_path / "opened" / "pets")
+    (tmp_path / "opened" / "empty").mkdir()
+    monkeypatch.setenv("VAE_EXPLORER_DATA", str(tmp_path / "opened"))
+    at = visit(PAGE)
+    at.segmented_control(key="form_data").set_value("A folder of this server").run()
+    assert at.selectbox(key="form_folder").options == ["empty", "pets"]
+    (problem,) = problems(at)
+    assert problem.startswith("empty: ") and at.button(key="start").disabled
+    at.selectbox(key="form_folder").set_value(tmp_path / "opened" / "pets").run()
+    assert "20 pictures in 2 classes; the model will see them as 64 × 64 in colour" in words(at)
+    press(at, "start")
+    ((request, _),) = stand.started
+    assert Path(request.data) == (tmp_path / "opened" / "pets").resolve()
+
+
 def test_pictures_of_ones_own(stand: Stand) -> None:
     at = with_zip(zipped((64, 64, 3)))
     assert "20 pictures in 2 classes; the model will see them as 64 × 64 in colour" in words(at)

@@ -27,6 +27,7 @@ SHIPPED = APP / "checkpoints"
 INSTALL_TRAINING = "pip install -r requirements.txt" if IN_CHECKOUT else 'pip install "vae-explorer[train]"'
 CHECKPOINTS_VARIABLE = "VAE_EXPLORER_CHECKPOINTS"
 RUNS_VARIABLE = "VAE_EXPLORER_RUNS"
+DATA_VARIABLE = "VAE_EXPLORER_DATA"  # folders whose contents the page Train may train on; none where it is not set
 EMBED_VARIABLE = "VAE_EXPLORER_EMBED"  # addresses of the pages that may show the app in a frame, by spaces
 
 
@@ -92,6 +93,12 @@ def named_folder(variable: str) -> Path | None:
     """Return the folder that an environment variable names; None where it is empty or not set."""
     named = os.environ.get(variable, "").strip()
     return expanded(named) if named else None
+
+
+def data_folders() -> list[Path]:
+    """List the folders that the server's owner has opened to the page Train with VAE_EXPLORER_DATA, separated as in PATH."""
+    named = os.environ.get(DATA_VARIABLE, "").split(os.pathsep)
+    return [expanded(name.strip()) for name in named if name.strip()]
 
 
 def expanded(name: str | Path) -> Path:

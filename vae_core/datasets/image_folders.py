@@ -173,11 +173,20 @@ def summarize_zip(path: Path, decoded: int = 16) -> ZipSummary:
         DataError: As `read_zip`, for what can be told from names and headers.
     """
     with zip_files(path) as source:
-        candidates, unreadable = find_pictures(source)
-        check_unreadable(str(path), source, len(candidates), unreadable)
-        sample = candidates[:: max(1, len(candidates) // decoded)][:decoded]
-        colour = any(_is_colour(candidate) for candidate in sample)
-    kept, labels, classes, splits = _label(str(path), [file.name for file, _ in candidates], source)
+        return _summarize(str(path), source, decoded)
+
+
+def summarize_folder(path: Path, decoded: int = 16) -> ZipSummary:
+    """Tell what a folder of pictures holds, without decoding all of it; everything else as `summarize_zip`."""
+    return _summarize(str(path), folder_files(path), decoded)
+
+
+def _summarize(where: str, source: ImageSource, decoded: int) -> ZipSummary:
+    candidates, unreadable = find_pictures(source)
+    check_unreadable(where, source, len(candidates), unreadable)
+    sample = candidates[:: max(1, len(candidates) // decoded)][:decoded]
+    colour = any(_is_colour(candidate) for candidate in sample)
+    kept, labels, classes, splits = _label(where, [file.name for file, _ in candidates], source)
     shapes = sorted(shape[:2] for _, shape in candidates)
     lines = (*class_lines(labels, classes), *left_out_lines(source.left_out, unreadable))
     return ZipSummary(len(kept), classes, shapes[len(shapes) // 2], colour, lines, split_sizes(len(kept), splits))

@@ -27,6 +27,7 @@ from vae_core.checkpoints.probe import affordable
 from vae_core.checkpoints.timeline import Frame, load_frame
 from vae_core.datasets.idx import DataError
 from vae_core.jobs.picture_uploads import UploadedPictures, still_stored, store_pictures
+from vae_core.jobs.server_pictures import pictures_at, stamp
 from vae_core.network.engine import Engine
 from vae_core.network.layers import Network
 from vae_core.runs.directory import Run
@@ -164,5 +165,29 @@ def _pictures_of(file_id: str, _upload: UploadedFile) -> UploadedPictures | str:
     """Of a zip that is refused the sentence that says why: exceptions are not kept, and it lies in the form for many runs."""
     try:
         return store_pictures(_upload.name, _upload.getvalue())
+    except DataError as error:
+        return str(error)
+
+
+def pictures_on_server(path: Path) -> UploadedPictures:
+    """What a folder or zip of the server holds; read again when it has changed.
+
+    Raises:
+        DataError: it is refused: not opened to this page, no pictures, or too few.
+    """
+    try:
+        changed = stamp(path)
+    except OSError as error:
+        raise DataError(f"it cannot be read ({error.strerror}). Reload the page, or choose another one.") from error
+    known = _pictures_on_server(path, changed)
+    if isinstance(known, str):
+        raise DataError(known)
+    return known
+
+
+@st.cache_data(max_entries=16, show_spinner="Looking at the pictures …")
+def _pictures_on_server(path: Path, changed: tuple[int, ...]) -> UploadedPictures | str:
+    try:
+        return pictures_at(path)
     except DataError as error:
         return str(error)

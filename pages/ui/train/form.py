@@ -10,17 +10,19 @@ from pages.ui.app import state
 from pages.ui.app.model_pictures import real_here
 from pages.ui.app.uploads import ZIP_MB, refusal_message
 from pages.ui.app.visitor import visitor
-from pages.ui.formatting import SENTENCE, markdown_text
-from pages.ui.train.cache import pictures_of
+from pages.ui.formatting import SENTENCE, markdown_text, plain_text
+from pages.ui.train.cache import pictures_of, pictures_on_server
 from pages.ui.train.others import SHARED
 from pages.ui.train.recipe import recipe_controls
 from vae_core.jobs import launcher
 from vae_core.jobs.launcher import Request
 from vae_core.jobs.picture_uploads import UploadedPictures
+from vae_core.jobs.server_pictures import offered
 from vae_core.runs.control import RunError
 from vae_core.settings import PROGRAM
 
 REAL, DRAWN, OWN = "Fashion-MNIST", "Drawn clothes", "My pictures (a zip)"
+SERVER = "A folder of this server"
 RESIZE, GARMENT = "Resized, nothing else", "Cut to the garment"
 
 
@@ -87,7 +89,8 @@ def _start(request: Request, beside: bool) -> None:
 def _data_controls() -> tuple[str, UploadedPictures | None, str]:
     """What --data will name ("" while a zip is awaited), the user's pictures if it is those, and how they are fitted."""
     real = real_here()
-    kinds = [REAL, DRAWN, OWN] if real else [DRAWN, OWN]
+    opened = offered()
+    kinds = [*([REAL] if real else []), DRAWN, OWN, *([SERVER] if opened else [])]
     kind = st.segmented_control(
         "Train on",
         kinds,
@@ -97,12 +100,18 @@ def _data_controls() -> tuple[str, UploadedPictures | None, str]:
         persist_state="session",
         help=None if real else "Fashion-MNIST is not on this machine: the sidebar can fetch it.",
     )
-    if kind != OWN:
+    if kind not in (OWN, SERVER):
         return "fashion" if kind == REAL else "drawn", None, RESIZE
-    refusal_message()
-    upload = st.file_uploader(
-        "A zip of pictures; its folders are the classes", ["zip"], key="form_zip", max_upload_size=ZIP_MB
-    )
+    upload = None
+    if kind == SERVER:
+        path = st.selectbox(
+            "Which of them", opened, key="form_folder", format_func=lambda path: plain_text(path.name), width=300
+        )
+    else:
+        refusal_message()
+        upload = st.file_uploader(
+            "A zip of pictures; its folders are the classes", ["zip"], key="form_zip", max_upload_size=ZIP_MB
+        )
     fit = st.segmented_control(
         "What is done to them",
         [RESIZE, GARMENT],
@@ -113,12 +122,13 @@ def _data_controls() -> tuple[str, UploadedPictures | None, str]:
         help="Resized: and nothing else. Cut to the garment: for clothes, each is cropped to what stands out from its background; "
         "if most are on a light background, all are inverted, as Fashion-MNIST was made.",
     )
-    if upload is None:
+    if kind == OWN and upload is None:
         return "", None, str(fit)
+    name = path.name if upload is None else upload.name
     try:
-        pictures = pictures_of(upload)
+        pictures = pictures_on_server(path) if upload is None else pictures_of(upload)
     except (ValueError, RunError) as error:
-        st.error(f"{markdown_text(upload.name)}: {markdown_text(error)}", icon=":material/folder_zip:")
+        st.error(f"{markdown_text(name)}: {markdown_text(error)}", icon=":material/folder_zip:")
         return "", None, str(fit)
     height, width, channels = pictures.shape
     st.caption(
