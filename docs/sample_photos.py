@@ -71,8 +71,9 @@ def main() -> None:
     weave = 0.006 * (np.sin(x / 2.2) + np.sin(y / 2.6))[..., None]
     sheet = np.array([0.93, 0.92, 0.9]) + weave * 0.6
     dusk = np.array([0.2, 0.19, 0.2]) + 0 * weave
-    lamp = np.exp(-(((x - 300) / 260) ** 2 + ((y - 150) / 300) ** 2))[..., None]
-    table = np.array([0.78, 0.66, 0.5]) * (0.32 + 0.75 * lamp) + weave
+    # a spot of even light beside the middle, that ends before three of the corners
+    lamp = 1 / (1 + np.exp((np.hypot(x - 275, y - 255) - 285) / 22))[..., None]
+    table = np.array([0.78, 0.66, 0.5]) * (0.3 + 0.75 * lamp) + weave
     TARGET.mkdir(exist_ok=True)
     for file, picture in {
         "pullover.jpg": photo("Pullover", 7, 260, (60, 150), (0.2, 0.27, 0.42), sheet, rng),

@@ -59,7 +59,7 @@ def test_what_cannot_be_joined_is_refused(tmp_path: Path, files: dict[str, str],
         script(write(tmp_path, **files))
 
 
-@pytest.mark.parametrize("folder", ["live_map", "mosaic", "latent_rows", "latent_player", "wipe"])
+@pytest.mark.parametrize("folder", ["crop_frame", "live_map", "mosaic", "latent_rows", "latent_player", "wipe"])
 def test_every_module_of_a_component_is_in_its_script(folder: Path) -> None:
     joined = script(COMPONENTS / folder / f"{folder}.js")
     for path in (COMPONENTS / folder).glob("*.js"):

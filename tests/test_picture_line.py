@@ -116,16 +116,25 @@ def test_three_sample_photos_show_three_difficulties() -> None:
         assert chosen_picture(at) == f"Sample photo: {photo.name}"
         steps[photo.name] = words(at), problems(at)
     pullover, bag, boot = steps.values()
-    assert "1. **inverted**" in pullover[0] and "1. **cropped**: to the garment" in pullover[0] and pullover[1] == []
+    assert (
+        "1. **inverted**" in pullover[0] and "1. **cropped**: to what stands out" in pullover[0] and pullover[1] == []
+    )
     assert "1. **inverted**" not in bag[0] and bag[1] == []
     assert len(boot[1]) == 1 and "The background is uneven" in boot[1][0]
     plain, stretched = (prepare(sample_photos()[1].data, contrast=contrast).image for contrast in (False, True))
     assert plain.max() - plain.min() < 0.3 and stretched.max() - stretched.min() > 0.9
     # cut by hand, the boot stands on an even background, and the sentence is gone
-    at.slider(key="upload_columns").set_value((20, 75)).run()
-    at.slider(key="upload_rows").set_value((36, 75)).run()
+    at.session_state["upload_frame"] = {"box": [0.2, 0.36, 0.75, 0.75]}  # as the component does
+    at.run()
+    at.session_state["upload_frame"] = {}  # what is let go lasts one run
     assert switched(at).box == (0.2, 0.36, 0.75, 0.75)
     assert "1. **cut**: by hand to 231 × 203 of 420 × 520 pixels" in words(at)
+    assert problems(at) == []
+    at.button(key="upload_whole").click().run()
+    assert switched(at).box is None
+    for odd in ([0.2, 0.3], [0.5, 0.5, 0.4, 0.9], ["a", 0, 1, 1], [0, 0, 2, 1], "box", {"left": 0}):
+        at.session_state["upload_frame"] = {"box": odd}
+        assert switched(at.run()).box is None and not at.exception
     link = at.query_params["upload"]
     upload_store._kept.clear()  # another machine, or the server was started again
     assert chosen_picture(visit(PAGE, upload=link)) == f"Sample photo: {sample_photos()[2].name}"

@@ -128,7 +128,7 @@ def prepare(
     light, uneven = light_background(x), unevenness(x)
     inverted = (garment and light and channels == 1) if invert is None else bool(invert)
     if inverted:
-        reason = "as asked" if invert else "the background is light, and the model knows garments on black"
+        reason = "as asked" if invert else "the background is light, and the model knows its pictures on black"
         x = 1 - x
         steps.append(_step("inverted", f"light and dark swapped: {reason}", x))
     background = _background(x)
@@ -299,8 +299,11 @@ def _crop(x: np.ndarray, background: np.ndarray, aspect: float) -> tuple[np.ndar
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     fits = abs(height / width - aspect) < 0.01 * aspect
     if fits and max((bottom - top) / height, (right - left) / width) >= FILLS:
-        return x, "left as it is: the garment fills the frame"
-    return (x[top:bottom, left:right], f"to the garment: {right - left} × {bottom - top} of {width} × {height} pixels")
+        return x, "left as it is: what stands out fills the frame"
+    return (
+        x[top:bottom, left:right],
+        f"to what stands out: {right - left} × {bottom - top} of {width} × {height} pixels",
+    )
 
 
 def _fit(x: np.ndarray, background: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -23,7 +23,7 @@ from pages.ui.formatting import beside, markdown_text, plain_text, sentence
 from pages.ui.images import enlarge
 from pages.ui.shared.picture import picture
 from pages.ui.shared.picture_choices import CLASS, Choices, choices_of
-from pages.ui.shared.picture_steps import upload_steps
+from pages.ui.shared.picture_steps import take_cut, upload_steps
 from vae_core.datasets.image_headers import READABLE
 from vae_core.datasets.preprocessing import PictureError
 from vae_core.storage.names import clean
@@ -51,6 +51,7 @@ def picture_line(model: LoadedModel, test_images: Source | None) -> Subject:
     Call it before anything that shows the picture, and after a click elsewhere on the page has been taken up.
     """
     st.html(STYLE)
+    take_cut()
     choices = choices_of(model, test_images)
     with st.container(key="picture_line", gap="small"):
         row = st.container(horizontal=True, vertical_alignment="center", gap="small")

@@ -9,13 +9,15 @@ import streamlit as st
 
 from pages.ui.app import state
 from pages.ui.app.cache import LoadedModel
+from pages.ui.components.crop_frame import WHOLE, Box, crop_frame, framed
 from pages.ui.formatting import SENTENCE, markdown_text, plain_text
 from pages.ui.shared.picture import picture
 from vae_core.datasets.preprocessing import TRIM, Prepared
 
 INVERT = {"auto": None, "yes": True, "no": False}
 STEP = 72  # pixels a side
-WHOLE = (0, 100)
+CUT = "upload_frame"  # the key of the frame
+FRAMED = 300  # pixels a side of the picture in it
 
 
 def upload_steps(prepared: Prepared, model: LoadedModel) -> None:
@@ -58,14 +60,7 @@ def _cropped(upload: state.Upload, model: LoadedModel) -> bool:
 
 def _switches(upload: state.Upload, prepared: Prepared, model: LoadedModel) -> None:
     now = next(name for name, value in INVERT.items() if value == upload.invert)
-    left, top, right, bottom = (round(100 * share) for share in upload.box or (0, 0, 1, 1))
-    st.session_state.update(
-        upload_invert=now,
-        upload_crop=_cropped(upload, model),
-        upload_contrast=upload.contrast,
-        upload_columns=(left, right),
-        upload_rows=(top, bottom),
-    )
+    st.session_state.update(upload_invert=now, upload_crop=_cropped(upload, model), upload_contrast=upload.contrast)
     with st.container(horizontal=True, vertical_alignment="center", width="content"):
         st.segmented_control(
             "Invert",
@@ -84,8 +79,11 @@ def _switches(upload: state.Upload, prepared: Prepared, model: LoadedModel) -> N
             "Contrast", key="upload_contrast", on_change=_changed, help="Stretched: the background 0, the brightest 1."
         )
         with st.popover("Cut by hand", icon=":material/crop:", key="upload_cut"):
-            st.slider("From left to right, %", *WHOLE, key="upload_columns", on_change=_changed)
-            st.slider("From top to bottom, %", *WHOLE, key="upload_rows", on_change=_changed)
+            whole = next(i for i, step in enumerate(prepared.steps) if step.name in ("cut", "grey", "colour")) - 1
+            crop_frame(
+                thumbnail(prepared.steps[whole].image, FRAMED), upload.box or WHOLE, CUT, "The picture as it came"
+            )
+            st.button("Keep all of it", key="upload_whole", on_click=_cut, args=(WHOLE,), disabled=upload.box is None)
             st.markdown(
                 "\n".join(
                     f"1. **{markdown_text(step.name)}**: {markdown_text(step.note, SENTENCE)}"
@@ -94,17 +92,27 @@ def _switches(upload: state.Upload, prepared: Prepared, model: LoadedModel) -> N
             )
 
 
+def take_cut() -> None:
+    """Where the frame was just let go becomes the part of the upload that is kept. Call it before the picture is made ready."""
+    box = framed(CUT)
+    if box is not None:
+        _cut(box)
+
+
+def _cut(box: Box) -> None:
+    upload = state.selection().upload
+    if upload is not None:
+        state.choose(state.Selection(upload=replace(upload, box=None if box == WHOLE else box)))
+
+
 def _changed() -> None:
     upload = state.selection().upload
     if upload is None:
         return
-    (left, right), (top, bottom) = st.session_state["upload_columns"], st.session_state["upload_rows"]
-    whole = (left, right) == WHOLE and (top, bottom) == WHOLE
     switched = replace(
         upload,
         invert=INVERT[st.session_state["upload_invert"]],
         crop=st.session_state["upload_crop"],
         contrast=st.session_state["upload_contrast"],
-        box=None if whole else (left / 100, top / 100, max(right, left + 1) / 100, max(bottom, top + 1) / 100),
     )
     state.choose(state.Selection(upload=switched))
