@@ -16,19 +16,7 @@ from tiny_models import save_checkpoint
 from vae_core.config import ModelConfig
 from vae_core.datasets import fashion_mnist, loading
 
-NAMES = (
-    "model",
-    "image",
-    "latent",
-    "run",
-    "view",
-    "channel",
-    "layers",
-    "part",
-    "encoder_layer",
-    "decoder_layer",
-    "other",
-)
+NAMES = ("model", "image", "latent", "run", "view", "channel", "layer", "upload", "beside", "other")
 # of the categories that an address can carry: a browser sends halves of characters as "\ufffd"
 TEXT = some.text(some.characters(exclude_categories=("Cs",)), max_size=80)
 NUMBERS = some.one_of(some.integers(-(10**20), 10**20).map(str), some.floats().map(str))

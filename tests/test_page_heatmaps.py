@@ -24,6 +24,7 @@ from pages.ui.shared import picture_steps
 from vae_core.analysis import heatmaps, normalisation
 from vae_core.checkpoints import store
 from vae_core.config import ModelConfig
+from vae_core.datasets import loading
 
 ROOT = Path(__file__).parents[1]
 Open = Callable[..., AppTest]
@@ -78,9 +79,19 @@ def garment() -> bytes:
 def test_cold(page: Open, tiny_checkpoint: Path) -> None:
     shown = words(page(tiny_checkpoint.parent))
     assert "**Encoder conv_2, mean of 64 channels** over the picture: test image 0 (" in shown
-    assert "**conv_2: all 64 channels**, natively 7 × 7" in shown
+    assert "**All layers**" in shown and "**conv_2: 64 channels** (" in shown
     assert "does not mean that the place matters" in shown
-    assert "natively 7 × 7." in shown and "smoothed" not in shown
+    assert "7 × 7 values, smoothed, which looks more precise than it is" in shown
+
+
+def test_silent_channels_are_counted(page: Open, tiny_checkpoint: Path) -> None:
+    at = page(tiny_checkpoint.parent, image="3")
+    engine, image = store.load(tiny_checkpoint).engine(), loading.load_local().images("test")[3:4]
+    quiet = int((engine.encoder_activations(image)["conv_2"] == 0).all(axis=(0, 1, 2)).sum())
+    assert f"**conv_2: 64 channels** ({quiet} silent)" in words(at)
+    silent_maps = answers(1)[0]
+    silent_maps.maps["encoder"]["small"][..., [1, 3]] = 0
+    assert pictures.silent(silent_maps, "encoder", "small") == 2
 
 
 def test_without_a_model(page: Open, tmp_path: Path) -> None:
@@ -88,21 +99,24 @@ def test_without_a_model(page: Open, tmp_path: Path) -> None:
 
 
 def test_the_decoder_lies_over_the_reconstruction(page: Open, tiny_checkpoint: Path) -> None:
-    at = page(tiny_checkpoint.parent, {"part": "decoder", "decoder_layer": "logits", "channel": "0"})
+    at = page(tiny_checkpoint.parent, {"layer": "decoder/logits", "channel": "0"})
     shown = words(at)
     assert "**Decoder logits, channel 0** over the reconstruction" in shown
-    assert "its only channel" in shown
-    assert [box.label for box in at.selectbox if box.label.startswith("Colour map")] == ["Colour map, signed"]
+    assert "**logits: 1 channel** (0 silent)" in shown
+    assert [box.label for box in at.selectbox if box.label.startswith("Colour map")] == [
+        "Colour map",
+        "Colour map, signed",
+    ]
 
 
 def test_a_link_opens_layer_and_channel(page: Open, tiny_checkpoint: Path) -> None:
-    at = page(tiny_checkpoint.parent, encoder_layer="conv_1", channel="Channel 7")
+    at = page(tiny_checkpoint.parent, layer="encoder conv_1", channel="Channel 7")
     assert "**Encoder conv_1, channel 7**" in words(at)
-    assert "natively 14 × 14" in words(at)
+    assert "14 × 14 values" in words(at)
 
 
 def test_a_link_to_a_channel_that_is_not_there(page: Open, tiny_checkpoint: Path) -> None:
-    at = page(tiny_checkpoint.parent, encoder_layer="conv_9", channel="Channel 700", part="Middle")
+    at = page(tiny_checkpoint.parent, layer="encoder conv_9", channel="Channel 700", part="Middle")
     assert "**Encoder conv_2, mean of 64 channels**" in words(at)
 
 
@@ -118,14 +132,16 @@ def test_a_click_on_a_tile_enlarges_its_channel(page: Open, tiny_checkpoint: Pat
 def test_a_channel_that_the_next_layer_lacks_gives_way_to_the_mean(page: Open, tiny_checkpoint: Path) -> None:
     at = page(tiny_checkpoint.parent, {"channel": "63"})
     assert "channel 63" in words(at)
-    at.segmented_control(key="encoder_layer").set_value("conv_1")
+    at.selectbox(key="layer").set_value("encoder/conv_1")
     assert "**Encoder conv_1, mean of 32 channels**" in words(at.run())
 
 
 def test_all_layers_and_a_click_on_one(page: Open, tiny_checkpoint: Path) -> None:
-    at = page(tiny_checkpoint.parent, {"layers": "all"})
-    assert "mean over the channels of every layer" in words(at)
+    at = page(tiny_checkpoint.parent)
     at.session_state["glance_1"] = {"chosen": "decoder/deconv_1"}
+    assert "**Decoder deconv_1, mean of 64 channels**" in words(at.run())
+    assert at.query_params["layer"] == "decoder deconv_1"
+    at.session_state["glance_1"] = {"chosen": "decoder/deconv_77"}  # of a page that another model has replaced
     assert "**Decoder deconv_1, mean of 64 channels**" in words(at.run())
 
 
@@ -141,14 +157,16 @@ def test_every_way_of_drawing(page: Open, tiny_checkpoint: Path) -> None:
     changed()
     at.segmented_control(key="heat_scope").set_value("all")
     changed()
-    at.selectbox(key="heat_colours").set_value("magma")
+    at.selectbox(key="heat_colours").set_value("viridis")
     changed()
     at.slider(key="heat_alpha").set_value(1.0)
     changed()
-    at.segmented_control(key="heat_pixels").set_value("bilinear")
+    at.segmented_control(key="heat_pixels").set_value("As they are")
     changed()
-    assert "smoothed here" in words(at)
-    assert len(seen) == 6  # each control changes the picture
+    assert "smoothed" not in words(at)
+    at.segmented_control(key="heat_weak").set_value("Coloured")
+    changed()
+    assert len(seen) == 7  # each control changes the picture
     at.selectbox(key="heat_order").set_value("max")
     assert not at.run().exception
 
@@ -164,8 +182,7 @@ def test_two_pictures(page: Open, tiny_checkpoint: Path) -> None:
     at.button(key="second_random").click()
     shown = words(at.run())
     assert "(Bag)" in shown and "test image 3 (" in shown
-    at.session_state["layers"] = "all"
-    assert words(at.run()).count("mean over the channels of every layer") == 2
+    assert shown.count("**All layers**") == 2
 
 
 def test_pin_one_and_choose_another(page: Open, tiny_checkpoint: Path) -> None:
@@ -197,7 +214,6 @@ def test_an_upload_shows_every_step_and_its_switches(page: Open, tiny_checkpoint
     assert (upload.invert, upload.crop, upload.contrast) == (False, False, True)
 
 
-@pytest.mark.parametrize("layers", ["one", "all"])
 @pytest.mark.parametrize(
     "model",
     [
@@ -208,9 +224,9 @@ def test_an_upload_shows_every_step_and_its_switches(page: Open, tiny_checkpoint
     ],
     ids=["one unit", "swift", "colour", "tall"],
 )
-def test_other_models(page: Open, tmp_path: Path, model: ModelConfig, layers: str) -> None:
+def test_other_models(page: Open, tmp_path: Path, model: ModelConfig) -> None:
     save_checkpoint(tmp_path / "other", model, codes=20)
-    at = page(tmp_path, {"layers": layers, "heat_compare": True, "heat_pixels": "bilinear"})
+    at = page(tmp_path, {"heat_compare": True})
     assert "does not mean" in words(at)
     at.session_state["selection"] = Selection(upload=Upload("coat.png", garment()))
     assert "your picture" in words(at.run()).lower()
@@ -252,7 +268,7 @@ def answers(n: int = 2) -> list[FeatureMaps]:
 
 def look(layer: str = "small", scope: str = "channel", **more: object) -> HeatmapSettings:
     values = {"part": "encoder", "layer": layer, "channel": "mean", "scope": scope, "order": "number"}
-    values |= {"colormap": "viridis", "diverging": "RdBu_r", "smooth": False, "alpha": 1.0}
+    values |= {"colormap": "viridis", "diverging": "RdBu_r", "smooth": False, "alpha": 1.0, "clear": False}
     return HeatmapSettings(**{**values, **more})  # type: ignore[arg-type]
 
 
@@ -296,9 +312,26 @@ def test_the_overlay_keeps_the_native_pixels_and_ends_at_the_picture() -> None:
     drawn = pictures.render(both, look())
     alone = pictures.enlarged(drawn, 0, both[0].below["encoder"], look())
     native = heatmaps.colour(drawn.values[0][..., 0], "viridis")
-    np.testing.assert_array_equal(alone, native.repeat(84, axis=0).repeat(84, axis=1))
+    np.testing.assert_array_equal(alone, native.repeat(104, axis=0).repeat(104, axis=1))
     bare = pictures.enlarged(drawn, 0, both[0].below["encoder"], look(), alpha=0)
-    np.testing.assert_array_equal(bare[::42, ::42, 0], np.round(both[0].below["encoder"][..., 0] * 255))
+    np.testing.assert_array_equal(bare[::52, ::52, 0], np.round(both[0].below["encoder"][..., 0] * 255))
+
+
+def test_weak_responses_let_the_picture_through() -> None:
+    both = answers(1)
+    drawn = pictures.render(both, look())
+    below = both[0].below["encoder"]
+    clear = pictures.enlarged(drawn, 0, below, look(clear=True))
+    values = drawn.values[0][..., 0]
+    weakest, strongest = (np.unravel_index(pick(values), values.shape) for pick in (np.argmin, np.argmax))
+    bare, solid = (pictures.enlarged(drawn, 0, below, look(), alpha=alpha) for alpha in (0.0, 1.0))
+    for place, same in ((weakest, bare), (strongest, solid)):
+        at = np.s_[104 * place[0] : 104 * place[0] + 104, 104 * place[1] : 104 * place[1] + 104]
+        np.testing.assert_array_equal(clear[at], same[at])
+    signed = pictures.render(both, look("signed"))
+    middle = np.full((8, 8), 0.5, np.float32)  # a response of 0: nothing of the map
+    signed.values[0][..., 0] = middle
+    np.testing.assert_array_equal(pictures.enlarged(signed, 0, below, look("signed", clear=True)), bare)
 
 
 def test_the_npz_holds_the_raw_activations(tiny_checkpoint: Path) -> None:
@@ -322,7 +355,7 @@ def test_the_png_shows_map_and_channels() -> None:
     sheet = np.asarray(Image.open(io.BytesIO(layer_sheet("title", both, drawn, look(), "mean"))))
     large = pictures.enlarged(drawn, 1, both[1].below["encoder"], look())
     rows, columns = np.nonzero((sheet == large[0, 0]).all(axis=2))
-    assert any(np.array_equal(sheet[y : y + 336, x : x + 336], large) for y, x in zip(rows, columns, strict=True))
+    assert any(np.array_equal(sheet[y : y + 416, x : x + 416], large) for y, x in zip(rows, columns, strict=True))
 
 
 def test_thumbnails() -> None:

@@ -30,37 +30,61 @@ def shows(page: Any, words: str) -> None:
 
 
 def picture(page: Any) -> str:
-    return page.locator("[data-testid=stImage] img").first.get_attribute("src")
+    return page.get_by_alt_text(" over the ").first.get_attribute("src")
+
+
+def channels(page: Any) -> Any:
+    """The tiles of the channels: those of the layers stand in another list."""
+    return page.get_by_role("listbox", name="Channels of").first.get_by_role("option")
+
+
+def unfold(page: Any) -> None:
+    """What is rarely needed lies in a fold."""
+    page.get_by_text("Colours, order, smoothing, second picture, downloads").click()
 
 
 def test_a_click_on_a_tile_enlarges_it_and_the_link_keeps_it(open_page: Any) -> None:
     page = open_page(query="/heatmaps")
     shows(page, "Encoder conv_2, mean of 64 channels")
     before = picture(page)
-    tiles = page.get_by_role("option")
-    tiles.nth(65).wait_for()  # they come a moment after the words
-    assert tiles.count() == 66  # mean, maximum, 64 channels
+    channels(page).nth(65).wait_for()  # they come a moment after the words
+    assert channels(page).count() == 66  # mean, maximum, 64 channels
     page.get_by_role("option", name="channel 12:").click()
     shows(page, "Encoder conv_2, channel 12")
     assert picture(page) != before
-    assert page.get_by_role("option", selected=True).get_attribute("aria-label").startswith("channel 12:")
-    page.get_by_text("Decoder", exact=True).click()
-    shows(page, "Decoder deconv_2")
+    assert (
+        channels(page)
+        .and_(page.get_by_role("option", selected=True))
+        .get_attribute("aria-label")
+        .startswith("channel 12:")
+    )
+    layers = page.get_by_role("listbox", name="Layers for").get_by_role("option")
+    assert [label.split(",")[0] for label in layers.evaluate_all("all => all.map(one => one.ariaLabel)")] == [
+        "encoder conv_1",
+        "encoder conv_2",
+        "decoder deconv_1",
+        "decoder deconv_2",
+        "decoder logits",
+    ]
+    layers.nth(2).click()
+    shows(page, "Decoder deconv_1, mean of 64 channels")
+    page.get_by_role("option", name="channel 7:").click()
+    shows(page, "Decoder deconv_1, channel 7")
     page.reload()
     settle(page)
-    shows(page, "Decoder deconv_2, channel 12")
+    shows(page, "Decoder deconv_1, channel 7")
 
 
 def test_tiles_by_keyboard(open_page: Any) -> None:
     page = open_page(query="/heatmaps")
     shows(page, "mean of 64 channels")
-    page.get_by_role("option").first.focus()
+    channels(page).first.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
     focused = page.locator("[role=option]:focus")
     below = focused.bounding_box()
-    assert below["y"] > page.get_by_role("option").first.bounding_box()["y"]
+    assert below["y"] > channels(page).first.bounding_box()["y"]
     name = focused.get_attribute("aria-label").split(":")[0]
     page.keyboard.press("Enter")
     shows(page, f"Encoder conv_2, {name}")
@@ -73,9 +97,16 @@ def test_tiles_by_keyboard(open_page: Any) -> None:
 def test_tiles_show_their_own_piece_of_the_sprite(open_page: Any) -> None:
     page = open_page(query="/heatmaps")
     shows(page, "mean of 64 channels")
+    unfold(page)
+    page.get_by_text("As they are", exact=True).click()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('*')].some(e => e.shadowRoot?.querySelector('.mosaic:not(.smooth)'))",
+        timeout=60_000,
+    )
+    settle(page)
     for index in (0, 17, 65):
         style = (
-            page.get_by_role("option")
+            channels(page)
             .nth(index)
             .locator(".mosaic-picture")
             .evaluate(
@@ -90,40 +121,29 @@ def test_tiles_show_their_own_piece_of_the_sprite(open_page: Any) -> None:
         assert size == f"{16 * width:g}px {5 * height:g}px" and image == 'url("data:imag'
 
 
-def test_a_glance_opens_a_layer(open_page: Any) -> None:
-    page = open_page(query="/heatmaps")
-    page.get_by_text("All layers at a glance").click()
-    shows(page, "Test image 0")
-    names = [
-        label.split(",")[0] for label in page.get_by_role("option").evaluate_all("all => all.map(one => one.ariaLabel)")
-    ]
-    assert names == ["encoder conv_1", "encoder conv_2", "decoder deconv_1", "decoder deconv_2", "decoder logits"]
-    page.get_by_role("option", name="decoder deconv_1").click()
-    shows(page, "Decoder deconv_1, mean of 64 channels")
-
-
 def test_an_upload_shows_its_steps_and_heatmaps(open_page: Any) -> None:
     page = open_page(query="/heatmaps")
     shows(page, "mean of 64 channels")
     before = picture(page)
     file = {"name": "shirt.png", "mimeType": "image/png", "buffer": shirt()}
     page.set_input_files("input[type=file]", file)
-    shows(page, "From your picture to the model's input")
-    page.get_by_text("inverted: light and dark swapped").wait_for(timeout=60_000)
+    shows(page, "Your picture: shirt.png")
+    page.get_by_alt_text("After the step inverted: light and dark swapped").wait_for(timeout=60_000)
     overlay = page.get_by_alt_text("encoder conv_2, mean of 64 channels over the picture, your picture")
     overlay.wait_for(timeout=60_000)
-    assert overlay.evaluate("async image => { await image.decode(); return image.naturalWidth }") == 336
+    assert overlay.evaluate("async image => { await image.decode(); return image.naturalWidth }") == 420
     assert overlay.get_attribute("src") != before
     page.get_by_text("Invert: no").click()
-    page.get_by_text("inverted: light and dark swapped").wait_for(state="detached", timeout=60_000)
+    page.get_by_alt_text("After the step inverted").wait_for(state="detached", timeout=60_000)
     settle(page)
-    page.set_input_files("input[type=file]", {**file, "buffer": b"these are words"})
-    page.get_by_test_id("stAlert").get_by_text("shirt.png:").wait_for(timeout=60_000)
-    shows(page, "mean of 64 channels")  # the page goes on
+    page.set_input_files("input[type=file]", {**file, "name": "notes.png", "buffer": b"these are words"})
+    page.get_by_test_id("stAlert").get_by_text("notes.png was not taken:").wait_for(timeout=60_000)
+    shows(page, "Your picture: shirt.png")  # the page goes on, and says what it shows
 
 
 def test_two_pictures_and_a_pinned_one(open_page: Any) -> None:
     page = open_page(query="/heatmaps?image=3")
+    unfold(page)
     page.get_by_text("Compare with a second picture").click()
     page.get_by_text("Both pictures on a common scale").wait_for(timeout=60_000)
     settle(page)
@@ -133,17 +153,19 @@ def test_two_pictures_and_a_pinned_one(open_page: Any) -> None:
     settle(page)
     page.get_by_role("listbox", name="Channels of conv_2").last.get_by_role("option", name="channel 5:").click()
     shows(page, "channel 5")
-    assert page.get_by_role("option", selected=True).count() == 2  # the same channel of both
+    selected = page.get_by_role("option", name="channel 5:", selected=True)
+    assert selected.count() == 2  # the same channel of both
 
 
 def test_the_files(open_page: Any, tmp_path: Path) -> None:
     page = open_page(query="/heatmaps")
     shows(page, "mean of 64 channels")
+    unfold(page)
     with page.expect_download() as png:
-        page.get_by_role("button", name="PNG: what is shown").click()
+        page.get_by_role("button", name="PNG: this layer").click()
     png.value.save_as(tmp_path / "seen.png")
     with Image.open(tmp_path / "seen.png") as seen:
-        assert min(seen.size) > 336
+        assert min(seen.size) > 420
     assert png.value.suggested_filename == "fashion-2d-conv_2-mean.png"
     with page.expect_download() as npz:
         page.get_by_role("button", name="NPZ: raw activations").click()
@@ -152,11 +174,15 @@ def test_the_files(open_page: Any, tmp_path: Path) -> None:
         assert raw["encoder/conv_2"].shape == (7, 7, 64) and raw["decoder/logits"].shape == (28, 28, 1)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
-def test_it_fits(open_page: Any, width: int, scheme: str) -> None:
-    page = open_page(width, 900, scheme, "/heatmaps")
+@pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "light"), (390, 844, "dark")])
+def test_it_fits_with_the_map_on_the_first_screen(open_page: Any, width: int, height: int, scheme: str) -> None:
+    page = open_page(width, height, scheme, "/heatmaps")
     shows(page, "mean of 64 channels")
+    overlay = page.get_by_alt_text("encoder conv_2, mean of 64 channels over the picture")
+    overlay.wait_for(timeout=60_000)
+    box = overlay.bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] <= height and box["width"] >= 300
+    unfold(page)
     page.get_by_text("Compare with a second picture").click()
     page.get_by_text("Both pictures on a common scale").wait_for(timeout=60_000)
     settle(page)

@@ -10,13 +10,15 @@ from pages.ui.components.mosaic import clicked
 from pages.ui.heatmaps.pictures import MAXIMUM, MEAN, FeatureMaps, HeatmapSettings
 from vae_core.analysis import activations
 
-ONE, ALL = "one", "all"
 MOSAICS, GLANCES = (
     ("mosaic_1", "mosaic_2"),
     ("glance_1", "glance_2"),
 )  # the keys of the first and the second picture's
-SEQUENTIAL = ("viridis", "magma", "inferno", "cividis", "gray")
+LAYER = "layer"  # the key of the layer's widget, and its name in the address
+SEQUENTIAL = ("inferno", "viridis", "magma", "cividis", "gray")
 DIVERGING = ("RdBu_r", "PuOr_r", "coolwarm")
+SMOOTH, CRISP = "Smooth", "As they are"
+CLEAR, SOLID = "Transparent", "Coloured"
 SCOPES = {"channel": "Each channel", "layer": "Whole layer", "all": "All layers"}
 ORDERS = {"number": "Number", "mean": "Mean strength", "max": "Peak strength", "variance": "Variance"}
 SCOPE_HELP = (
@@ -32,64 +34,67 @@ def take_click() -> None:
         if channel is not None:
             st.session_state["channel"] = channel
     for key in GLANCES:
-        place = clicked(key)
-        if place is not None:
-            part, layer = place.split("/", 1)
-            st.session_state.update({"part": part, _layer_key(part): layer, "layers": ONE, "channel": MEAN})
+        layer = clicked(key)
+        if layer is not None:
+            st.session_state.update({LAYER: layer, "channel": MEAN})
 
 
-def settings_controls(feature_maps: Sequence[FeatureMaps], view: str) -> HeatmapSettings:
-    """Part, layer, channel (for one layer), and how they are drawn."""
+def map_controls(feature_maps: Sequence[FeatureMaps]) -> tuple[str, str, str, float]:
+    """Which map is enlarged, and how much of it covers the picture: part, layer, channel, and the map's share."""
     layers = feature_maps[0].maps
-    part, layer, channel = activations.PARTS[0], "", MEAN
-    if view == ONE:
-        with st.container(horizontal=True):
-            part = _segments("Part", "part", activations.PARTS, activations.PARTS[0], str.capitalize)
-            names = list(layers[part])
-            usual = [name for name in names if name != "logits"] or names
-            _drop_unknown(_layer_key(part), names)
-            layer = _segments("Layer", _layer_key(part), names, usual[-1])
-            channel = _channel_control(layers[part][layer].shape[2])
-    drawn_maps = (
-        [layers[part][layer]] if view == ONE else [maps for by_name in layers.values() for maps in by_name.values()]
-    )
-    signed = [bool(maps.min() < 0) for maps in drawn_maps]
-    with st.container(horizontal=True):
-        scope = _segments(
-            "Colours span" if view == ONE else "Each map's colours span",
-            "heat_scope",
-            SCOPES,
-            "channel",
-            lambda name: "Each map" if view == ALL and name == "channel" else SCOPES[name],
-            SCOPE_HELP,
+    names = [f"{part}/{layer}" for part in activations.PARTS for layer in layers[part]]
+    _drop_unknown(LAYER, names)
+    last = [name for name in names if name.startswith(activations.PARTS[0])][-1]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            "Layer",
+            names,
+            index=names.index(last),
+            key=LAYER,
+            bind="query-params",
+            width=170,
+            format_func=lambda name: name.replace("/", " "),
         )
-        order = "number"
-        if view == ONE:
-            order = _select("Order of channels", "heat_order", list(ORDERS), ORDERS.__getitem__)
+        part, layer = chosen.split("/", 1)
+        channel = _channel_control(layers[part][layer].shape[2])
+        share = st.slider(
+            "Map over picture",
+            0.0,
+            1.0,
+            0.8,
+            0.05,
+            key="heat_alpha",
+            persist_state="session",
+            width=150,
+            help="0 shows the picture alone, 1 the map as strong as it gets.",
+        )
+    return part, layer, channel, share
+
+
+def settings_controls(
+    feature_maps: Sequence[FeatureMaps], part: str, layer: str, channel: str, share: float
+) -> HeatmapSettings:
+    """How the maps are drawn: what is rarely changed."""
+    maps = [maps for by_name in feature_maps[0].maps.values() for maps in by_name.values()]
+    signed = [bool(values.min() < 0) for values in maps]
+    with st.container(horizontal=True):
+        scope = _segments("Colours run over", "heat_scope", SCOPES, "channel", SCOPES.__getitem__, SCOPE_HELP)
+        order = _select("Order of channels", "heat_order", list(ORDERS), ORDERS.__getitem__)
         colormap, diverging = SEQUENTIAL[0], DIVERGING[0]
         if not all(signed):
             colormap = _select("Colour map", "heat_colours", SEQUENTIAL)
         if any(signed):
             diverging = _select("Colour map, signed", "heat_diverging", DIVERGING)
-        pixels = _segments("Pixels", "heat_pixels", ("nearest", "bilinear"), "nearest", str.capitalize)
-        alpha = st.slider(
-            "Map over picture",
-            0.0,
-            1.0,
-            0.6,
-            0.05,
-            key="heat_alpha",
-            persist_state="session",
-            width=180,
-            help="0 shows the picture alone, 1 the map alone.",
+        pixels = _segments("Pixels of the maps", "heat_pixels", (SMOOTH, CRISP), SMOOTH)
+        weak = _segments(
+            "Weak responses",
+            "heat_weak",
+            (CLEAR, SOLID),
+            CLEAR,
+            help="Transparent: the picture shows through where the layer hardly responds. Coloured: the map covers it evenly.",
         )
-    return HeatmapSettings(part, layer, channel, scope, order, colormap, diverging, pixels == "bilinear", alpha)
-
-
-def view_control() -> str:
-    """One layer or all of them."""
-    return _segments(
-        "Look at", "layers", (ONE, ALL), ONE, {ONE: "One layer", ALL: "All layers at a glance"}.__getitem__
+    return HeatmapSettings(
+        part, layer, channel, scope, order, colormap, diverging, pixels == SMOOTH, share, weak == CLEAR
     )
 
 
@@ -115,10 +120,6 @@ def _channel_control(channels: int) -> str:
     return st.selectbox("Map", options, key="channel", format_func=name, bind="query-params", width=220)
 
 
-def _layer_key(part: str) -> str:
-    return f"{part}_layer"
-
-
 def _drop_unknown(key: str, options: Sequence[str]) -> None:
     """Another model or layer may not have what was chosen."""
     if key in st.session_state and st.session_state[key] not in options:
@@ -133,7 +134,6 @@ def _segments(
     words: Callable[[str], str] = str,
     help: str | None = None,
 ) -> str:
-    """What is looked at goes into the URL, how it is drawn (heat_...) only into the session."""
     return (
         st.segmented_control(
             label,
@@ -143,7 +143,6 @@ def _segments(
             required=True,
             format_func=words,
             help=help,
-            bind=None if key.startswith("heat_") else "query-params",
             persist_state="session",
         )
         or default

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import streamlit as st
 
 from pages.ui.app.cache import LoadedModel
@@ -17,6 +18,7 @@ from pages.ui.heatmaps.pictures import (
     RenderedMaps,
     channel_ids,
     enlarged,
+    glance,
     position,
     tiles,
 )
@@ -56,23 +58,39 @@ def layer_sheet(
     return png_sheet.png(title, columns)
 
 
-def downloads(model: LoadedModel, feature_maps: Sequence[FeatureMaps], name: str, png: Callable[[], bytes]) -> None:
-    """PNG of what is seen, NPZ of all raw activations; made when they are asked for."""
-    stem = f"{file_text(model.checkpoint.name)}-{file_text(name)}"
+def glance_sheet(name: str, feature_maps: Sequence[FeatureMaps], settings: HeatmapSettings) -> bytes:
+    """The PNG of all layers: for each picture a row of the layers' means, with the raw values at the ends of their colours."""
+    rows: list[png_sheet.Item] = []
+    for which, picture_maps in enumerate(feature_maps):
+        maps = glance(feature_maps, which, settings)
+        images = np.stack([image for image, *_ in maps.values()])
+        rows += [
+            picture_maps.name,
+            mosaics.mosaic(images, columns=len(images), gap=8, fill=255),
+            "  ".join(f"{layer} {number(low)} to {number(high)}" for (_, layer), (_, low, high) in maps.items()),
+        ]
+    return png_sheet.png(f"{name}: mean over the channels of every layer", [rows])
+
+
+def downloads(
+    model: LoadedModel,
+    feature_maps: Sequence[FeatureMaps],
+    name: str,
+    layer_png: Callable[[], bytes],
+    layers_png: Callable[[], bytes],
+) -> None:
+    """PNG of the unfolded layer and of all layers, NPZ of all raw activations; made when they are asked for."""
+    stem = file_text(model.checkpoint.name)
     with st.container(horizontal=True):
-        st.download_button(
-            "PNG: what is shown",
-            png,
-            f"{stem}.png",
-            "image/png",
-            key="heat_png",
-            on_click="ignore",
-            icon=":material/image:",
-        )
+        for label, data, file, key in (
+            ("PNG: this layer", layer_png, f"{stem}-{file_text(name)}.png", "heat_png"),
+            ("PNG: all layers", layers_png, f"{stem}-layers.png", "heat_layers_png"),
+        ):
+            st.download_button(label, data, file, "image/png", key=key, on_click="ignore", icon=":material/image:")
         st.download_button(
             "NPZ: raw activations",
             lambda: npz(feature_maps),
-            f"{file_text(model.checkpoint.name)}-activations.npz",
+            f"{stem}-activations.npz",
             "application/octet-stream",
             key="heat_npz",
             on_click="ignore",

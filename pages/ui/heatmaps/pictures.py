@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pages.ui.images import LARGE, enlarge
+from pages.ui.images import enlarge
 from vae_core.analysis import activations, heatmaps, mosaics, normalisation
 from vae_core.network.engine import Engine
 
 MEAN, MAXIMUM = "mean", "max"
 SUMMARIES = (MEAN, MAXIMUM)
 TILE = 64  # pixels a side of a tile at most: larger maps are thinned to it
+LARGE = 420  # pixels a side of the enlarged map, fifteen times 28
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class HeatmapSettings:
     """What is looked at and how it is drawn.
 
     channel: "mean", "max" or the number of a channel. scope: as `heatmaps.normalise` takes it. order: "number", or how
-    strength is measured. colormap, diverging: for maps without and with a sign. alpha: the map's share over the picture.
+    strength is measured. colormap, diverging: for maps without and with a sign. alpha: the map's share over the picture. clear: whether that share
+    falls to 0 where the response is weak.
     """
 
     part: str
@@ -33,6 +35,7 @@ class HeatmapSettings:
     diverging: str
     smooth: bool
     alpha: float
+    clear: bool = True
 
 
 @dataclass(frozen=True)
@@ -120,10 +123,8 @@ def enlarged(
     rendered: RenderedMaps, which: int, below: np.ndarray, settings: HeatmapSettings, alpha: float | None = None
 ) -> np.ndarray:
     """The chosen map over the picture below it, (H, W, 3) uint8 of about `LARGE` pixels; alpha 1 is the map by itself."""
-    picture = enlarge(below, LARGE)
     values = rendered.values[which][..., position(settings.channel)]
-    coloured = _coloured(values, picture.shape[:2], rendered.colormap, settings.smooth)
-    return mosaics.overlay(picture, coloured, settings.alpha if alpha is None else alpha)
+    return _over(enlarge(below, LARGE), values, rendered, settings, alpha)
 
 
 def glance(
@@ -135,24 +136,35 @@ def glance(
         below = enlarge(feature_maps[which].below[part], 112)
         for layer in layers:
             rendered = render(feature_maps, _mean_of(settings, part, layer))
-            coloured = _coloured(rendered.values[which][..., 0], below.shape[:2], rendered.colormap, settings.smooth)
             low, high = float(rendered.low[0]), float(rendered.high[0])
-            maps[part, layer] = mosaics.overlay(below, coloured, settings.alpha), low, high
+            maps[part, layer] = _over(below, rendered.values[which][..., 0], rendered, settings), low, high
     return maps
 
 
+def silent(picture_maps: FeatureMaps, part: str, layer: str) -> int:
+    """How many channels of a layer do not respond to this picture at all: 0 everywhere."""
+    return int((picture_maps.maps[part][layer] == 0).all(axis=(0, 1)).sum())
+
+
 def _mean_of(settings: HeatmapSettings, part: str, layer: str) -> HeatmapSettings:
-    return HeatmapSettings(
-        part,
-        layer,
-        MEAN,
-        settings.scope,
-        settings.order,
-        settings.colormap,
-        settings.diverging,
-        settings.smooth,
-        settings.alpha,
-    )
+    return replace(settings, part=part, layer=layer, channel=MEAN)
+
+
+def _over(
+    picture: np.ndarray,
+    values: np.ndarray,
+    rendered: RenderedMaps,
+    settings: HeatmapSettings,
+    alpha: float | None = None,
+) -> np.ndarray:
+    """One map, values (h, w) in [0, 1], over an enlarged picture, as (H, W, 3) uint8. alpha 1: the map by itself."""
+    size = picture.shape[:2]
+    coloured = _coloured(values, size, rendered.colormap, settings.smooth)
+    if alpha is not None or not settings.clear:
+        return mosaics.overlay(picture, coloured, settings.alpha if alpha is None else alpha)
+    strength = np.abs(2 * values - 1) if rendered.signed else values
+    strength = mosaics.resize(strength, size, "bilinear" if settings.smooth else "nearest")
+    return mosaics.overlay(picture, coloured, settings.alpha * np.clip(strength, 0, 1))
 
 
 def _coloured(values: np.ndarray, size: tuple[int, int], colormap: str, smooth: bool) -> np.ndarray:

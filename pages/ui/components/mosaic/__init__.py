@@ -39,11 +39,14 @@ def mosaic(
     size: int = 56,
     least: int = 44,
     sheet: int = 0,
+    room: int | None = None,
+    smooth: bool = False,
 ) -> None:
     """Show pictures (n, h, w, 3) uint8, one per tile; `clicked(key)` tells in the next run which one was chosen.
 
     size: about how many pixels the longer side of a tile takes on the screen, a whole multiple of the picture's. least: of
-    a column, so that the words under a narrow tile have room.
+    a column, so that the words under a narrow tile have room. room: CSS pixels of height that all tiles may take; they are
+    then as large as it and the row allow, whatever `size`. smooth: they need be no whole multiples, and may be blurred.
     """
     if len(pictures) != len(tiles):
         raise ValueError(f"a mosaic needs a tile for each picture, got {len(tiles)} for {len(pictures)}.")
@@ -61,6 +64,8 @@ def mosaic(
             "size": size,
             "least": least,
             "sheet": sheet,
+            "room": room,
+            "smooth": smooth,
         },
         on_chosen_change=_ignore,
     )

@@ -3,6 +3,19 @@
 
 const mosaics = new WeakMap();
 
+const WORDS = 42; // CSS pixels below a tile's picture, and between columns 8
+const GAP = 8;
+
+/** The largest tile, in CSS pixels, with which `count` of them fit a row of that width and a height; `least` where none does. */
+export function largestTile(count, width, room, least) {
+  let largest = least;
+  for (let columns = 1; columns <= count; columns++) {
+    const rows = Math.ceil(count / columns);
+    largest = Math.max(largest, Math.floor(Math.min(160, (width + 2) / columns - GAP, room / rows - WORDS)));
+  }
+  return largest;
+}
+
 function makeMosaic(parent) {
   const root = document.createElement("div");
   root.className = "mosaic";
@@ -63,11 +76,13 @@ function makeMosaic(parent) {
     return tile;
   }
 
-  // whole multiples of the native pixels, so that they stay crisp
+  // whole multiples of the native pixels, so that they stay crisp; unless they are smooth
   function lay() {
     if (!data || !wide) return;
     const [width, height] = data.tile, small = wide < 440 && data.tiles.length > 24; // a phone
-    const times = Math.max(1, Math.floor((small ? 0.75 : 1) * data.size / Math.max(width, height)));
+    const size = data.room ? largestTile(data.tiles.length, wide, data.room, data.least) : (small ? 0.75 : 1) * data.size;
+    const free = size / Math.max(width, height), times = data.smooth ? free : Math.max(1, Math.floor(free));
+    root.classList.toggle("smooth", data.smooth);
     root.style.setProperty("--tile-width", `${width * times}px`);
     root.style.setProperty("--tile-height", `${height * times}px`);
     root.classList.toggle("mosaic-sheet", data.sheet > 0);
