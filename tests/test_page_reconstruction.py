@@ -149,13 +149,13 @@ def test_each_figure_has_its_distribution(show: Callable[..., AppTest], models: 
 
 def test_an_upload(show: Callable[..., AppTest], models: Path) -> None:
     at = show(models)
-    at.file_uploader(key="upload").set_value(("shirt.png", garment(), "image/png")).run()
+    at.file_uploader[0].set_value(("shirt.png", garment(), "image/png")).run()
     assert title(at) == "Your picture: shirt.png" and "inverted" not in words(at)
     assert "1. **opened**: 60 × 90 pixels" in words(at)
     assert at.number_input(key="choose_index").value is None
     at.button(key="choose_next").click().run()
     assert title(at).startswith("Test image 0 (")  # newer than the file that still lies there
-    at.file_uploader(key="upload").set_value(("notes.png", b"these are words", "image/png")).run()
+    at.file_uploader[0].set_value(("notes.png", b"these are words", "image/png")).run()
     (problem,) = problems(at)
     assert problem.startswith("notes.png was not taken: ") and "What is shown is still test image 0 (" in problem
     assert title(at).startswith("Test image 0 (")
@@ -370,7 +370,7 @@ def test_pictures_of_another_shape(show: Callable[..., AppTest], models: Path) -
     assert chosen(at).z == tuple(codes[3].tolist())
     at.button(key="choose_default").click().run()
     assert chosen(at) == Selection(index=0) and title(at) == f"Decoded from {in_words(codes[0])}"
-    at.file_uploader(key="upload").set_value(("shirt.png", garment(), "image/png")).run()
+    at.file_uploader[0].set_value(("shirt.png", garment(), "image/png")).run()
     assert title(at) == "Your picture: shirt.png"
 
 

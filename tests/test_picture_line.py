@@ -40,7 +40,7 @@ def one_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_checkpoint: 
 
 def uploaded(at: AppTest, name: str = "shirt.png", data: bytes | None = None) -> AppTest:
     """The visitor uploads a picture."""
-    return at.file_uploader(key="upload").set_value((name, data or garment(), "image/png")).run()
+    return at.file_uploader[0].set_value((name, data or garment(), "image/png")).run()
 
 
 def switched(at: AppTest) -> Upload:
@@ -96,7 +96,7 @@ def test_it_travels_and_goes_back_to_the_first() -> None:
 )
 def test_a_refused_file_does_not_pass_for_the_old_one(data: bytes, reason: str) -> None:
     at = uploaded(visit(PAGE))
-    at.file_uploader(key="upload").set_value(("notes.png", data, "image/png")).run()
+    at.file_uploader[0].set_value(("notes.png", data, "image/png")).run()
     (problem,) = problems(at)
     assert problem.startswith("notes.png was not taken: ") and reason in problem
     assert problem.endswith("What is shown is still your picture: shirt.png.")

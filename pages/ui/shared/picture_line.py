@@ -31,18 +31,23 @@ from vae_core.storage.names import clean
 ANY = "Any class"
 THUMBNAIL = 56  # pixels
 FIRST = Selection(index=0)
+UPLOADS, PENDING = (
+    "uploads",
+    "upload_pending",
+)  # in the session: how many files came, and the newest until it is taken up
 REFUSED = "upload_refused"  # in the session: (the sentence, the choice beside which it is said)
 STYLE = """<style>
 .st-key-picture_line button { min-height: 2.25rem; padding: 0.2rem 0.7rem; }
 .st-key-picture_line [data-testid="stFileUploader"] { width: auto; }
-.st-key-picture_line [data-testid="stFileUploaderDropzone"] { padding: 0; background: none; border: none; min-height: 0; }
+.st-key-picture_line [data-testid="stFileUploaderDropzone"] { padding: 0; background: none; border: none; min-height: 0; height: auto; }
 .st-key-picture_line [data-testid="stFileUploaderDropzoneInstructions"] { display: none; }
-/* the line says itself which file is shown; why one was not taken stays */
-.st-key-picture_line [data-testid="stFileUploaderFile"]:not(:has([data-testid="stFileUploaderFileErrorMessage"])) { display: none; }
+/* the browser itself refuses what is too large, and no run of the page hears of it */
+.st-key-picture_line [data-testid="stFileUploader"]:has([data-testid="stFileChipIconError"])::after {
+    content: "Not taken: PICTURE_MB MB at most. Remove it to choose another."; font-size: 0.875rem; line-height: 1.3; }
 /* an icon to see, words for who cannot */
 .st-key-choose_default button p, .st-key-choose_previous button p, .st-key-choose_next button p {
     position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-</style>"""
+</style>""".replace("PICTURE_MB", str(PICTURE_MB))
 
 
 def picture_line(model: LoadedModel, test_images: Source | None) -> Subject:
@@ -75,29 +80,45 @@ def picture_line(model: LoadedModel, test_images: Source | None) -> Subject:
 
 
 def upload_button(model: LoadedModel) -> None:
-    """An uploaded or pasted picture becomes the choice, once: a later click elsewhere is newer than a file still lying there."""
-    upload = st.file_uploader(
+    """An uploaded or pasted picture becomes the choice. The button is a new one after each, as no file is to lie in it."""
+    number = st.session_state.setdefault(UPLOADS, 0)
+    key = f"upload_{number}" if number else "upload"
+    st.file_uploader(
         "Upload a picture",
-        key="upload",
+        key=key,
         max_upload_size=PICTURE_MB,
         label_visibility="collapsed",
         width=130,
         help=f"{_wanted(model)}. {READABLE}, {PICTURE_MB} MB at most. Drop it here, or click into the field and paste a picture.",
+        on_change=_uploaded,
+        args=(key,),
     )
-    if upload is None or upload.file_id == st.session_state.get("last_upload"):
+    _take_upload(model)
+
+
+def _uploaded(key: str) -> None:
+    """Called before the page is drawn: the file is laid aside for `_take_upload`, which may take a moment and says so."""
+    file = st.session_state[key]
+    if file is not None:
+        st.session_state[PENDING] = state.Upload(clean(file.name), file.getvalue())
+        st.session_state[UPLOADS] += 1
+
+
+def _take_upload(model: LoadedModel) -> None:
+    upload = st.session_state.get(PENDING)
+    if upload is None:
         return
-    st.session_state["last_upload"] = upload.file_id
-    chosen = state.Upload(clean(upload.name), upload.getvalue())
     try:
         with st.spinner("Reading the picture …", show_time=False):
-            prepared(chosen, model.engine.image_shape, model.treatment)
+            prepared(upload, model.engine.image_shape, model.treatment)
     except PictureError as error:
         st.session_state[REFUSED] = (
             f"{markdown_text(upload.name)} was not taken: {markdown_text(error)}",
             state.selection(),
         )
-        return
-    state.choose(Selection(upload=chosen))
+    else:
+        state.choose(Selection(upload=upload))
+    del st.session_state[PENDING]  # not reached by a run that another one has cut short
 
 
 def refused_upload(selected: Subject) -> None:
