@@ -46,7 +46,8 @@ def mosaic(
 
     size: about how many pixels the longer side of a tile takes on the screen, a whole multiple of the picture's. least: of
     a column, so that the words under a narrow tile have room. room: CSS pixels of height that all tiles may take; they are
-    then as large as it and the row allow, whatever `size`. smooth: they need be no whole multiples, and may be blurred.
+    then as large as it and the row allow, whatever `size`. smooth: they need be no whole multiples, and may be blurred. sheet:
+    columns of a sheet of bare tiles, 0 for tiles with words.
     """
     if len(pictures) != len(tiles):
         raise ValueError(f"a mosaic needs a tile for each picture, got {len(tiles)} for {len(pictures)}.")
