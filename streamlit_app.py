@@ -8,7 +8,7 @@ if __name__ == "__main__":
     from pages.ui.app.frame import frame
     from pages.ui.home import view as front
 
-    frame("VAE Explorer", front.main)
+    frame("Explore", front.main)
 else:
     from starlette.middleware import Middleware
 

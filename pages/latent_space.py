@@ -22,7 +22,7 @@ def main(model: LoadedModel) -> None:
     take_click(model, test_images)
     view.take_jump(model, test_images, facts)
     selected = subject(model, test_images)
-    map_of(model, test_images, selected)
+    map_of(model, test_images, selected, lambda: view.pinned(model, selected))
     left, middle, right = st.columns([3, 3, 4], gap="medium")
     with left:
         view.pinned(model, selected)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import streamlit as st
-from app_testing import DRAWN, garment, pictures, png, problems, visit, words
+from app_testing import DRAWN, decoded, garment, pictures, png, problems, visit, words
 from hypothesis import given
 from hypothesis import strategies as some
 from PIL import Image
@@ -25,6 +26,7 @@ from pages.ui.app.cache import open_model, prepared
 from pages.ui.app.state import Selection, Upload
 from pages.ui.app.subject import in_words
 from pages.ui.map import plain_figure
+from pages.ui.map import view as map_view
 from pages.ui.map.cache import codes_of, living
 from vae_core.checkpoints import store
 from vae_core.checkpoints.registry import Entry
@@ -60,8 +62,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], AppTest]:
 
 def plain(at: AppTest) -> AppTest:
     """The same page with the plain map."""
-    at.segmented_control(key="view").set_value("Plain map")
-    return at.run()
+    return at.button(key="plain_link").click().run()
 
 
 def click(at: AppTest, *points: tuple[float, float]) -> AppTest:
@@ -71,7 +72,7 @@ def click(at: AppTest, *points: tuple[float, float]) -> AppTest:
 
 
 def pin(at: AppTest, z: list[float], index: int | None, serial: int) -> AppTest:
-    """A click on the living map, as the browser sends it."""
+    """A click on the map, as the browser sends it."""
     at.session_state["living"] = {"pinned": {"z": z, "index": index, "serial": serial}}
     return at.run()
 
@@ -90,8 +91,10 @@ def test_cold(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
     shown = words(at)
     assert problems(at)[:0] == [] and "Model **fashion-2d**: classic, 134,165 parameters, 2 latent units" in shown
     assert "trained on **drawn clothes**. Pictures: **drawn clothes test, 60 images**." in shown  # always there
-    assert "Move over the map (on a touch screen, drag): each position becomes a garment" in shown
-    assert "The ellipses are the posterior of test image 0 (" in shown and "z_mean of test image 0 (" in shown
+    assert at.title[0].value == "Explore" and "z_mean of test image 0 (" in shown
+    promise = at.get("html")[-1].proto.body
+    assert "over the map: every point is a piece of clothing the model makes up." in promise
+    assert "describe each picture with two numbers, called z" in promise
     for title in ("**What the model sees**", "**Reconstruction**", "**Heatmap of conv_2**"):
         assert title in shown
     assert "200 of the 200 codes" in words(plain(at))
@@ -109,11 +112,47 @@ def test_what_is_nearest_is_said(app: Callable[[Path], AppTest], tiny_checkpoint
     assert "Of the 15 test codes nearest to it " in words(app(tiny_checkpoint.parent))
 
 
-def test_a_click_on_the_living_map_is_the_choice(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
+def test_the_strip_holds_the_encoder_and_leads_on(
+    app: Callable[[Path], AppTest], tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = app(tiny_checkpoint.parent)
+    settings = map_settings(at)
+    shape, encoder, picture, links = settings["strip"]
+    assert shape == [28, 28, 1] and encoder == [["conv_1", [14, 14, 32]], ["conv_2", [7, 7, 64]], ["dense_1", [16]]]
+    assert decoded(picture).shape == (28, 28, 3) and settings["fit"] and settings["guide"]
+    assert dict(links)["decoder"] == "heatmaps?model=fashion-2d&image=0&part=decoder"
+    assert map_settings(pin(at, [1.25, -0.5], None, 1))["strip"][2] is None  # a point is no picture's
+    went: list[tuple[str, dict[str, str]]] = []
+    monkeypatch.setattr(map_view.st, "switch_page", lambda page, query_params: went.append((page, query_params)))
+    for part in ("encoder", "z", "drawn", "nonsense", 7):
+        at.session_state["living"] = {"part": part}
+        at.run()
+    choice = {"model": "fashion-2d", "latent": "1.25,-0.5"}
+    assert went == [
+        ("pages/heatmaps.py", choice | {"part": "encoder"}),
+        ("pages/latent_space.py", choice),
+        ("pages/reconstruction.py", choice),
+    ]
+
+
+def map_settings(at: AppTest) -> dict[str, Any]:
+    """What the map on the page was told."""
+    blocks = [at.main]
+    while blocks:
+        block = blocks.pop()
+        blocks += getattr(block, "children", {}).values()
+        proto = getattr(block, "proto", None)
+        if getattr(proto, "component_name", "").endswith("live_map"):
+            return dict(json.loads(proto.json))
+    raise AssertionError("there is no map")
+
+
+def test_a_click_on_the_map_is_the_choice(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
     at = app(tiny_checkpoint.parent)
     shown = words(pin(at, [1.25, -0.5], None, 1))
     assert "**z = (1.25, −0.50)**" in shown and chosen(at) == Selection(z=(1.25, -0.5))
-    assert "decoded from z = (1.25, −0.50)" in shown and "The ellipse" not in shown  # a point has no posterior
+    assert "decoded from z = (1.25, −0.50)" in shown and "selected" in map_settings(at)
+    assert map_settings(at)["selected"] is None  # a point has no posterior
     assert at.query_params["latent"] == "1.25,-0.5"
     assert "**z = (1.25, −0.50)**" in words(plain(at))  # the other map shows the same point
 
@@ -149,11 +188,11 @@ def test_another_2d_model_stands_in(app: Callable[[Path], AppTest], tmp_path: Pa
     assert "Model **mine**" in words(app(tmp_path))
 
 
-def test_a_model_of_three_units_has_the_living_map_only(app: Callable[[Path], AppTest], tmp_path: Path) -> None:
+def test_a_model_of_three_units_has_no_plain_map(app: Callable[[Path], AppTest], tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "a-large-one", ModelConfig("classic", 3))
     at = app(tmp_path)
-    assert "Model **a-large-one**" in words(at) and "Move over the map" in words(at)
-    assert [control.key for control in at.segmented_control] == []  # there is no plain map of three units
+    assert "Model **a-large-one**" in words(at) and map_settings(at)["strip"]
+    assert "plain_link" not in [button.key for button in at.button]
 
 
 def test_one_unit_has_no_map_and_the_page_says_so(app: Callable[[Path], AppTest], tmp_path: Path) -> None:
@@ -206,11 +245,7 @@ def test_a_click_decodes_and_deselecting_keeps_it(app: Callable[[Path], AppTest]
 def test_an_upload_is_rebuilt(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
     at = upload(app(tiny_checkpoint.parent), "shirt.png", garment())
     shown = words(at)
-    for expected in (
-        "your picture: opened → grey → cropped → resized",
-        "MSE 0.",
-        "The ellipses are the posterior of your picture",
-    ):
+    for expected in ("your picture: opened → grey → cropped → resized", "MSE 0.", "z_mean of your picture"):
         assert expected in shown
     assert "mean of 64 channels, natively 7 × 7" in shown and problems(at) == []
     assert len(pictures(at)) == 4  # seen, rebuilt, heatmap, its colours

@@ -196,7 +196,7 @@ def test_a_model_half_deleted_while_it_is_shown(open_page: Any, models: Path, pa
     finally:
         shutil.move(spare, models / "fashion-2d" / part)
         (models / "fashion-2d" / part).touch()
-    menu(page, "Living map")  # it is back, and so is what was chosen
+    menu(page, "Explore")  # it is back, and so is what was chosen
     page.get_by_text(POINT, exact=True).wait_for(timeout=60_000)
     assert sentences(page) == []
 
@@ -220,7 +220,7 @@ def test_two_tabs_are_independent(open_page: Any) -> None:
     pick_model(one, "sixteen")
     other.get_by_text(POINT, exact=True).wait_for()
     menu(other, "Models")
-    menu(other, "Living map")
+    menu(other, "Explore")
     other.get_by_text(POINT, exact=True).wait_for()
     assert "fashion-2d" in other.url and "sixteen" in one.url
     one.get_by_text("test image 7 (").first.wait_for()

@@ -66,7 +66,7 @@ def test_the_button_chooses_the_model_for_all_pages(open_page: Any) -> None:
     page.get_by_role("option", name="classic-2d").click()
     page.get_by_role("button", name="Look at this model").click()
     page.wait_for_url("**model=classic-2d**", timeout=60_000)
-    menu(page, "Living map")
+    menu(page, "Explore")
     page.get_by_text("Model classic-2d: classic").wait_for(timeout=60_000)
 
 

@@ -52,5 +52,5 @@ def pick_model(page: Any, name: str) -> None:
 def menu(page: Any, label: str) -> None:
     """Go to another page by the menu."""
     page.get_by_test_id("stSidebar").get_by_role("link", name=label).click()
-    page.get_by_role("heading", level=1, name="VAE Explorer" if label == "Living map" else label, exact=True).wait_for()
+    page.get_by_role("heading", level=1, name=label, exact=True).wait_for()
     settle(page)

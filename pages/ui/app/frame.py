@@ -23,7 +23,7 @@ from vae_core.settings import PROGRAM
 
 _LOG = logging.getLogger(__name__)
 PAGES = (
-    ("streamlit_app.py", "Living map", ":material/explore:"),
+    ("streamlit_app.py", "Explore", ":material/explore:"),
     ("pages/train.py", "Train", ":material/model_training:"),
     ("pages/latent_space.py", "Latent space", ":material/scatter_plot:"),
     ("pages/reconstruction.py", "Reconstruction", ":material/compare:"),
@@ -33,8 +33,17 @@ PAGES = (
 )
 PROBLEMS = "link_problems"  # in the session: what a link asked for and cannot have
 STYLE = """<style>
-.block-container { padding-top: 2rem; padding-bottom: 4rem; max-width: 1280px; }
-h1 { font-size: 2.2rem !important; }
+.block-container { padding: 1.5rem 2rem 4rem; max-width: 1280px; }
+h1 { font-size: 2rem !important; padding: 0 !important; }
+.promise { margin: 0; font-size: 1.1rem; line-height: 1.4; }
+.promise .finger { display: none; }
+@media (hover: none) { .promise .finger { display: inline; } .promise .mouse { display: none; } }
+@media (max-width: 640px) {
+  .block-container { padding: 3.25rem 1rem 4rem; }
+  h1 { font-size: 1.6rem !important; }
+  .promise { font-size: 1rem; }
+  .promise > span { display: none; }
+}
 [data-testid="stImageContainer"] img { image-rendering: pixelated; border-radius: 4px; }
 .st-key-map { max-width: 720px; }
 .st-key-map [data-testid="stPlotlyChart"] { aspect-ratio: 1 / 1.1; height: auto !important; }
@@ -66,13 +75,13 @@ ICON = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 
 
 
 def frame(title: str, content: Callable[[LoadedModel], None]) -> None:
-    """A page about the chosen model: menu, picker, title, the line about model and data, then what `content` draws.
+    """A page about the chosen model: menu, picker with what the model is, title, then what `content` draws.
 
     If there is no model, or it cannot be opened, a sentence stands in the place of the content. What is clicked within the
     content draws the content alone again, and the menu, whose links carry what is chosen: half the work of a whole run.
     """
     with widget_sync.page(title):
-        entries, entry, slot = _around(title)
+        entries, entry, slot, facts = _around(title)
         whole_run = True
 
         def body() -> None:
@@ -82,7 +91,7 @@ def frame(title: str, content: Callable[[LoadedModel], None]) -> None:
                 if entry is None:
                     _no_model()
                 else:
-                    _about_a_model(entry, content)
+                    _about_a_model(entry, content, facts if whole_run else None)
 
         st.fragment(body)()
         whole_run = False
@@ -92,14 +101,14 @@ def frame(title: str, content: Callable[[LoadedModel], None]) -> None:
 def frame_without_model(title: str, content: Callable[[], None]) -> None:
     """A page that is there whatever the chosen model: menu, picker, title, then what `content` draws."""
     with widget_sync.page(title):
-        _, _, slot = _around(title)
+        _, _, slot, _ = _around(title)
         with _menu_around(slot):
             content()
         st.session_state[PROBLEMS] = []
 
 
-def _about_a_model(entry: Entry, content: Callable[[LoadedModel], None]) -> None:
-    """The line about model and data, and the content."""
+def _about_a_model(entry: Entry, content: Callable[[LoadedModel], None], facts: DeltaGenerator | None) -> None:
+    """The content, and in the place `facts` the (i) with what the model is and which pictures are shown."""
     try:
         model = open_model(entry)
     except CheckpointError as error:
@@ -109,7 +118,12 @@ def _about_a_model(entry: Entry, content: Callable[[LoadedModel], None]) -> None
         )
         return
     with _guarded(model):
-        st.caption(about(model, pictures_for(model)))
+        test_images = pictures_for(model)
+        if facts is not None:
+            with facts.popover("", icon=":material/info:", help="What this model is"):
+                st.markdown(about(model, test_images))
+        if test_images is None:
+            st.caption(missing(model))
         content(model)
 
 
@@ -148,21 +162,23 @@ def _take_url(entries: list[Entry]) -> list[str]:
     return problems
 
 
-def _around(title: str) -> tuple[list[Entry], Entry | None, DeltaGenerator]:
-    """Settings, sidebar and title; the models there are, the chosen one, and the place for the menu."""
+def _around(title: str) -> tuple[list[Entry], Entry | None, DeltaGenerator, DeltaGenerator]:
+    """Settings, sidebar and title; the models there are, the chosen one, the places for the menu and for the model's facts."""
     entries = list_models(also=[state.chosen_model(), *st.query_params.get_all("model")])
     problems = _take_url(entries)
-    st.set_page_config(title if title == "VAE Explorer" else f"{title} · VAE Explorer", ICON, layout="wide")
+    st.set_page_config(f"{title} · VAE Explorer", ICON, layout="wide")
     st.html(STYLE)
     spare_collector(title)
     with st.sidebar:
         slot = st.empty()
-        entry = _pick_model(entries)
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            entry = _pick_model(entries)
+            facts = st.empty()
         _data_line(entry)
     st.title(title, anchor=False)
     for problem in problems:
         st.warning(problem, icon=":material/link_off:")
-    return entries, entry, slot
+    return entries, entry, slot, facts
 
 
 @contextmanager
@@ -182,7 +198,7 @@ def _menu_around(slot: DeltaGenerator, whole_run: bool = True) -> Iterator[None]
 
 
 def about(model: LoadedModel, test_images: Source | None) -> str:
-    """Which model, trained on what, and which pictures are shown: one line on every page.
+    """Which model, trained on what, and which pictures are shown: behind the (i) beside the picker, on every page.
 
     test_images: the pictures of the model (`pictures_for`).
     """
@@ -191,10 +207,10 @@ def about(model: LoadedModel, test_images: Source | None) -> str:
     trained = f"trained on **{markdown_text(data_name(checkpoint.dataset))}**"
     if model.entry.state:
         trained += f", step {checkpoint.step:,} ({markdown_text(model.entry.state)})"
-    pictures = missing(model) if test_images is None else f"Pictures: **{markdown_text(test_images.title)}**."
+    pictures = "" if test_images is None else f" Pictures: **{markdown_text(test_images.title)}**."
     return (
         f"Model **{markdown_text(checkpoint.name)}**: {markdown_text(checkpoint.model.preset)}, {checkpoint.network.parameters():,} parameters, "
-        f"{units}, {trained}. {pictures}"
+        f"{units}, {trained}.{pictures}"
     )
 
 

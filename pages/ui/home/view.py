@@ -1,4 +1,4 @@
-"""The front page: the living map of the chosen model, what lies at the chosen place, and the way to the other pages."""
+"""The front page, Explore: the map of the chosen model, what lies at the chosen place, and the way to the other pages."""
 
 from __future__ import annotations
 
@@ -11,30 +11,42 @@ from pages.ui.app.model_pictures import pictures_for
 from pages.ui.app.subject import Subject, in_words
 from pages.ui.formatting import SENTENCE, markdown_text, plain_text
 from pages.ui.images import enlarge
-from pages.ui.map.view import map_of, take_click
+from pages.ui.map.view import follow_part, map_of, plain_map_link, take_click
 from pages.ui.shared.picture import picture
 from pages.ui.shared.picture_line import picture_line
 from vae_core.analysis import activations, heatmaps, image_quality, latent_geometry, mosaics
 
 NEIGHBOURS = 15
-INTRODUCTION = (
-    "A variational autoencoder (VAE) has learned to say each picture in a few numbers, called z, and to draw it again from "
-    "them. The map is the space of those numbers: every position is a {thing}, and every dot is where a test image lies."
+MAP_HEIGHT = 720  # pixels a side at most; the window's height bounds it too
+# in HTML, so that a phone speaks of a finger
+PROMISE = (
+    '<p class="promise"><b><span class="mouse">Move your mouse</span><span class="finger">Hold a finger</span> over the map: '
+    "every point is a {thing} the model makes up.</b> <span>{learned}</span></p>"
 )
+LEARNED = "A variational autoencoder (VAE) has learned to describe each picture with {units}, called z, and to draw it again from them."
 
 
 def main(model: LoadedModel) -> None:
     """Map, what is chosen."""
-    st.markdown(INTRODUCTION.format(thing=model.thing))
+    units = model.engine.latent_dim
+    learned = LEARNED.format(units={1: "one number", 2: "two numbers"}.get(units, f"{units:d} numbers"))
+    st.html(PROMISE.format(thing="piece of clothing" if model.clothes else "picture", learned=learned))
     test_images = pictures_for(model)
+    follow_part()
     take_click(model, test_images)
     above, below = st.container(), st.container()
     with below:  # first, since an upload has its place on the map
         selected = picture_line(model, test_images)
         inside(model, selected)
+        plain_map_link(model)
     with above:
-        map_of(model, test_images, selected)
+        map_of(model, test_images, selected, lambda: decoded(model, selected), MAP_HEIGHT, front=True)
         nearest_codes(model, test_images, selected)
+
+
+def decoded(model: LoadedModel, selected: Subject) -> None:
+    """What the decoder makes of the chosen z: the plain map's answer."""
+    picture(enlarge(model.engine.decode(selected.z[None])[0]), alt=f"Picture decoded from {in_words(selected.z)}")
 
 
 def nearest_codes(model: LoadedModel, test_images: Source | None, selected: Subject) -> None:

@@ -21,7 +21,19 @@ import streamlit as st
 from pages.ui.components._assets import script, style
 from pages.ui.components.live_map.parts import MapData, Part, Thumbnails, grid_part, map_data, snapshot_map
 
-__all__ = ["MapData", "Pin", "Selected", "carry_decoder", "grid_part", "live_map", "map_data", "pinned", "snapshot_map"]
+__all__ = [
+    "MapData",
+    "Pin",
+    "Selected",
+    "Strip",
+    "carry_decoder",
+    "clicked_part",
+    "grid_part",
+    "live_map",
+    "map_data",
+    "pinned",
+    "snapshot_map",
+]
 
 FOLDER = Path(__file__).parent
 SENT = "live_map_sent"  # in the session: digests of the parts that its browser was sent
@@ -52,6 +64,21 @@ class Selected:
     z_log_var: np.ndarray | None = None
 
 
+@dataclass(frozen=True)
+class Strip:
+    """The way picture → encoder → z → decoder → picture, above the map.
+
+    input_shape: of the encoder. encoder: (name, output shape) of each layer that computes. picture: the chosen picture as an
+    address (`data_uri`); None for a chosen point. links: (part, address) for the parts "picture", "encoder", "z", "decoder"
+    and "drawn"; a click in the same tab is told by `clicked_part`.
+    """
+
+    input_shape: tuple[int, ...]
+    encoder: tuple[tuple[str, tuple[int, ...]], ...]
+    picture: str | None
+    links: tuple[tuple[str, str], ...]
+
+
 def live_map(
     data: MapData,
     key: str,
@@ -60,12 +87,17 @@ def live_map(
     units: tuple[int, int] | str | None = None,
     height: int = 600,
     tiles: int = 20,
+    strip: Strip | None = None,
+    fit: bool = False,
+    guide: bool = False,
 ) -> Pin | None:
     """Show the map; returns the `Pin` in the one run after a click (or Enter, or a slider let go), else None.
 
     z: (d,) the point that the page holds pinned; the map moves its pin when this changes. units: the axes at first, two
     latent units or "pca"; by default the two with the highest KL. height: the map's largest side in pixels.
-    tiles: pictures along a side at first, one of 12, 16, 20, 24, 30.
+    tiles: pictures along a side at first, one of 10, 12, 16, 20, 24, 30; a narrow map has 10. strip: what stands above the
+    map. fit: the map is as large as the window has room for below what lies above it, up to `height`. guide: a cursor glides
+    over the map until the visitor moves.
     Raises `ValueError` if z, selected or units do not fit the model.
     """
     # tuples only: where it meets a list or a dict Streamlit looks whether it is a table, and imports pandas for that
@@ -75,6 +107,9 @@ def live_map(
         "height": int(height),
         "tiles": int(tiles),
         "extent": data.extent,
+        "fit": fit,
+        "guide": guide,
+        "strip": None if strip is None else (strip.input_shape, strip.encoder, strip.picture, strip.links),
     }
     settings["z"] = None if z is None else _vector(z, data.latent_dim, "z")
     if selected is not None:
@@ -94,7 +129,9 @@ def live_map(
     with st.container(gap=None):  # what comes and goes has places of its own, so that the map stays where it is
         with st.container(gap=None):
             _carry(key, {kind: parts[kind] for kind in ("decoder", "codes", "grid")}, coming)
-        result = _map(key=key, data=settings, on_pinned_change=_ignore, on_missing_change=_ignore)
+        result = _map(
+            key=key, data=settings, on_pinned_change=_ignore, on_missing_change=_ignore, on_part_change=_ignore
+        )
         with st.container(gap=None):
             _carry(key, {"thumbnails": data.thumbnails}, coming)  # megabytes that the map need not wait for
     return _pin(result.get("pinned"), data.latent_dim)
@@ -113,6 +150,13 @@ def carry_decoder(part: Part, key: str) -> None:
     """
     with st.container(gap=None):
         _carry(key, {"decoder": part}, _coming(key, [part.digest], None))
+
+
+def clicked_part(key: str) -> str | None:
+    """The part of the strip that was clicked before this run, known before the map is drawn."""
+    value = st.session_state.get(key)
+    part = value.get("part") if isinstance(value, Mapping) else None
+    return part if isinstance(part, str) else None
 
 
 def _carry(key: str, parts: Mapping[str, Part | Thumbnails | None], coming: Sequence[str]) -> None:

@@ -1,5 +1,7 @@
 // What is drawn, on three canvases that lie on each other: tiles, marks (codes, circles, numbers), and what moves.
 
+import { drawEdgeArrow, edgeArrow, tooSmallToSee } from "./edge.js";
+import { drawGhost } from "./ghost.js";
 import { ellipse } from "./plane.js";
 
 /** @typedef {import("./types").Point} Point */
@@ -21,7 +23,7 @@ export function paint(canvas, image, [height, width, channels]) {
   context.putImageData(canvas.pixels, 0, 0);
 }
 
-const ACCENT = "#c9adff"; // the map's ground is black in both themes
+export const ACCENT = "#c9adff"; // the map's ground is black in both themes
 
 /** An empty canvas, ready to be drawn on in CSS pixels.
  *  @param {HTMLCanvasElement} canvas @param {import("./types").View} view @param {number} ratio device pixels to a CSS pixel */
@@ -86,27 +88,34 @@ export function makeStamps(colours, radius, ratio) {
     context.arc(side / 2 / ratio, side / 2 / ratio, radius, 0, 2 * Math.PI);
     context.fillStyle = colour;
     context.fill();
-    context.lineWidth = 0.8;
-    context.strokeStyle = "#000";
+    context.lineWidth = 0.6;
+    context.strokeStyle = "rgba(0, 0, 0, 0.8)";
     context.stroke();
     return stamp instanceof HTMLCanvasElement ? stamp : stamp.transferToImageBitmap();
   });
 }
 
+const FAINT = 0.12, LIGHT = 0.85; // how much is seen of a code beside a lifted class, and of any other
+
 /** The first `count` codes (they lie in random order) of the shown classes that are on screen. Returns how many it drew.
  *  @param {CanvasRenderingContext2D} context @param {import("./types").View} view @param {import("./types").Codes} codes
- *  @param {number} count @param {Set<number>} hidden @param {import("./types").Stamp[]} stamps @param {number} ratio */
-export function drawCodes(context, view, codes, count, hidden, stamps, ratio) {
+ *  @param {number} count @param {{ hidden: Set<number>, lifted: number | null }} which @param {import("./types").Stamp[]} stamps
+ *  @param {number} ratio */
+export function drawCodes(context, view, codes, count, { hidden, lifted }, stamps, ratio) {
   let drawn = 0;
-  for (let i = 0; i < count; i++) {
-    const label = codes.labels[i];
-    if (hidden.has(label)) continue;
-    const [x, y] = view.toScreen([codes.places[2 * i], codes.places[2 * i + 1]]);
-    if (x < -4 || y < -4 || x > view.size + 4 || y > view.size + 4) continue;
-    const stamp = stamps[label], side = stamp.width / ratio;
-    context.drawImage(stamp, x - side / 2, y - side / 2, side, side);
-    drawn++;
+  for (const first of lifted === null ? [true] : [true, false]) { // a lifted class lies on top
+    context.globalAlpha = lifted === null ? LIGHT : first ? FAINT : 1;
+    for (let i = 0; i < count; i++) {
+      const label = codes.labels[i];
+      if (hidden.has(label) || (lifted !== null && (label !== lifted) !== first)) continue;
+      const [x, y] = view.toScreen([codes.places[2 * i], codes.places[2 * i + 1]]);
+      if (x < -4 || y < -4 || x > view.size + 4 || y > view.size + 4) continue;
+      const stamp = stamps[label], side = (stamp.width / ratio) * (first ? 1 : 1.5);
+      context.drawImage(stamp, x - side / 2, y - side / 2, side, side);
+      drawn++;
+    }
   }
+  context.globalAlpha = 1;
   return drawn;
 }
 
@@ -137,7 +146,7 @@ export function drawPrior(context, view) {
 }
 
 function label(context, text, x, y, align, below = 0) {
-  context.font = "11px system-ui, sans-serif";
+  context.font = "13px system-ui, sans-serif";
   context.textAlign = align;
   context.lineWidth = 3;
   context.strokeStyle = "#000";
@@ -205,20 +214,29 @@ function drawPin(context, [x, y], colour) {
   });
 }
 
+/** The posterior at true scale, outside the pin's mark; too small for that, its sigma in words beside the pin. */
+function drawPosterior(context, view, plane, posterior) {
+  const centre = plane.project(posterior.zMean), at = view.toScreen(centre);
+  if (posterior.zLogVar) {
+    const spread = plane.covariance(posterior.zLogVar), words = view.quantile ? null : tooSmallToSee(spread, view.size / (2 * view.half));
+    const left = at[0] > view.size - 110; // no room to the right
+    if (words) label(context, words, at[0] + (left ? -16 : 16), at[1] - 10, left ? "right" : "left");
+    else for (const sigmas of [1, 2]) outlined(context, 1.5, "#fff", () => line(context, view, ellipse(centre, spread, sigmas)));
+  }
+  drawRing(context, at, 2, "#fff");
+}
+
 /** What changes from frame to frame: trail, posterior at true scale, pin, the code under the pointer, the pointer.
  *  @param {CanvasRenderingContext2D} context @param {import("./types").View} view @param {import("./types").Plane} plane
  *  @param {{ trail: (Point | null)[], posterior: import("./types").Posterior | null, pinned: Float32Array, hover: Point | null,
- *    near: Point | null }} what */
-export function drawMoving(context, view, plane, { trail, posterior, pinned, hover, near }) {
+ *    ghost: Point | null, near: Point | null }} what */
+export function drawMoving(context, view, plane, { trail, posterior, pinned, hover, ghost, near }) {
   drawTrail(context, view, trail, ACCENT);
-  if (posterior) {
-    const centre = plane.project(posterior.zMean), spread = posterior.zLogVar && plane.covariance(posterior.zLogVar);
-    for (const sigmas of spread ? [1, 2] : []) {
-      outlined(context, 1.5, "#fff", () => line(context, view, ellipse(centre, spread, sigmas)));
-    }
-    drawRing(context, view.toScreen(centre), 2, "#fff");
-  }
-  drawPin(context, view.toScreen(plane.project(pinned)), "#fff");
+  if (posterior) drawPosterior(context, view, plane, posterior);
+  const pin = view.toScreen(plane.project(pinned)), arrow = edgeArrow(pin, view.size);
+  if (arrow) drawEdgeArrow(context, arrow);
+  else drawPin(context, pin, "#fff");
   if (near) drawRing(context, view.toScreen(near), 6, "#fff");
   if (hover) drawRing(context, view.toScreen(hover), 9, ACCENT);
+  else if (ghost) drawGhost(context, view.toScreen(ghost), ACCENT);
 }

@@ -8,6 +8,7 @@ import { countOfCodes, liftTo, placeOf } from "./state.js";
 const NEAR = 7; // pixels to a code that counts as on it
 const CALM = 200; // milliseconds of a pointer at rest that count as a look at what lies there
 const TRAIL = 240; // places that the trail remembers
+const HANDLE = 26; // pixels around the pin where a finger takes hold of it at once
 const SLIDER_REST = 150; // milliseconds after a slider's last move until the grid follows
 
 /** Row of the code under a place on the plane, or -1.
@@ -24,12 +25,14 @@ export function codeUnder(state, view, place) {
  *  `rebuild()` follow a change of axes.
  *  @param {import("./types").MapState} state @param {import("./types").View} view @param {import("./types").Tiles} tiles
  *  @param {{ schedule: (...what: string[]) => void, move: (z: Float32Array) => void, tell: () => void, moving: (on: boolean) => void,
- *    lookCloser: () => void, isCurious: () => boolean, replane: () => void, rebuild: () => void, slid: () => void }} map */
+ *    lookCloser: () => void, isCurious: () => boolean, replane: () => void, rebuild: () => void, slid: () => void,
+ *    scrolled: () => void, takenOver: () => void }} map */
 export function makeInteraction(state, view, tiles, map) {
   let calm = 0, sliderRest = 0;
 
   /** @param {Point} place */
   function goTo(place) {
+    map.takenOver();
     clearTimeout(calm);
     if (!map.isCurious()) calm = setTimeout(map.lookCloser, CALM);
     state.hover = place;
@@ -54,6 +57,7 @@ export function makeInteraction(state, view, tiles, map) {
       map.schedule("picture");
     },
     pin(at) {
+      map.takenOver();
       if (at) state.hover = view.fromScreen(at);
       if (!state.hover) return;
       state.chosen = codeUnder(state, view, state.hover);
@@ -65,6 +69,7 @@ export function makeInteraction(state, view, tiles, map) {
       viewChanged();
     },
     zoom(at, factor) {
+      map.takenOver();
       view.zoomAt(at, factor);
       viewChanged();
     },
@@ -72,6 +77,12 @@ export function makeInteraction(state, view, tiles, map) {
       view.reset();
       viewChanged();
     },
+    canPan: () => view.zoom() > 1.001,
+    onHandle(at) {
+      const [x, y] = view.toScreen(state.plane.project(state.pinned));
+      return Math.hypot(at[0] - x, at[1] - y) <= HANDLE;
+    },
+    scrolled: () => map.scrolled(),
     step(right, up) {
       const [x, y] = view.toScreen(placeOf(state)), far = view.size / 40;
       const within = (/** @type {number} */ v) => Math.min(Math.max(v, 0), view.size);
@@ -85,13 +96,20 @@ export function makeInteraction(state, view, tiles, map) {
       state.hidden[shown ? "delete" : "add"](label);
       map.schedule("marks");
     },
+    lift(label) {
+      state.lifted = label;
+      map.schedule("marks");
+    },
     showLayer(layer, shown) {
       state.layers[layer] = shown;
       if (layer === "garments") tiles.shown = shown;
       viewChanged();
     },
     grid(side, scale) {
-      if (side) tiles.side = state.side = side;
+      if (side) {
+        tiles.side = state.side = side;
+        state.sideChosen = true;
+      }
       if (scale) {
         state.scale = scale;
         view.quantile = scale === "quantile";

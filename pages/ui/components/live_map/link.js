@@ -88,6 +88,8 @@ export function makeLink() {
       if (sent.length > ECHOES) sent.shift();
       trigger("pinned", { z: Array.from(pinned), serial, index });
     },
+    /** A part of the strip was clicked. @param {string} part */
+    tellPart: (part) => trigger("part", part),
     end: () => clearTimeout(waiting),
   };
 }

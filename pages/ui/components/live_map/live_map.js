@@ -4,21 +4,28 @@
 // For tests and the curious, window.__liveMap[name] tells: z, checksum of the picture, decodes, frames per second while
 // moving, milliseconds of a decode, tiles still missing, codes drawn, approximate or not; and offers decode(z).
 
+import { buildCorner } from "./corner.js";
 import { clear, drawCodes, drawMoving, drawPrior, drawScale, makeMeter, makeStamps, paint } from "./drawing.js";
+import { makeGhost } from "./ghost.js";
 import { codeUnder, makeInteraction } from "./interaction.js";
+import { classCentres, drawLabels } from "./labels.js";
 import { makeLink } from "./link.js";
+import { classAround } from "./neighbours.js";
 import { buildControls, buildPanel, signed } from "./panel.js";
 import { carried, letGo, openCodes, openDecoder, openGrid, openThumbnails } from "./parts.js";
 import { makePlane, makeView, visibleTiles } from "./plane.js";
 import { listen } from "./pointer.js";
-import { axisNames, codeOf, countOfCodes, liftTo, makeState, placeOf, shownPosterior } from "./state.js";
+import { axisNames, codeOf, countOfCodes, isNarrow, liftTo, makeState, NARROW_SIDE, placeOf, shownPosterior } from "./state.js";
 import { makeTiles } from "./tiles.js";
+import { makeWay } from "./way.js";
 
 /** @typedef {import("./types").Settings} Settings */
 
 const REST = 80; // milliseconds without movement before a heavy decoder decodes
 const BEARABLE = 50; // milliseconds of a decode that a moving pointer can still be followed with
 const GLIDE_FRAME = 50; // milliseconds from one frame of a glide to the next
+const LEAST_SIDE = 300, MARGIN = 14; // pixels of a map that fits into the window at least, and what is left below it
+const CORNER = { width: 48, height: 124 }; // pixels of the buttons' corner, which no name may cover
 const HEAVY_SIDE = 12; // pictures along a side of the grid of a decoder too heavy to follow a pointer
 
 /** @param {HTMLElement | ShadowRoot} parent */
@@ -28,7 +35,13 @@ function makeMap(parent) {
   /** @type {import("./types").Status} */
   const status = {
     z: [], checksum: 0, decodes: 0, fps: 0, decodeMs: 0, codesDrawn: 0, approximate: false, ready: false,
-    moving: false, error: null,
+    moving: false, error: null, names: [],
+    get ghost() {
+      return ghost.gliding;
+    },
+    get zoom() {
+      return view.zoom();
+    },
     get missing() {
       return tiles.missing;
     },
@@ -42,7 +55,9 @@ function makeMap(parent) {
   /** @type {ImageBitmap | null | undefined} */
   let shownReal = null; // the bitmap that the thumbnail was cut from
   let showSliders = (/** @type {Float32Array | null} */ _z) => {};
-  let ratio = 1, frame = 0, rest = 0, glideRest = 0, name = "", dressed = "";
+  /** @type {Float32Array | null} */
+  let decoded = null; // what the decoder has drawn last
+  let ratio = 1, frame = 0, rest = 0, glideRest = 0, fitted = 0, name = "", dressed = "";
   /** @type {number | null} */
   let extent = null;
 
@@ -88,6 +103,7 @@ function makeMap(parent) {
     else if (!hurried || status.decodeMs < BEARABLE) decodeNow(false); // the atlas is not there yet, or ends before here
     if (status.moving) status.fps = meter(now);
     showCode();
+    showWay();
   }
 
   /** @param {boolean} rested */
@@ -96,13 +112,15 @@ function makeMap(parent) {
     const image = state.decoder.decode(state.current);
     status.decodeMs = performance.now() - start;
     status.approximate = false;
-    let note = state.hover ? "following the pointer" : "pinned";
+    let note = state.hover ? "following the pointer" : state.ghost ? "move over the map to take over" : "pinned";
     if (blended) {
       status.error = image.reduce((sum, value, p) => sum + Math.abs(value - blended[p]), 0) / image.length;
       note = `exact; the approximation was ${status.error.toFixed(3)} off here (mean absolute difference)`;
     }
     showPicture(image, note);
-    if (rested) showCode();
+    if (!rested) return;
+    showCode();
+    showWay();
   }
 
   /** @param {Float32Array} image @param {string} note */
@@ -114,14 +132,31 @@ function makeMap(parent) {
     const [a, b] = placeOf(state).map((value) => signed(value)), names = axisNames(state);
     panel.z.textContent = state.latentDim === 2 ? `z = (${a}, ${b})` : `${names[0]} = ${a}, ${names[1]} = ${b}`;
     if (panel.note.textContent !== note) panel.note.textContent = note; // a screen reader says it each time it is set
-    if (!state.hover) panel.picture.setAttribute("aria-label", `Picture decoded from ${panel.z.textContent}`);
+    if (!state.hover && !state.ghost) panel.picture.setAttribute("aria-label", `Picture decoded from ${panel.z.textContent}`);
+    decoded = image;
+    showAround();
+  }
+
+  /** Whose codes lie around. */
+  function showAround() {
+    const { codes } = state, around = codes && classAround(codes, state.current);
+    panel.around.textContent = around ? codes.classes[around.label] : "";
+    panel.count15.textContent = around ? `${around.count} of the ${around.of} nearest test images` : "";
+  }
+
+  function showWay() {
+    way.show(state, decoded, panel.z.textContent, panel.thumbnail);
   }
 
   function drawMarks() {
     const { codes, layers } = state, context = clear(panel.marks, view, ratio), count = countOfCodes(state, view.zoom());
-    status.codesDrawn = count ? drawCodes(context, view, codes, count, state.hidden, stamps, ratio) : 0;
+    status.codesDrawn = count ? drawCodes(context, view, codes, count, state, stamps, ratio) : 0;
     if (layers.prior) drawPrior(context, view);
     drawScale(context, view, axisNames(state));
+    const { width, height } = CORNER, corner = { x: view.size - width, y: view.size - height, width, height };
+    status.names = layers.names && codes
+      ? drawLabels(context, view, state.centres, codes.classes, state.hidden, state.lifted, [corner]) : [];
+    buttons.showsAll(Math.abs(view.zoom() - 1) < 1e-3 && view.centre.every((at) => Math.abs(at - view.home().middle) < 1e-3));
     const words = [];
     if (codes) words.push(`${status.codesDrawn.toLocaleString("en")} of the ${codes.n.toLocaleString("en")} codes (z_mean) of ${codes.what} shown`
       + (count < codes.n && count ? ", chosen at random; zoom in for more" : ""));
@@ -134,6 +169,7 @@ function makeMap(parent) {
     const { codes, near, hover, pinned, plane } = state;
     drawMoving(clear(panel.top, view, ratio), view, plane, {
       trail: state.layers.trail ? state.trail : [], posterior: shownPosterior(state), pinned, hover,
+      ghost: state.ghost,
       near: near >= 0 ? [codes.places[2 * near], codes.places[2 * near + 1]] : null,
     });
   }
@@ -174,13 +210,28 @@ function makeMap(parent) {
     schedule, move: movePin, replane, rebuild, lookCloser: link.lookCloser, isCurious: link.isCurious,
     tell: () => link.tellPin(state.pinned, state.chosen >= 0 ? state.codes.order[state.chosen] : null),
     moving: (on) => (status.moving = on),
-    slid: () => showSliders(state.pinned),
+    slid: () => showSliders(state.pinned), scrolled: () => buttons.scrolled(), takenOver: () => ghost.stop(),
   });
   const { wishes } = interaction;
   /** @type {any} */
   const once = {}; // only once there is something to show
   for (const [wish, act] of Object.entries(wishes)) once[wish] = (/** @type {any[]} */ ...args) => state.decoder && act(...args);
   listen(panel.top, once);
+  const buttons = buildCorner(panel.stage, {
+    zoom: (factor) => once.zoom([view.size / 2, view.size / 2], factor), reset: () => once.reset(),
+  });
+  const way = makeWay(panel.strip, (part) => link.tellPart(part), () => schedule("picture"));
+  const ghost = makeGhost((place) => {
+    state.ghost = place;
+    schedule("picture");
+  }, ghostStops);
+
+  /** Where the gliding cursor goes: from class to class, or round the middle. @returns {import("./types").Point[]} */
+  function ghostStops() {
+    const half = view.extent / 2, within = (/** @type {number[]} */ at) => at.every((value) => Math.abs(value) < view.extent);
+    const stops = state.centres.map(({ centre }) => centre).filter(within).slice(0, 12);
+    return stops.length > 3 ? stops : [[half, half], [-half, half], [-half, -half], [half, -half]];
+  }
 
   function rebuild() {
     showSliders = buildControls(panel, state, interaction.controls);
@@ -194,6 +245,7 @@ function makeMap(parent) {
     const { codes, decoder, units } = state;
     state.plane = makePlane(decoder.latentDim, units, units === "pca" ? codes.components : null);
     if (codes) codes.project(state.plane);
+    state.centres = codes ? classCentres(codes.places, codes.labels, codes.classes.length) : [];
     if (!keep) {
       view.extent = link.told().extent ?? codes?.extent() ?? 3;
       view.reset();
@@ -244,7 +296,7 @@ function makeMap(parent) {
       state.current = new Float32Array(decoder.latentDim);
     }
     if (state.units === "pca" && !codes?.components) state.units = [0, 1];
-    if (decoder.heavy) tiles.side = state.side = Math.min(state.side, HEAVY_SIDE);
+    chooseSide();
     status.decode = (z) => Array.from(decoder.decode(Float32Array.from(z)));
     const looks = JSON.stringify([decoder.latentDim, decoder.heavy, codes?.classes, codes?.colours, decoder.latentDim > 2 && codes?.kl]);
     if (looks !== dressed) { // a training's next snapshot leaves the controls in the visitor's hands
@@ -254,22 +306,26 @@ function makeMap(parent) {
     }
     replane(before === decoder.latentDim && extent === told.extent);
     extent = told.extent;
+    way.hear(told.strip, decoder);
+    if (told.guide) ghost.begin();
   }
 
   /** @param {Settings} settings @param {import("./types").Trigger} trigger */
   function update(settings, trigger) {
     const news = link.hear(settings, trigger);
     if (!news) return;
-    panel.root.style.setProperty("--lm-height", `${settings.height}px`);
+    if (!settings.fit) panel.root.style.setProperty("--lm-height", `${settings.height}px`);
     if (name !== settings.name) {
       name = settings.name;
-      tiles.side = state.side = settings.tiles;
       (window.__liveMap ??= {})[name] = status;
     }
     select(settings.selected);
     takeParts();
+    way.hear(settings.strip, state.decoder);
+    fit();
     link.askForLost();
     if (!state.decoder || !state.pinned) return;
+    if (news.pin && state.ghost) ghost.stop();
     if (news.pin && settings.z.length === state.latentDim) movePin(settings.z);
     if (news.units && state.latentDim > 2) {
       state.units = settings.units;
@@ -286,26 +342,52 @@ function makeMap(parent) {
     if (state.selected && of !== before) state.chosen = -1; // Python's choice is the newer one
   }
 
+  /** A narrow map has fewer and larger pictures, until the visitor says otherwise; a heavy decoder draws fewer too. */
+  function chooseSide() {
+    if (state.sideChosen || !link.told()) return;
+    const usual = state.narrow ? NARROW_SIDE : link.told().tiles, side = state.decoder?.heavy ? Math.min(usual, HEAVY_SIDE) : usual;
+    if (side === state.side && side === tiles.side) return;
+    tiles.side = state.side = side;
+    if (panel.grid) panel.grid.value = String(side);
+    if (state.decoder && status.ready) tiles.stale(true);
+  }
+
+  /** The whole map above the fold, however high the window is: what lies above it on the page is measured once. */
+  function fit() {
+    if (!link.told()?.fit || fitted === window.innerHeight) return;
+    fitted = window.innerHeight;
+    const scroller = panel.root.getRootNode().host?.closest("[data-testid=stMain]");
+    const above = panel.stage.getBoundingClientRect().top + (scroller?.scrollTop ?? window.scrollY);
+    const side = Math.max(Math.min(link.told().height, window.innerHeight - above - MARGIN), LEAST_SIDE);
+    panel.root.style.setProperty("--lm-height", `${Math.floor(side)}px`);
+  }
+
   function resize() {
     const size = panel.stage.clientWidth;
     if (!size) return;
     ratio = Math.min(window.devicePixelRatio || 1, 2);
     view.size = size;
+    state.narrow = isNarrow(size);
+    chooseSide();
     for (const canvas of [panel.tiles, panel.marks, panel.top]) {
       canvas.width = canvas.height = Math.round(size * ratio);
     }
-    stamps = makeStamps(state.codes?.colours ?? [], size < 420 ? 2.2 : 2.8, ratio);
+    stamps = makeStamps(state.codes?.colours ?? [], state.narrow ? 2 : 2.3, ratio);
     schedule("tiles", "marks", "picture");
   }
 
   const observer = new ResizeObserver(resize);
   observer.observe(panel.stage);
   window.addEventListener("live-map-part", takeParts);
+  window.addEventListener("resize", fit);
   return {
     update,
     end() {
       observer.disconnect();
       window.removeEventListener("live-map-part", takeParts);
+      window.removeEventListener("resize", fit);
+      ghost.end();
+      buttons.end();
       [rest, glideRest].forEach(clearTimeout);
       cancelAnimationFrame(frame);
       interaction.end();

@@ -1,6 +1,13 @@
 // The component's elements. Words only ever go in through textContent.
 
-const LAYERS = { codes: "Codes", garments: "Pictures", posterior: "Posterior", trail: "Trail", prior: "Prior" };
+const LAYERS = { // what a layer is called, and what it shows
+  codes: ["Codes", "A dot where each test image lies: its z_mean, coloured by class"],
+  names: ["Names", "Each class's name at the centre of its dots"],
+  garments: ["Pictures", "What the decoder draws at each place of the map"],
+  posterior: ["Posterior", "How sure the encoder is of the chosen picture: ellipses at one and two sigma, to scale"],
+  trail: ["Trail", "Where the pointer has been"],
+  prior: ["Prior", "One, two and three standard deviations of the distribution that z is drawn from"],
+};
 const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
 export const unitName = (unit) => "z" + [...String(unit + 1)].map((digit) => SUBSCRIPTS[digit]).join("");
 export const signed = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
@@ -25,9 +32,13 @@ function makeSelect(parent, name, options, chosen, onChange) {
   return select;
 }
 
-function makeToggle(parent, text, pressed, onToggle, colour = null) {
+function makeToggle(parent, text, pressed, onToggle, { colour = null, title = "", onOver = null } = {}) {
   const button = make("button", "", parent);
   button.type = "button";
+  button.title = title;
+  for (const [event, over] of onOver ? [["pointerenter", true], ["focus", true], ["pointerleave", false], ["blur", false]] : []) {
+    button.addEventListener(event, () => onOver(over));
+  }
   if (colour) make("span", "lm-swatch", button).style.background = colour;
   button.append(text);
   button.setAttribute("aria-pressed", String(pressed));
@@ -40,14 +51,15 @@ function makeToggle(parent, text, pressed, onToggle, colour = null) {
 
 export function buildPanel(parent) {
   const root = make("div", "live-map"), body = make("div", "lm-body", root);
-  const preview = make("div", "lm-preview", body), stage = make("div", "lm-stage", body);
+  const strip = make("div", "lm-way", body), preview = make("div", "lm-preview", body), stage = make("div", "lm-stage", body);
   const picture = make("canvas", "lm-picture", preview), facts = make("div", "lm-facts", preview);
   picture.setAttribute("role", "img");
   const panel = {
-    root, stage, picture,
+    root, body, stage, strip, picture,
     tiles: make("canvas", "", stage), marks: make("canvas", "", stage), top: make("canvas", "", stage),
     message: make("p", "lm-message", stage, "Loading the decoder …"),
-    z: make("div", "lm-z", facts), note: make("div", "lm-note", facts),
+    around: make("div", "lm-around", facts), z: make("div", "lm-z", facts), count15: make("div", "lm-note", facts),
+    note: make("div", "lm-note", facts),
   };
   panel.note.setAttribute("role", "status");
   const code = make("div", "lm-code", facts);
@@ -72,21 +84,29 @@ export function buildControls(panel, state, on) {
   if (codes) {
     const legend = make("div", "lm-row", panel.controls);
     codes.classes.forEach((name, label) =>
-      makeToggle(legend, name, !state.hidden.has(label), (shown) => on.showClass(label, shown), codes.colours[label]),
+      makeToggle(legend, name, !state.hidden.has(label), (shown) => on.showClass(label, shown), {
+        colour: codes.colours[label], title: `Click to hide ${name} or show it again`, onOver: (over) => on.lift(over ? label : null),
+      }),
     );
   }
-  const layers = make("div", "lm-row", panel.controls);
-  for (const [layer, name] of Object.entries(LAYERS)) {
-    if (!codes && (layer === "codes" || layer === "posterior")) continue;
-    makeToggle(layers, name, state.layers[layer], (shown) => on.showLayer(layer, shown));
+  const fold = make("details", "lm-fold"), layers = make("div", "lm-row", fold);
+  fold.open = state.folded === false;
+  fold.addEventListener("toggle", () => (state.folded = !fold.open));
+  fold.prepend(make("summary", "", null, "What the map shows: layers, grid, scale"));
+  for (const [layer, [name, title]] of Object.entries(LAYERS)) {
+    if (!codes && ["codes", "names", "posterior"].includes(layer)) continue;
+    makeToggle(layers, name, state.layers[layer], (shown) => on.showLayer(layer, shown), { title });
   }
-  const grid = make("div", "lm-row", panel.controls);
-  const sides = [12, 16, 20, 24, 30].map((side) => [side, `${side} × ${side}`]);
-  makeSelect(grid, "Pictures decoded across the map", sides, state.side, (side) => on.grid(Number(side), null));
+  const grid = make("div", "lm-row", fold);
+  const sides = [10, 12, 16, 20, 24, 30].map((side) => [side, `${side} × ${side}`]);
+  panel.grid = makeSelect(grid, "Pictures decoded across the map", sides, state.side, (side) => on.grid(Number(side), null));
   const scales = [["linear", "even steps of z"], ["quantile", "equal shares of the prior"]];
   makeSelect(grid, "Scale of the axes", scales, state.scale, (scale) => on.grid(null, scale));
-  panel.count = make("div", "lm-note", panel.controls);
-  if (latentDim === 2) return () => {};
+  panel.count = make("div", "lm-note", fold);
+  if (latentDim === 2) {
+    panel.controls.append(fold);
+    return () => {};
+  }
 
   const units = [...Array(latentDim).keys()];
   const kl = codes?.kl;
@@ -99,6 +119,7 @@ export function buildControls(panel, state, on) {
   makeSelect(axes, "Axis to the right", [...options, ...components], across, (value) => on.axis(0, value));
   if (state.units !== "pca") makeSelect(axes, "Axis upwards", options, state.units[1], (value) => on.axis(1, Number(value)));
   const box = make("div", "lm-sliders", panel.controls);
+  panel.controls.append(fold);
   const sliders = units.map((unit) => {
     const row = make("label", "lm-slider", box), text = make("span", "", row), input = make("input", "", row);
     Object.assign(input, { type: "range", min: -5, max: 5, step: 0.05 });

@@ -33,6 +33,7 @@ export function openDecoder({ header, buffer }) {
   const imageShape = heads[heads.length - 1].output_shape;
   return {
     decode: makeDecoder(description, buffer), latentDim: description.decoder.input_shape[0], imageShape,
+    layers: [...description.decoder.layers, ...description.decoder.heads],
     pixels: imageShape[0] * imageShape[1] * imageShape[2], heavy: cost > header.light, cost,
     decodeIn: (background) => background.open(description, buffer),
   };
@@ -55,7 +56,7 @@ export function openCodes({ header, buffer }) {
     [order[i], order[j]] = [order[j], order[i]];
   }
   return {
-    n, d, zMean, zLogVar, order, labels: Uint8Array.from(order, (i) => raw[i]), places: new Float32Array(2 * n),
+    n, d, zMean, zLogVar, order, labels: Uint8Array.from(order, (i) => raw[i]), byIndex: raw, places: new Float32Array(2 * n),
     classes: header.classes, colours: header.colours, kl: header.kl, components: header.components, what: header.what,
     project(plane) {
       glide = null;

@@ -1,18 +1,25 @@
 // Mouse, touch and keyboard on the map's top canvas, turned into a few plain wishes.
 //
-// wishes: hover([x, y]), leave(), pin([x, y] or null for where the cursor is), pan(dx, dy), zoom([x, y], factor), reset(),
-// step(right, up) in fortieths of the map.
+// The page keeps what is the page's: a wheel scrolls it, and so does a finger that swipes up or down. The map takes a wheel
+// with Ctrl or ⌘ (a pinch on a trackpad comes as one), a drag when it is zoomed in, two fingers, and a finger that rests for
+// a moment or begins at the handle.
 
 /** @typedef {import("./types").Point} Point */
 
+const CLICK = 5, HOLD = 150; // pixels that a click may move; milliseconds until a resting finger explores
+const NOTCH = 50; // pixels of a wheel's turn from which on it is a mouse's; a pinch on a trackpad sends less
+
+/** By how much a turn of the wheel zooms. @param {number} deltaY pixels */
+export function wheelFactor(deltaY) {
+  const bounded = Math.max(-200, Math.min(200, deltaY));
+  return Math.exp(-bounded / (Math.abs(bounded) < NOTCH ? 100 : 400));
+}
+
 /** @param {HTMLCanvasElement} canvas @param {import("./types").MapWishes} wishes */
 export function listen(canvas, wishes) {
-  const CLICK = 5, DOUBLE = 350; // pixels, milliseconds
-  /** @type {Map<number, { start: Point, last: Point, pans: boolean, moved: boolean }>} */
+  /** @type {Map<number, { start: Point, last: Point, pans: boolean, moved: boolean, waits: boolean }>} */
   const pointers = new Map();
-  /** @type {{ time: number, at: Point }} */
-  let lastClick = { time: -1e9, at: [0, 0] };
-  let pinched = false;
+  let pinched = false, hold = 0;
   /** @type {(from: Point, to: Point) => number} */
   const distance = ([a, b], [c, d]) => Math.hypot(a - c, b - d);
   /** @type {(event: MouseEvent) => Point} */
@@ -21,16 +28,32 @@ export function listen(canvas, wishes) {
     return [event.clientX - box.left, event.clientY - box.top];
   };
 
+  /** Whether this finger, or these, belong to the map: then the page must not scroll under them. */
+  const taken = () => pointers.size > 1 || [...pointers.values()].some(({ waits }) => !waits);
+
   function down(event) {
-    const at = place(event), pans = event.button === 1 || event.shiftKey;
+    const at = place(event), touch = event.pointerType === "touch";
     if (event.button > 1) return;
     if (event.button === 1) event.preventDefault(); // no autoscroll
-    canvas.setPointerCapture(event.pointerId);
-    pointers.set(event.pointerId, { start: at, last: at, pans, moved: false });
+    const pans = !touch && (event.button === 1 || event.shiftKey || wishes.canPan());
+    const pointer = { start: at, last: at, pans, moved: false, waits: touch && !wishes.onHandle(at) };
+    if (!touch) canvas.setPointerCapture(event.pointerId);
+    pointers.set(event.pointerId, pointer);
+    clearTimeout(hold);
     if (pointers.size > 1) {
       pinched = true;
+      for (const other of pointers.values()) other.waits = false;
       wishes.leave();
-    } else if (!pans) wishes.hover(at);
+    } else if (pointer.waits) hold = setTimeout(() => explore(pointer), HOLD);
+    else if (!pans) wishes.hover(at);
+  }
+
+  /** From now on the finger leads the picture. */
+  function explore(pointer) {
+    clearTimeout(hold);
+    if (!pointer.waits) return;
+    pointer.waits = false;
+    wishes.hover(pointer.last);
   }
 
   function pinch(event, pointer, at) {
@@ -48,30 +71,33 @@ export function listen(canvas, wishes) {
       if (event.pointerType !== "touch") wishes.hover(at);
       return;
     }
-    if (distance(at, pointer.start) > CLICK) pointer.moved = true;
-    if (pointers.size > 1) pinch(event, pointer, at);
-    else if (pointer.pans) wishes.pan(at[0] - pointer.last[0], at[1] - pointer.last[1]);
-    else if (!pinched) wishes.hover(at);
+    const before = pointer.last;
     pointer.last = at;
+    if (distance(at, pointer.start) > CLICK) pointer.moved = true;
+    if (pointers.size > 1) pinch(event, { last: before }, at);
+    else if (pointer.waits && pointer.moved) explore(pointer); // sideways: the page takes what goes up or down
+    else if (pointer.waits || pinched) return;
+    else if (pointer.pans) pan(pointer, before, at);
+    else wishes.hover(at);
+  }
+
+  function pan(pointer, before, at) {
+    if (!pointer.moved) return; // a click trembles
+    canvas.style.cursor = "grabbing";
+    wishes.pan(at[0] - before[0], at[1] - before[1]);
   }
 
   function up(event) {
-    const pointer = pointers.get(event.pointerId), at = place(event);
+    const pointer = pointers.get(event.pointerId), at = place(event), touch = event.pointerType === "touch";
     if (!pointer) return;
     pointers.delete(event.pointerId);
-    const alone = pointers.size === 0 && !pinched;
+    clearTimeout(hold);
+    canvas.style.cursor = "";
+    const alone = pointers.size === 0 && !pinched, ended = event.type === "pointerup";
     if (pointers.size === 0) pinched = false;
-    if (alone && !pointer.pans && !pointer.moved && event.type === "pointerup") click(at, event.timeStamp);
-    if (event.pointerType === "touch" || event.type === "pointercancel") wishes.leave();
-  }
-
-  function click(at, time) {
-    if (time - lastClick.time < DOUBLE && distance(at, lastClick.at) < CLICK) {
-      lastClick.time = -1e9;
-      return wishes.reset();
-    }
-    lastClick = { time, at };
-    wishes.pin(at);
+    if (alone && ended && !pointer.moved && event.button < 1 && !event.shiftKey) wishes.pin(at);
+    else if (pointer.waits && !ended) wishes.scrolled();
+    if (touch || !ended) wishes.leave();
   }
 
   function leave(event) {
@@ -79,8 +105,9 @@ export function listen(canvas, wishes) {
   }
 
   function wheel(event) {
+    if (!event.ctrlKey && !event.metaKey) return wishes.scrolled(); // the page's
     event.preventDefault();
-    wishes.zoom(place(event), Math.exp(-Math.max(-200, Math.min(200, event.deltaY)) / 400));
+    wishes.zoom(place(event), wheelFactor(event.deltaY));
   }
 
   /** @type {() => Point} */
@@ -105,6 +132,8 @@ export function listen(canvas, wishes) {
   canvas.addEventListener("pointercancel", up);
   canvas.addEventListener("pointerleave", leave);
   canvas.addEventListener("wheel", wheel, { passive: false });
+  canvas.addEventListener("touchmove", (event) => taken() && event.cancelable && event.preventDefault(), { passive: false });
+  canvas.addEventListener("contextmenu", (event) => pointers.size && event.preventDefault()); // a long press is no request for a menu
   canvas.addEventListener("keydown", key);
   canvas.addEventListener("blur", () => wishes.leave());
 }

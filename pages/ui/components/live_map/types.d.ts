@@ -31,6 +31,7 @@ export interface CarriedPart {
 export interface Decoder {
   decode: Decode;
   latentDim: number;
+  layers: Layer[];
   /** height, width, channels */
   imageShape: number[];
   pixels: number;
@@ -99,6 +100,8 @@ export interface Codes {
   zLogVar: Float32Array | null;
   order: Uint32Array;
   labels: Uint8Array;
+  /** Labels in the order of the test images. */
+  byIndex: Uint8Array;
   places: Float32Array;
   classes: string[];
   colours: string[];
@@ -143,6 +146,12 @@ export interface Settings {
   extent: number | null;
   z: number[] | null;
   selected?: [string, number[], number[] | null];
+  /** Whether the whole map should fit into the window, below what lies above it. */
+  fit: boolean;
+  /** Whether a cursor glides over the map until the visitor moves. */
+  guide: boolean;
+  /** The input's shape, the encoder's layers, the chosen picture as an address, and where the parts lead. */
+  strip: [number[], [string, number[]][], string | null, [string, string][]] | null;
   parts: [Kind, string | null][];
   coming: string[];
 }
@@ -152,9 +161,19 @@ export type Trigger = (name: string, value: unknown) => void;
 
 /** What is shown and where: shared by the frames, the controls, the pointer and the link to Python. */
 export interface MapState {
-  layers: Record<"codes" | "garments" | "posterior" | "trail" | "prior", boolean>;
+  layers: Record<"codes" | "names" | "garments" | "posterior" | "trail" | "prior", boolean>;
   /** Labels of the classes that are not drawn. */
   hidden: Set<number>;
+  /** The class whose legend chip the pointer is on. */
+  lifted: number | null;
+  /** Where the middle of each class lies, the largest first. */
+  centres: { label: number; count: number; centre: Point }[];
+  /** Few pixels: fewer and larger things. */
+  narrow: boolean;
+  /** Whether the visitor has chosen `side`. */
+  sideChosen: boolean;
+  /** Whether the fold of the rare controls is closed; undefined before it is touched. */
+  folded?: boolean;
   /** Pictures along a side of the decoded grid. */
   side: number;
   scale: string;
@@ -171,6 +190,8 @@ export interface MapState {
   current: Float32Array;
   /** The pointer's place on the plane; null while it is elsewhere. */
   hover: Point | null;
+  /** Where the gliding cursor is. */
+  ghost: Point | null;
   /** Where the pointer has been; null where it had left. */
   trail: (Point | null)[];
   /** Row of the code under the pointer and of the code that was clicked, -1 for none. */
@@ -192,6 +213,10 @@ export interface Status {
   ready: boolean;
   moving: boolean;
   error: number | null;
+  /** The class names that are written on the map. */
+  names: string[];
+  readonly ghost: boolean;
+  readonly zoom: number;
   readonly missing: number;
   readonly atlasMissing: number;
   decode?: (z: ArrayLike<number>) => number[];
@@ -223,6 +248,12 @@ export interface MapWishes {
   pan(dx: number, dy: number): void;
   zoom(at: Point, factor: number): void;
   reset(): void;
+  /** Whether a drag moves the map: it is zoomed in. */
+  canPan(): boolean;
+  /** Whether a finger there takes hold of the pin at once. */
+  onHandle(at: Point): boolean;
+  /** The page was scrolled over the map. */
+  scrolled(): void;
   /** In fortieths of the map. */
   step(right: number, up: number): void;
 }
@@ -230,6 +261,8 @@ export interface MapWishes {
 /** What the controls below the map ask for. */
 export interface ControlWishes {
   showClass(label: number, shown: boolean): void;
+  /** null: none. */
+  lift(label: number | null): void;
   showLayer(layer: Layers, shown: boolean): void;
   grid(side: number | null, scale: string | null): void;
   axis(which: 0 | 1, value: string | number): void;
@@ -237,8 +270,37 @@ export interface ControlWishes {
   slid(): void;
 }
 
+/** Pixels of the map. */
+export interface Box {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+export interface StripSettings {
+  input: number[];
+  encoder: [string, number[]][];
+}
+
+/** One frame of the strip. sigmas: null for a point that has no posterior. source: the picture that was encoded. */
+export interface StripView {
+  words: string;
+  values: number[];
+  sigmas: number[] | null;
+  source: HTMLCanvasElement | HTMLImageElement | null;
+  picture: { image: Float32Array; shape: number[] };
+  /** z comes from a pointer. */
+  moving: boolean;
+  ink: string;
+  accent: string;
+}
+
 declare global {
   interface Window {
+    /** Somebody has moved over a map, and has been told how to zoom. */
+    __liveMapMoved?: boolean;
+    __liveMapHinted?: boolean;
     __liveMap?: Record<string, Status>;
     __liveMapParts?: Map<string, CarriedPart>;
   }
