@@ -1,4 +1,4 @@
-"""Latent space: the map, what is pinned on it, what lies near, and what each latent unit does."""
+"""Latent space: what lies near the chosen picture and what each latent unit does, beside a small map."""
 
 from __future__ import annotations
 
@@ -12,31 +12,36 @@ from pages.ui.formatting import file_text
 from pages.ui.latent_space import files, view
 from pages.ui.latent_space.cache import landmarks
 from pages.ui.latent_space.landmarks import Landmarks
-from pages.ui.map.view import map_of, take_click
+from pages.ui.map.view import map_of, plain_map_link, take_click
 from vae_core.analysis import latent_geometry
+
+MAP_HEIGHT = 420  # pixels a side at most
 
 
 def main(model: LoadedModel) -> None:
-    """Map, what is pinned and near it, traversals, files."""
+    """What lies near and what each unit does, beside a small map; then z in numbers, and files."""
     test_images, facts = pictures_for(model), landmarks(model)
+    st.markdown(
+        "What lies around the chosen picture, and what each of its numbers changes. Click anything to go there."
+    )
     take_click(model, test_images)
     view.take_jump(model, test_images, facts)
     selected = subject(model, test_images)
-    map_of(model, test_images, selected, lambda: view.pinned(model, selected))
-    left, middle, right = st.columns([3, 3, 4], gap="medium")
+    left, right = st.columns([4, 9], gap="medium")
     with left:
-        view.pinned(model, selected)
-    with middle:
+        map_of(model, test_images, selected, lambda: view.decoded(model, selected), MAP_HEIGHT)
         view.coordinates(model, selected)
         support = st.container()  # filled last: its first look takes a moment
     with right:
+        view.pinned(model, selected)
         view.neighbours(model, test_images, selected)
+        view.walks(model, selected, facts)
         if facts is not None:
             view.centres(model, selected, facts)
-    view.walks(model, selected, facts)
     downloads(model, selected, facts)
     if model.latents is not None and st.toggle("Table of the codes", key="latent_codes", persist_state="session"):
         view.table(model, test_images)
+    plain_map_link(model)
     with support:
         view.supported(model, selected)
 

@@ -45,8 +45,8 @@ def open_page(browser: Any, server: Server) -> Iterator[Any]:
     """`open_page(width=1440, query="/models?image=7")` gives a settled page; fails at the end on console errors or a complaining log."""
     contexts, errors = [], []
 
-    def open_at(width: int = 1440, height: int = 1000, scheme: str = "light", query: str = "") -> Any:
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    def open_at(width: int = 1440, height: int = 1000, scheme: str = "light", query: str = "", **options: Any) -> Any:
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **options)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: errors.append(message.text) if is_fault(message) else None)

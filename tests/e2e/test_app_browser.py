@@ -11,6 +11,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from visitor import sentences, shirt, upload
 
 pytestmark = pytest.mark.browser
+LIVING = "window.__liveMap?.living"
 
 
 def z_shown(page: Any) -> str:
@@ -33,7 +34,7 @@ def click_map(page: Any, right: float, down: float) -> None:
 
 
 def test_a_click_decodes_and_a_second_one_keeps_it(open_page: Any) -> None:
-    page = open_page(query="/?view=Plain+map")
+    page = open_page(query="/?view=plain")
     first = z_shown(page)
     before = page.locator("[data-testid=stImage] img").first.get_attribute("src")
     click_map(page, 0.8, 0.2)
@@ -50,28 +51,61 @@ def test_a_click_decodes_and_a_second_one_keeps_it(open_page: Any) -> None:
     assert z_shown(page) == chosen
 
 
-def test_the_living_map_follows_the_pointer_and_a_click_comes_back(open_page: Any) -> None:
-    page = open_page()
-    page.wait_for_function("() => window.__liveMap?.living?.checksum !== undefined", timeout=60_000)
-    first, before = z_shown(page), page.evaluate("window.__liveMap.living.checksum")
-    box = page.locator("canvas").last.bounding_box()  # the preview comes first, the map after it
+def test_the_first_ten_seconds(open_page: Any) -> None:
+    """All above the fold; a cursor shows the way, the pointer takes over, the strip follows it, and its parts lead on."""
+    page = open_page(1366, 768)
+    page.wait_for_function(f"() => {LIVING}?.ghost", timeout=60_000)
+    page.get_by_text("every point is a piece of clothing the model makes up").wait_for()
+    for part in (".promise", ".lm-strip", ".lm-stage", ".lm-picture"):
+        box = page.locator(part).bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 768, part
+    shown = page.evaluate(f"{LIVING}.checksum")
+    page.wait_for_function(f"() => Math.abs({LIVING}.checksum - {shown}) > 0.01", timeout=60_000)  # by itself
+    first, words = z_shown(page), page.locator(".lm-numbers b")
+    box = page.locator(".lm-stage").bounding_box()
     x, y = box["x"] + 0.7 * box["width"], box["y"] + 0.3 * box["height"]
     page.mouse.move(x - 40, y)
+    page.wait_for_function(f"() => !{LIVING}.ghost && {LIVING}.moving", timeout=60_000)
+    before = words.inner_text()
     page.mouse.move(x, y, steps=5)
-    page.wait_for_function("old => window.__liveMap.living.checksum !== old", arg=before, timeout=60_000)
+    page.wait_for_function(f"() => {LIVING}.z[0] > 0.3 && {LIVING}.z[1] > 0.3", timeout=60_000)
+    assert words.inner_text() == page.locator(".lm-z").inner_text() != before
     assert z_shown(page) == first  # moving alone runs nothing on the server
     page.mouse.click(x, y)
     page.wait_for_function("old => !document.body.innerText.includes(old)", arg=first, timeout=60_000)
     settle(page)
     z1, z2 = z_values(page)
     assert z1 > 0.3 and z2 > 0.3  # up and to the right, where the click was
+    page.locator(".lm-strip a[data-part=decoder]").click()
+    page.get_by_role("heading", level=1, name="Heatmaps", exact=True).wait_for(timeout=60_000)
+    settle(page)
+    assert "part=decoder" in page.url and "latent=" in page.url
 
 
-LIVING = "window.__liveMap?.living"
+def test_a_phone_is_no_trap(open_page: Any) -> None:
+    """The first result lies on the first screen, the menu goes away once something is chosen, and nothing moves by itself."""
+    page = open_page(390, 844, has_touch=True, is_mobile=True, reduced_motion="reduce")
+    for title in ("Explore", "Latent space"):
+        page.get_by_role("heading", level=1, name=title, exact=True).wait_for(timeout=60_000)
+        settle(page)
+        page.wait_for_function(f"() => {LIVING}?.ready && {LIVING}.missing === 0", timeout=60_000)
+        for part in (".lm-stage", ".lm-picture"):
+            box = page.locator(part).bounding_box()
+            assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+            assert box["y"] >= 0 and box["y"] + box["height"] <= 844, (title, part)
+        assert not page.evaluate(f"{LIVING}.ghost")
+        if title == "Explore":
+            assert (
+                page.get_by_text("Hold a finger").is_visible() and not page.get_by_text("Move your mouse").is_visible()
+            )
+            page.get_by_test_id("stExpandSidebarButton").tap()
+            page.locator("[data-testid=stSidebar][aria-expanded=true]").wait_for(timeout=60_000)
+            page.get_by_test_id("stSidebar").get_by_role("link", name="Latent space").tap()
+            page.locator("[data-testid=stSidebar][aria-expanded=false]").wait_for(state="attached", timeout=60_000)
 
 
 def pin(page: Any, right: float, down: float) -> None:
-    """A click on the living map, and the page's answer."""
+    """A click on the map, and the page's answer."""
     old, stage = z_shown(page), page.locator(".lm-stage")
     stage.scroll_into_view_if_needed()
     box = stage.bounding_box()
@@ -150,7 +184,7 @@ def test_the_back_button_leaves(open_page: Any) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_it_fits(open_page: Any, width: int, scheme: str) -> None:
-    page = open_page(width, 900, scheme, "/?view=Plain+map")
+    page = open_page(width, 900, scheme, "/?view=plain")
     page.locator(".js-plotly-plot .nsewdrag").first.wait_for(timeout=60_000)
     sizes = page.evaluate(
         "() => [document.documentElement.scrollWidth, document.querySelector('[data-testid=stMain]').scrollWidth]"

@@ -1,4 +1,4 @@
-"""The living map in a real Chromium: its decoder against the engine's, and what pointer and keyboard do."""
+"""The map in a real Chromium: its decoder against the engine's, and what pointer and keyboard do."""
 
 from __future__ import annotations
 
@@ -67,6 +67,10 @@ class Map:
 
     def click(self, right: float, up: float) -> None:
         self.page.mouse.click(*self.at(right, up))
+
+    def unfold(self) -> None:
+        """The rare controls."""
+        self.page.locator(".lm-fold summary").click()
 
     @property
     def python(self) -> str:
@@ -187,34 +191,54 @@ def test_keys_move_and_enter_pins(open_map: Any) -> None:
     view.until(f"z[0] > {0.99 * right}")
 
 
-def test_zoom_pan_and_double_click(open_map: Any) -> None:
+def test_wheel_buttons_and_drag_do_as_on_any_map(open_map: Any) -> None:
     view = open_map("swift-2")
+    page = view.page
     view.until("missing === 0")
-    view.move(0.25, 0)
+    page.set_viewport_size({"width": 1200, "height": 420})  # so that there is something to scroll
+    scrolled = "document.querySelector('[data-testid=stMain]').scrollTop"
+    view.move(0.25, 0.2)
+    page.mouse.wheel(0, 120)  # the page's
+    page.wait_for_function(f"{scrolled} > 60")
+    page.locator(".lm-hint", has_text="scroll to zoom").wait_for()
+    assert view.tell("zoom") == 1
+    page.mouse.wheel(0, -1000)
+    page.wait_for_function(f"{scrolled} === 0")
+    view.move(0.25, 0.2)
     before = view.tell("z")[0]
     view.watch_tiles()
-    view.page.mouse.wheel(0, -200)
-    view.page.mouse.move(*view.at(0.25, 0.001))
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -200)
+    page.keyboard.up("Control")
+    view.until(f"zoom > {np.exp(0.49)}")
+    view.move(0.25, 0.201)
     view.tiles_were_wanted()  # finer ones, or others
-    view.move(0.35, 0)
+    view.move(0.35, 0.2)
     nearer = view.tell("z")[0]
     assert nearer - before == pytest.approx(0.1 / 0.25 * before / np.exp(0.5), rel=0.03)  # a step goes less far
-    view.page.keyboard.down("Shift")
-    view.page.mouse.down()
-    view.page.mouse.move(*view.at(0.15, 0), steps=3)
-    view.page.mouse.up()
-    view.page.keyboard.up("Shift")
-    view.move(0.151, 0)
+    page.mouse.down()
+    page.mouse.move(*view.at(0.15, 0.2), steps=3)
+    page.mouse.up()
+    view.move(0.151, 0.2)
     assert view.tell("z")[0] == pytest.approx(nearer, abs=0.05)  # what was grabbed went along
     assert "pins 0" in view.python
-    view.page.mouse.dblclick(*view.at(0.25, 0.002))
-    view.page.wait_for_timeout(200)
-    view.move(0.25, 0)
-    assert view.tell("z")[0] == pytest.approx(before, abs=0.02)
+    page.set_viewport_size({"width": 1200, "height": 1000})
+    page.get_by_role("button", name="Show the whole map").click()
+    view.until("zoom === 1")
+    assert page.get_by_role("button", name="Show the whole map").is_disabled()
+    page.get_by_role("button", name="Zoom in").click()
+    page.get_by_role("button", name="Zoom in").click()
+    page.get_by_role("button", name="Zoom out").click()
+    view.until("zoom > 1.49 && window.__liveMap.map.zoom < 1.51")
+    view.page.get_by_role("application").focus()
+    page.keyboard.press("0")
+    view.until("zoom === 1")
+    assert "pins 0" in view.python  # none of it has moved the pin
 
 
 def test_a_change_of_grid_and_scale_leaves_no_hole(open_map: Any) -> None:
     view = open_map("swift-2")
+    view.unfold()
     view.page.get_by_label("Scale of the axes").select_option("quantile")
     view.page.wait_for_timeout(150)  # tiles of the old grid are under way
     view.page.get_by_label("Pictures decoded across the map").select_option("30")
@@ -278,8 +302,10 @@ def test_what_the_server_has_decoded_is_shown_and_not_decoded_again(open_map: An
     assert asked == [400, 0]
     assert shown[0].std() > 20 and np.abs(shown[0] - shown[1]).max() <= 1
     view.move(0.1, 0.1)
+    view.page.keyboard.down("Control")
     for _ in range(4):
         view.page.mouse.wheel(0, -200)  # nearer than the server has decoded
+    view.page.keyboard.up("Control")
     view.page.wait_for_function("window.asked > 0")
     view.until("missing === 0")
 
@@ -287,6 +313,7 @@ def test_what_the_server_has_decoded_is_shown_and_not_decoded_again(open_map: An
 def test_a_grid_of_another_view_is_not_used(open_map: Any) -> None:
     view = open_map("swift-2&extent=3.5&grid", script=COUNTED)
     view.until("missing === 0")
+    view.unfold()
     view.page.get_by_label("Pictures decoded across the map").select_option("12")
     view.page.wait_for_function("window.asked >= 144")
     view.until("missing === 0")
@@ -297,10 +324,17 @@ def test_legend_layers_and_the_code_under_the_pointer(open_map: Any) -> None:
     page = view.page
     drawn = view.tell("codesDrawn")
     assert 280 <= drawn <= 300
-    page.get_by_role("button", name="class 1").click()
+    assert sorted(view.tell("names")) == ["class 0", "class 1", "class 2"]
+    chip = page.get_by_role("button", name="class 1")
+    chip.hover()
+    view.until("names.join() === 'class 1'")  # its class is lifted, and alone named
+    assert view.tell("codesDrawn") == drawn  # the others are faint
+    chip.click()
     view.until(f"codesDrawn < {0.75 * drawn}")
-    page.get_by_role("button", name="class 1").click()
+    chip.click()
     view.until(f"codesDrawn === {drawn}")
+    view.move(0, 0)
+    view.until("names.length === 3")
     for share in np.linspace(-0.2, 0.2, 60):  # some code lies near this line
         view.move(share, 0.02)
         text = page.locator(".lm-code span").inner_text()
@@ -317,6 +351,7 @@ def test_legend_layers_and_the_code_under_the_pointer(open_map: Any) -> None:
     view.page.mouse.up()
     view.pins(1)
     page.get_by_text(f"index {index}", exact=True).wait_for()
+    view.unfold()
     page.get_by_role("button", name="Codes").click()
     view.until("codesDrawn === 0")
 
@@ -349,7 +384,7 @@ def test_a_heavy_decoder_is_approximated_while_moving(open_map: Any) -> None:
     view.page.get_by_text(re.compile(r"exact; the approximation was 0\.0\d\d off here")).wait_for()
 
 
-def test_a_finger_drags_and_a_tap_pins(open_map: Any) -> None:
+def test_fingers_hold_tap_pinch_and_scroll(open_map: Any) -> None:
     view = open_map("swift-2", width=390, scheme="dark", has_touch=True, is_mobile=True)
     sizes = view.page.evaluate("[document.documentElement.scrollWidth, document.querySelector('.lm-stage') ?? 0]")
     assert sizes[0] <= 390
@@ -360,10 +395,13 @@ def test_a_finger_drags_and_a_tap_pins(open_map: Any) -> None:
         points = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(places)]
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
-    send("touchStart", view.at(0, 0))
-    for step in range(6):
-        send("touchMove", view.at(0.05 * step, 0.05 * step))
-    view.until("z[0] > 1")
+    scrolled = "document.querySelector('[data-testid=stMain]').scrollTop"
+    send("touchStart", view.at(-0.3, -0.3))
+    view.until("moving === true")  # it rests
+    for step in range(8):
+        send("touchMove", view.at(-0.3 + 0.07 * step, -0.3 + 0.07 * step))
+    view.until("z[0] > 0.5")
+    assert view.page.evaluate(scrolled) == 0  # the page holds still meanwhile
     send("touchEnd")
     view.until(f"checksum === {shown}")
     assert "pins 0" in view.python
@@ -376,12 +414,20 @@ def test_a_finger_drags_and_a_tap_pins(open_map: Any) -> None:
     send("touchMove", view.at(-0.3, 0), view.at(0.3, 0))
     send("touchEnd")
     view.tiles_were_wanted()
+    assert view.tell("zoom") > 2 and view.page.evaluate(scrolled) == 0
+    view.page.set_viewport_size({"width": 390, "height": 600})
+    send("touchStart", view.at(0, -0.1))
+    for step in range(1, 12):
+        send("touchMove", view.at(0, -0.1 + 0.05 * step))
+    send("touchEnd")
+    view.page.wait_for_function(f"{scrolled} > 50")  # a swipe is the page's
     assert "pins 1" in view.python
 
 
 def test_without_workers_the_tiles_come_all_the_same(open_map: Any) -> None:
     view = open_map("swift-2", script="delete window.Worker")
     view.watch_tiles()
+    view.unfold()
     view.page.get_by_label("Pictures decoded across the map").select_option("12")
     view.tiles_were_wanted()
     view.until("missing === 0")

@@ -1,4 +1,4 @@
-"""What the living map sends and accepts, without a browser."""
+"""What the map sends and accepts, without a browser."""
 
 from __future__ import annotations
 

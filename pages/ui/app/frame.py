@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -70,6 +71,9 @@ h1 { font-size: 2rem !important; padding: 0 !important; }
 /* drawn anew each second: fading what is drawn again took more of the cores than the drawing */
 .st-key-life * { transition: none !important; }
 </style>"""
+_menu_closer = st.components.v2.component(
+    "vae_explorer_menu", js=(Path(__file__).parent / "menu.js").read_text("utf-8")
+)
 # a T-shirt; as an address, since for an emoji itself Streamlit compiles its catalogue of all of them
 ICON = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 100 100'><text y='.9em' font-size='90'>%F0%9F%91%95</text></svg>"
 
@@ -175,6 +179,7 @@ def _around(title: str) -> tuple[list[Entry], Entry | None, DeltaGenerator, Delt
             entry = _pick_model(entries)
             facts = st.empty()
         _data_line(entry)
+        _menu_closer(key="menu_closer")
     st.title(title, anchor=False)
     for problem in problems:
         st.warning(problem, icon=":material/link_off:")

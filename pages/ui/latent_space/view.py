@@ -21,7 +21,7 @@ from vae_core.checkpoints.probe import affordable
 
 NEAR, CENTRES, ROWS, TABLE = ("latent_near", "latent_centres", "latent_rows", "latent_table")  # the widgets' keys
 NEIGHBOURS = 12
-LARGE = 252  # pixels a side of the pinned picture: 28 × 28 ninefold, which fits its column
+SMALL = 84  # pixels a side of the pinned picture: 28 × 28 threefold
 PLAIN_ROWS = 24  # units that a plain table lists
 FEW, MOST = 16, 64  # rows of traversals shown at first, and at most
 
@@ -49,15 +49,23 @@ def jump(model: LoadedModel, test_images: Source | None, code: int) -> None:
 
 
 def pinned(model: LoadedModel, selected: Subject) -> None:
-    """The picture, large; beside an encoded one what the decoder makes of its z_mean."""
-    st.subheader("Pinned", anchor=False)
-    st.markdown(f"**{markdown_text(sentence(selected.name))}**")
-    picture(enlarge(selected.image, LARGE), alt=plain_text(f"The pinned picture: {selected.name}"))
-    if not selected.decoded:
-        with st.container(horizontal=True, vertical_alignment="center"):
+    """The picture; beside an encoded one what the decoder makes of its z_mean."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        picture(enlarge(selected.image, SMALL), width=SMALL, alt=plain_text(f"The pinned picture: {selected.name}"))
+        if not selected.decoded:
             rebuilt = model.engine.decode(selected.z[None])[0]
-            picture(enlarge(rebuilt, 84), width=84, alt="The picture decoded from its z_mean")
-            st.caption("What the decoder makes of its z_mean.", width="stretch")
+            picture(enlarge(rebuilt, SMALL), width=SMALL, alt="The picture decoded from its z_mean")
+        with st.container(gap=None, width="stretch"):
+            st.markdown(f"**{markdown_text(sentence(selected.name))}**")
+            if not selected.decoded:
+                st.caption("Left the picture, right what the decoder makes of its z_mean.")
+
+
+def decoded(model: LoadedModel, selected: Subject) -> None:
+    """The picture at the chosen z: the plain map's answer."""
+    picture(
+        enlarge(model.engine.decode(selected.z[None])[0], SMALL), alt=f"Picture decoded from {in_words(selected.z)}"
+    )
 
 
 def coordinates(model: LoadedModel, selected: Subject) -> None:

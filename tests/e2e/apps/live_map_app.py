@@ -1,4 +1,4 @@
-"""The living map alone, on a network with random weights: ?model= says which. Shows how often it ran and what Python was told."""
+"""The map alone, on a network with random weights: ?model= says which. Shows how often it ran and what Python was told."""
 
 from __future__ import annotations
 
