@@ -75,7 +75,7 @@ def cold(browser: Any) -> bool:
 
 
 def clicks(page: Any, count: int = 40) -> list[float]:
-    """Seconds from a click on the living map until the words beside it are of the new point."""
+    """Seconds from a click on the map until the words beside it are of the new point."""
     box = page.locator("canvas").last.bounding_box()
     rng, times = np.random.default_rng(0), []
     for right, down in rng.uniform(0.1, 0.9, (count, 2)):

@@ -1,4 +1,4 @@
-"""How smoothly the living map follows a pointer, in headless Chromium.
+"""How smoothly the map follows a pointer, in headless Chromium.
 
     python benchmarks/live_map.py [CHECKPOINT ...]
 

@@ -2,7 +2,7 @@
 
 async with visit("http://127.0.0.1:8501") as visitor:
     await visitor.run()              # the page as it opens
-    await visitor.pin([1.2, -0.4])   # seconds until the script has answered a click on the living map
+    await visitor.pin([1.2, -0.4])   # seconds until the script has answered a click on the map
     await visitor.look(20)           # leave the page open: what ticks on it is asked for, as a browser does
 """
 
@@ -71,7 +71,7 @@ class Visitor:
                 return time.perf_counter() - began
 
     async def pin(self, z: list[float]) -> float:
-        """A click on the living map; seconds until the script has answered. `RuntimeError` if the answer is not of that z."""
+        """A click on the map; seconds until the script has answered. `RuntimeError` if the answer is not of that z."""
         value = {"z": z, "serial": time.time_ns() // 1000, "index": None}
         seconds = await self.run({"event": "pinned", "value": value}, self.map_fragment)
         wanted = "z = (" + ", ".join(f"{number + 0.0:.2f}".replace("-", "−") for number in z[:4])

@@ -118,7 +118,7 @@ REVIEWED: dict[tuple[str, str], str] = {
     ): "layers are named by lower-case letters, digits and underscores: network.layers refuses others",
     (
         "pages/ui/home/view.py",
-        "INTRODUCTION.format(thing=model.thing)",
+        "PROMISE.format(thing='piece of clothing' if model.clothes else 'picture', learned=learned)",
     ): 'a constant of this file, with "garment" or "picture"',
     ("pages/ui/map/view.py", "model.thing"): '"garment" or "picture"',
     ("pages/ui/home/view.py", "page"): "constants of this file",

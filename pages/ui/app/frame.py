@@ -126,6 +126,7 @@ def _about_a_model(entry: Entry, content: Callable[[LoadedModel], None], facts: 
         if facts is not None:
             with facts.popover("", icon=":material/info:", help="What this model is"):
                 st.markdown(about(model, test_images))
+                st.caption("The picker has the shipped models, and your own runs from their first snapshot on.")
         if test_images is None:
             st.caption(missing(model))
         content(model)
@@ -247,7 +248,6 @@ def _pick_model(entries: list[Entry]) -> Entry | None:
         key="model_picker",
         format_func=lambda model_id: plain_text(by_id[model_id].label),
         on_change=lambda: state.choose_model(st.session_state["model_picker"]),
-        help="Shipped models, and your own runs from their first snapshot on.",
     )
     if model_id != chosen.id:
         state.choose_model(chosen.id)

@@ -1,4 +1,4 @@
-"""The cached functions of the map: what the living map holds of a model, and the map without a component.
+"""The cached functions of the map: what the map holds of a model, and the plain map.
 
     living(model, test_images), plain_map(model), codes_of(dataset, fixed)
 
@@ -39,7 +39,7 @@ class PlainMap:
     hash_funcs={LoadedModel: lambda model: model.key, Source: lambda test_images: test_images.dataset.checksum},
 )
 def living(model: LoadedModel, test_images: Source | None) -> MapData:
-    """What the living map holds of a model: decoder, codes, and the pictures behind them where they are here."""
+    """What the map holds of a model: decoder, codes, and the pictures behind them where they are here."""
     thumbnails = None
     if test_images is not None and model.latents is not None and codes_have_pictures(model, test_images):
         thumbnails = test_images.pixels[: len(model.latents.labels)]

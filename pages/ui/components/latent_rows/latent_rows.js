@@ -3,7 +3,7 @@
 // Words only ever go in through textContent.
 
 const views = new WeakMap();
-const GAP = 2; // pixels between pictures
+const GAP = 2, HEAD = 128; // pixels between pictures, and of a row's name: above the row where that makes the pictures larger
 const signed = (value, digits) => value.toFixed(digits).replace("-", "−");
 
 function add(tag, className, parent) {
@@ -73,9 +73,13 @@ function makeRows(parent) {
   // whole multiples of the native pixels, so that they stay crisp; large pictures shrink instead
   function lay() {
     if (!data || !wide) return;
-    const [width, height] = data.tile, steps = data.values.length, narrow = wide < 620;
-    const room = (wide - (narrow ? 0 : 128)) / steps - GAP, fits = Math.min(room, data.size) / width;
-    const times = fits >= 1 ? Math.floor(fits) : fits, side = width * times;
+    const [width, height] = data.tile, steps = data.values.length;
+    const enlarged = (/** @type {number} */ room) => {
+      const fits = Math.min(room / steps - GAP, data.size) / width;
+      return fits >= 1 ? Math.floor(fits) : fits;
+    };
+    const beside = enlarged(wide - HEAD), above = enlarged(wide), narrow = above > beside;
+    const times = narrow ? above : beside, side = width * times;
     root.classList.toggle("rows-narrow", narrow);
     root.style.setProperty("--side", `${side}px`);
     root.style.setProperty("--tall", `${height * times}px`);

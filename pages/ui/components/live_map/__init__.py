@@ -1,4 +1,4 @@
-"""The living map: a component that runs the decoder in the browser, so that the picture follows the pointer.
+"""The map: a component that runs the decoder in the browser, so that the picture follows the pointer.
 
 Streamlit sends a component's `data` again when any of it changes. So the large parts travel by themselves, each through a
 `carrier` that shows nothing, and the map itself is only told their digests. A carrier is mounted in one run only: Streamlit

@@ -1,5 +1,5 @@
 // Carries one large part (weights, codes, thumbnails) to the browser. It shows nothing: it lays the part down in
-// `window.__liveMapParts` under its digest, where a living map picks it up, now or on another page. The page mounts it only
+// `window.__liveMapParts` under its digest, where a map picks it up, now or on another page. The page mounts it only
 // in the run in which the part is sent for the first time; a map that finds a part gone asks for it.
 // Bytes: the header's length (uint32, little-endian), the header (JSON with `digest`), the payload.
 

@@ -14,7 +14,7 @@ export function buildCorner(stage, wishes) {
   hint.className = "lm-hint";
   hint.hidden = true;
   hint.setAttribute("role", "status");
-  const buttons = [["+", "Zoom in", () => wishes.zoom(1.5)], ["−", "Zoom out", () => wishes.zoom(1 / 1.5)], ["⤢", "Show the whole map", wishes.reset]];
+  const buttons = [["⤢", "Show the whole map", wishes.reset], ["+", "Zoom in", () => wishes.zoom(1.5)], ["−", "Zoom out", () => wishes.zoom(1 / 1.5)]];
   for (const [sign, name, act] of /** @type {[string, string, () => void][]} */ (buttons)) {
     const button = document.createElement("button");
     button.type = "button";
@@ -37,7 +37,7 @@ export function buildCorner(stage, wishes) {
     },
     /** There is nothing to reset. @param {boolean} whole */
     showsAll(whole) {
-      /** @type {HTMLButtonElement} */ (corner.lastElementChild).disabled = whole;
+      /** @type {HTMLButtonElement} */ (corner.firstElementChild).disabled = whole;
     },
     end: () => clearTimeout(timer),
   };

@@ -1,6 +1,6 @@
 // What is drawn, on three canvases that lie on each other: tiles, marks (codes, circles, numbers), and what moves.
 
-import { drawEdgeArrow, edgeArrow, tooSmallToSee } from "./edge.js";
+import { drawEdgeArrow, edgeArrow, posteriorNote } from "./edge.js";
 import { drawGhost } from "./ghost.js";
 import { ellipse } from "./plane.js";
 
@@ -217,12 +217,9 @@ function drawPin(context, [x, y], colour) {
 /** The posterior at true scale, outside the pin's mark; too small for that, its sigma in words beside the pin. */
 function drawPosterior(context, view, plane, posterior) {
   const centre = plane.project(posterior.zMean), at = view.toScreen(centre);
-  if (posterior.zLogVar) {
-    const spread = plane.covariance(posterior.zLogVar), words = view.quantile ? null : tooSmallToSee(spread, view.size / (2 * view.half));
-    const left = at[0] > view.size - 110; // no room to the right
-    if (words) label(context, words, at[0] + (left ? -16 : 16), at[1] - 10, left ? "right" : "left");
-    else for (const sigmas of [1, 2]) outlined(context, 1.5, "#fff", () => line(context, view, ellipse(centre, spread, sigmas)));
-  }
+  const spread = posterior.zLogVar && plane.covariance(posterior.zLogVar), note = posteriorNote(view, plane, posterior);
+  if (note) label(context, note.words, ...note.at, note.align);
+  else for (const sigmas of spread ? [1, 2] : []) outlined(context, 1.5, "#fff", () => line(context, view, ellipse(centre, spread, sigmas)));
   drawRing(context, at, 2, "#fff");
 }
 

@@ -24,6 +24,20 @@ export function tooSmallToSee([xx, xy, yy], scale, sigmas = 2) {
   return `σ ${[xx, yy].map((variance) => shortNumber(Math.sqrt(variance))).join(", ")}`;
 }
 
+/** What stands beside the pin of a posterior too small to see, and the room it takes; null for one that can be seen.
+ *  @param {import("./types").View} view @param {import("./types").Plane} plane @param {import("./types").Posterior} posterior
+ *  @returns {{ words: string, at: Point, align: "left" | "right", box: import("./types").Box } | null} */
+export function posteriorNote(view, plane, posterior) {
+  if (!posterior.zLogVar || view.quantile) return null;
+  const words = tooSmallToSee(plane.covariance(posterior.zLogVar), view.size / (2 * view.half));
+  if (!words) return null;
+  const [x, y] = view.toScreen(plane.project(posterior.zMean)), width = 8 * words.length, left = x + width + 16 > view.size;
+  return {
+    words, at: [x + (left ? -16 : 16), y - 10], align: left ? "right" : "left",
+    box: { x: left ? x - 16 - width : x + 16, y: y - 24, width, height: 18 },
+  };
+}
+
 /** Two digits that matter: 0.043, 0.21, 1.2. @param {number} value */
 export function shortNumber(value) {
   return value >= 1 ? value.toFixed(1) : value >= 0.1 ? value.toFixed(2) : value >= 0.001 ? value.toFixed(3) : "< 0.001";

@@ -1,4 +1,4 @@
-// The living map: its frames, and how the other modules meet. `state.js` holds what is shown, `interaction.js` what a pointer
+// The map: its frames, and how the other modules meet. `state.js` holds what is shown, `interaction.js` what a pointer
 // or a control does to it, `link.js` what goes to Python and comes from there.
 //
 // For tests and the curious, window.__liveMap[name] tells: z, checksum of the picture, decodes, frames per second while
@@ -6,6 +6,7 @@
 
 import { buildCorner } from "./corner.js";
 import { clear, drawCodes, drawMoving, drawPrior, drawScale, makeMeter, makeStamps, paint } from "./drawing.js";
+import { posteriorNote } from "./edge.js";
 import { makeGhost } from "./ghost.js";
 import { codeUnder, makeInteraction } from "./interaction.js";
 import { classCentres, drawLabels } from "./labels.js";
@@ -26,6 +27,7 @@ const BEARABLE = 50; // milliseconds of a decode that a moving pointer can still
 const GLIDE_FRAME = 50; // milliseconds from one frame of a glide to the next
 const LEAST_SIDE = 300, MARGIN = 14; // pixels of a map that fits into the window at least, and what is left below it
 const CORNER = { width: 48, height: 124 }; // pixels of the buttons' corner, which no name may cover
+const PIN = 24; // pixels of its mark
 const HEAVY_SIDE = 12; // pictures along a side of the grid of a decoder too heavy to follow a pointer
 
 /** @param {HTMLElement | ShadowRoot} parent */
@@ -57,7 +59,7 @@ function makeMap(parent) {
   let showSliders = (/** @type {Float32Array | null} */ _z) => {};
   /** @type {Float32Array | null} */
   let decoded = null; // what the decoder has drawn last
-  let ratio = 1, frame = 0, rest = 0, glideRest = 0, fitted = 0, name = "", dressed = "";
+  let ratio = 1, frame = 0, rest = 0, glideRest = 0, name = "", dressed = "", fitted = "";
   /** @type {number | null} */
   let extent = null;
 
@@ -112,7 +114,7 @@ function makeMap(parent) {
     const image = state.decoder.decode(state.current);
     status.decodeMs = performance.now() - start;
     status.approximate = false;
-    let note = state.hover ? "following the pointer" : state.ghost ? "move over the map to take over" : "pinned";
+    let note = state.hover ? "following the pointer" : state.ghost ? "it is your turn" : "pinned";
     if (blended) {
       status.error = image.reduce((sum, value, p) => sum + Math.abs(value - blended[p]), 0) / image.length;
       note = `exact; the approximation was ${status.error.toFixed(3)} off here (mean absolute difference)`;
@@ -141,7 +143,8 @@ function makeMap(parent) {
   function showAround() {
     const { codes } = state, around = codes && classAround(codes, state.current);
     panel.around.textContent = around ? codes.classes[around.label] : "";
-    panel.count15.textContent = around ? `${around.count} of the ${around.of} nearest test images` : "";
+    panel.count15.textContent = around ? `${around.count} of the ${around.of} nearest` : "";
+    if (around) panel.count15.title = `Of the ${around.of} codes of ${codes.what} that are nearest to this z, ${around.count} are of this class`;
   }
 
   function showWay() {
@@ -153,9 +156,8 @@ function makeMap(parent) {
     status.codesDrawn = count ? drawCodes(context, view, codes, count, state, stamps, ratio) : 0;
     if (layers.prior) drawPrior(context, view);
     drawScale(context, view, axisNames(state));
-    const { width, height } = CORNER, corner = { x: view.size - width, y: view.size - height, width, height };
     status.names = layers.names && codes
-      ? drawLabels(context, view, state.centres, codes.classes, state.hidden, state.lifted, [corner]) : [];
+      ? drawLabels(context, view, state.centres, codes.classes, state.hidden, state.lifted, takenRoom()) : [];
     buttons.showsAll(Math.abs(view.zoom() - 1) < 1e-3 && view.centre.every((at) => Math.abs(at - view.home().middle) < 1e-3));
     const words = [];
     if (codes) words.push(`${status.codesDrawn.toLocaleString("en")} of the ${codes.n.toLocaleString("en")} codes (z_mean) of ${codes.what} shown`
@@ -163,6 +165,14 @@ function makeMap(parent) {
     if (layers.garments) words.push(`${visibleTiles(view, state.side).length} pictures decoded where they lie`
       + (state.latentDim > 2 ? ", the rest of z as pinned" : ""));
     panel.count.textContent = words.join("; ") + ".";
+  }
+
+  /** What no name may cover: the buttons, the pin, and what is said of a posterior beside it. */
+  function takenRoom() {
+    const { width, height } = CORNER, [x, y] = view.toScreen(state.plane.project(state.pinned)), posterior = shownPosterior(state);
+    const note = posterior && posteriorNote(view, state.plane, posterior);
+    const pin = { x: x - PIN / 2, y: y - PIN / 2, width: PIN, height: PIN };
+    return [{ x: view.size - width, y: view.size - height, width, height }, pin, ...(note ? [note.box] : [])];
   }
 
   function drawTop() {
@@ -203,7 +213,7 @@ function makeMap(parent) {
     const moved = before && liftTo(state, 0, 0).some((value, i) => Math.abs(value - before[i]) > 1e-5);
     if (moved) tiles.stale(); // the pictures of the plane hang on the other units
     showSliders(state.pinned);
-    schedule("picture");
+    schedule("picture", "marks");
   }
 
   const interaction = makeInteraction(state, view, tiles, {
@@ -307,6 +317,7 @@ function makeMap(parent) {
     replane(before === decoder.latentDim && extent === told.extent);
     extent = told.extent;
     way.hear(told.strip, decoder);
+    fit();
     if (told.guide) ghost.begin();
   }
 
@@ -354,8 +365,9 @@ function makeMap(parent) {
 
   /** The whole map above the fold, however high the window is: what lies above it on the page is measured once. */
   function fit() {
-    if (!link.told()?.fit || fitted === window.innerHeight) return;
-    fitted = window.innerHeight;
+    const now = `${window.innerHeight} ${panel.strip.offsetHeight}`;
+    if (!link.told()?.fit || fitted === now) return;
+    fitted = now;
     const scroller = panel.root.getRootNode().host?.closest("[data-testid=stMain]");
     const above = panel.stage.getBoundingClientRect().top + (scroller?.scrollTop ?? window.scrollY);
     const side = Math.max(Math.min(link.told().height, window.innerHeight - above - MARGIN), LEAST_SIDE);

@@ -1,4 +1,4 @@
-"""What the living map needs of a model and its codes, packed as bytes for the browser. No streamlit here.
+"""What the map needs of a model and its codes, packed as bytes for the browser. No streamlit here.
 
 Packing takes a moment, so a page caches a `MapData` and mounts it on every run. The thumbnails, a tenth of a second and 4 MB
 for 10,000, are packed when a browser first asks for them.
