@@ -3,7 +3,7 @@
 /** @typedef {import("./types").Point} Point */
 
 const INSET = 16; // pixels from the edge to the arrow's middle
-const LEAST = 14; // pixels of a radius below which an ellipse hides under the pin's mark
+const FAINTEST = 14; // pixels of a radius below which an ellipse hides under the pin's mark
 
 /** Where an arrow at the edge points to a place outside, and in which direction (radians, downwards from the right); null inside.
  *  @param {Point} at pixels @param {number} size of the map @returns {{ at: Point, angle: number } | null} */
@@ -20,7 +20,7 @@ export function edgeArrow([x, y], size) {
  *  @param {number} scale pixels to a step of 1 @param {number} sigmas of the largest ellipse that is drawn */
 export function tooSmallToSee([xx, xy, yy], scale, sigmas = 2) {
   const spread = Math.sqrt((xx - yy) ** 2 + 4 * xy * xy), widest = Math.sqrt((xx + yy + spread) / 2);
-  if (widest * sigmas * scale >= LEAST) return null;
+  if (widest * sigmas * scale >= FAINTEST) return null;
   return `σ ${[xx, yy].map((variance) => shortNumber(Math.sqrt(variance))).join(", ")}`;
 }
 

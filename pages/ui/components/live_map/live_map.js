@@ -7,6 +7,7 @@
 import { buildCorner } from "./corner.js";
 import { clear, drawCodes, drawMoving, drawPrior, drawScale, makeMeter, makeStamps, paint } from "./drawing.js";
 import { posteriorNote } from "./edge.js";
+import { roomBelow } from "./fit.js";
 import { makeGhost } from "./ghost.js";
 import { codeUnder, makeInteraction } from "./interaction.js";
 import { classCentres, drawLabels } from "./labels.js";
@@ -25,7 +26,6 @@ import { makeWay } from "./way.js";
 const REST = 80; // milliseconds without movement before a heavy decoder decodes
 const BEARABLE = 50; // milliseconds of a decode that a moving pointer can still be followed with
 const GLIDE_FRAME = 50; // milliseconds from one frame of a glide to the next
-const LEAST_SIDE = 300, MARGIN = 14; // pixels of a map that fits into the window at least, and what is left below it
 const CORNER = { width: 48, height: 124 }; // pixels of the buttons' corner, which no name may cover
 const PIN = 24; // pixels of its mark
 const HEAVY_SIDE = 12; // pictures along a side of the grid of a decoder too heavy to follow a pointer
@@ -368,10 +368,7 @@ function makeMap(parent) {
     const now = `${window.innerHeight} ${panel.strip.offsetHeight}`;
     if (!link.told()?.fit || fitted === now) return;
     fitted = now;
-    const scroller = panel.root.getRootNode().host?.closest("[data-testid=stMain]");
-    const above = panel.stage.getBoundingClientRect().top + (scroller?.scrollTop ?? window.scrollY);
-    const side = Math.max(Math.min(link.told().height, window.innerHeight - above - MARGIN), LEAST_SIDE);
-    panel.root.style.setProperty("--lm-height", `${Math.floor(side)}px`);
+    panel.root.style.setProperty("--lm-height", `${Math.min(link.told().height, roomBelow(panel.stage))}px`);
   }
 
   function resize() {
