@@ -7,12 +7,13 @@ import streamlit as st
 from pages.ui.app.cache import LoadedModel
 from pages.ui.app.frame import frame
 from pages.ui.app.model_pictures import pictures_for
-from pages.ui.app.subject import Subject, subject
+from pages.ui.app.subject import Subject
 from pages.ui.formatting import file_text
 from pages.ui.latent_space import files, view
 from pages.ui.latent_space.cache import landmarks
 from pages.ui.latent_space.landmarks import Landmarks
 from pages.ui.map.view import map_of, plain_map_link, take_click
+from pages.ui.shared.picture_line import picture_line
 from vae_core.analysis import latent_geometry
 
 MAP_HEIGHT = 420  # pixels a side at most
@@ -26,14 +27,14 @@ def main(model: LoadedModel) -> None:
     )
     take_click(model, test_images)
     view.take_jump(model, test_images, facts)
-    selected = subject(model, test_images)
     left, right = st.columns([4, 9], gap="medium")
+    with right:  # first, since the map shows what is chosen in the line
+        selected = picture_line(model, test_images)
     with left:
         map_of(model, test_images, selected, lambda: view.decoded(model, selected), MAP_HEIGHT)
         view.coordinates(model, selected)
         support = st.container()  # filled last: its first look takes a moment
     with right:
-        view.pinned(model, selected)
         view.neighbours(model, test_images, selected)
         view.walks(model, selected, facts)
         if facts is not None:

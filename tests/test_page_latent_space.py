@@ -281,7 +281,7 @@ def test_an_upload_has_its_place_too(show: Callable[..., AppTest], tiny_checkpoi
     go(at, "streamlit_app.py").file_uploader[0].set_value(("shirt.png", garment(), "image/png"))
     at.run()
     said = words(go(at, PAGE))
-    assert "**Your picture**" in said and "Posterior of your picture: mean and sigma per unit" in said
+    assert "**Your picture: shirt.png**" in said and "Posterior of your picture: mean and sigma per unit" in said
 
 
 # ---- what it is made of ----

@@ -11,7 +11,7 @@ from pages.ui.app.subject import Subject, in_words
 from pages.ui.components.latent_rows import Row, latent_rows
 from pages.ui.components.latent_rows import clicked as row_clicked
 from pages.ui.components.mosaic import Tile, clicked, mosaic
-from pages.ui.formatting import markdown_text, plain_text, sentence
+from pages.ui.formatting import markdown_text, plain_text
 from pages.ui.images import enlarge
 from pages.ui.latent_space.cache import support, traversed
 from pages.ui.latent_space.landmarks import QUIET, STEPS, Landmarks, small, traversal_extent, unit_name
@@ -21,7 +21,7 @@ from vae_core.checkpoints.probe import affordable
 
 NEAR, CENTRES, ROWS, TABLE = ("latent_near", "latent_centres", "latent_rows", "latent_table")  # the widgets' keys
 NEIGHBOURS = 12
-SMALL = 84  # pixels a side of the pinned picture: 28 × 28 threefold
+SMALL = 168  # pixels a side of the plain map's answer: 28 × 28 sixfold
 PLAIN_ROWS = 24  # units that a plain table lists
 FEW, MOST = 16, 64  # rows of traversals shown at first, and at most
 
@@ -46,19 +46,6 @@ def jump(model: LoadedModel, test_images: Source | None, code: int) -> None:
         state.choose_image(code)
     else:
         state.choose_point(model.latents.z_mean[code].tolist())
-
-
-def pinned(model: LoadedModel, selected: Subject) -> None:
-    """The picture; beside an encoded one what the decoder makes of its z_mean."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        picture(enlarge(selected.image, SMALL), width=SMALL, alt=plain_text(f"The pinned picture: {selected.name}"))
-        if not selected.decoded:
-            rebuilt = model.engine.decode(selected.z[None])[0]
-            picture(enlarge(rebuilt, SMALL), width=SMALL, alt="The picture decoded from its z_mean")
-        with st.container(gap=None, width="stretch"):
-            st.markdown(f"**{markdown_text(sentence(selected.name))}**")
-            if not selected.decoded:
-                st.caption("Left the picture, right what the decoder makes of its z_mean.")
 
 
 def decoded(model: LoadedModel, selected: Subject) -> None:
