@@ -34,14 +34,13 @@ def main(model: LoadedModel) -> None:
     test_images = pictures_for(model)
     follow_part()
     take_click(model, test_images)
-    above, below = st.container(), st.container()
-    with below:  # first, since an upload has its place on the map
-        selected = picture_line(model, test_images)
-        inside(model, selected)
-        plain_map_link(model)
+    above = st.container()
+    selected = picture_line(model, test_images)  # before the map, since an upload has its place on it
     with above:
         map_of(model, test_images, selected, lambda: decoded(model, selected), MAP_HEIGHT, front=True)
-        nearest_codes(model, test_images, selected)
+    nearest_codes(model, test_images, selected)
+    inside(model, selected)
+    plain_map_link(model)
 
 
 def decoded(model: LoadedModel, selected: Subject) -> None:
