@@ -1,6 +1,6 @@
 """Walks through latent space that are decoded in the browser: played, or moved along by a slider, without a rerun.
 
-The decoder travels as for the living map, once a session; this component is told the points alone.
+The decoder travels as for the map, once a session; this component is told the points alone.
 """
 
 from __future__ import annotations
