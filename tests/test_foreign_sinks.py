@@ -135,6 +135,8 @@ REVIEWED: dict[tuple[str, str], str] = {
     ("pages/ui/reconstruction/view.py", "what"): "one of COLUMNS",
     ("pages/ui/shared/picture.py", "alt"): "safe at the callers, which this test reads",
     ("pages/ui/shared/picture.py", "caption"): "safe at the callers, which this test reads",
+    ("pages/ui/models/cards.py", "summary(facts)"): "numbers, and names through markdown_text",
+    ("pages/ui/models/cards.py", "three_figures(facts)"): "terms and numbers",
     ("pages/ui/train/controls.py", "words"): "constants of this file",
     ("pages/ui/generate/arithmetic.py", "letter"): "A, B or C",
     ("pages/ui/generate/arithmetic.py", "words"): "constants of this file",

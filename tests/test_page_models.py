@@ -13,7 +13,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import streamlit as st
-from app_testing import DRAWN, ROOT, go, problems, visit, words
+from app_testing import DRAWN, ROOT, decoded, go, problems, visit, words
 from hypothesis import given
 from hypothesis import strategies as some
 from streamlit.testing.v1 import AppTest
@@ -115,12 +115,13 @@ def test_the_shipped_models(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(ROOT / "checkpoints"))
     at = visit(PAGE)
     lines = {line["Model"]: line for line in table(at)}
-    assert set(lines) >= {"fashion-2d", "fashion-16d", "classic-2d"}
+    assert list(lines) == ["fashion-16d", "fashion-2d", "classic-2d"]  # by −ELBO
+    assert {line["State"] for line in lines.values()} == {"shipped"}
     for name, line in lines.items():
         figures = json.loads((ROOT / "checkpoints" / name / "metrics.json").read_bytes())
         assert line["−ELBO, nats"] == figures["negative_elbo"]["value"]
         assert line["Measured on"] == "test, 10,000"
-        at.selectbox(key="detail").set_value(name).run()
+        at.selectbox(key="model_picker").set_value(name).run()
         for each in ("Figures", "Training", "Layers", "Card", "Compare"):
             assert problems(view(at, each)) == [], (name, each)
         assert "A: " + name in words(at)
@@ -135,7 +136,7 @@ def test_a_damaged_model_is_listed_with_its_reason(folder: Path, name: str) -> N
     assert {line["Model"]: line["State"] for line in table(at)} == {"good": "kept", name: "damaged"}
     (problem,) = problems(at)
     assert "is damaged" in problem and "model.safetensors" in problem
-    assert at.selectbox(key="detail").options == ["good"]
+    assert [button.key for button in at.button if str(button.key).startswith("open_")] == ["open_good"]
 
 
 def test_only_a_damaged_model(folder: Path) -> None:
@@ -150,7 +151,7 @@ def test_codes_of_other_units_count_as_damage(folder: Path) -> None:
     save(folder / "other", ModelConfig("classic", 3))
     (folder / "fashion-2d" / "latents.npz").write_bytes((folder / "other" / "latents.npz").read_bytes())
     at = visit(PAGE)
-    assert [line["State"] for line in table(at)] == ["damaged", "kept"]
+    assert [line["State"] for line in table(at)] == ["kept", "damaged"]
     assert "its codes are of 3 units" in problems(at)[0].replace("\\", "")
 
 
@@ -187,16 +188,14 @@ def test_no_model_at_all() -> None:
 # --- one closely ----------------------------------------------------------------------------------------------------
 
 
-def test_the_button_makes_it_the_model_of_every_page(folder: Path) -> None:
+def test_the_button_on_a_card_makes_it_the_model_of_every_page(folder: Path) -> None:
     save(folder / "fashion-2d")
     save(folder / "sixteen", ModelConfig("classic", 16))
     at = visit(PAGE)
-    assert at.selectbox(key="detail").value == "fashion-2d" and at.button(key="look").disabled
-    at.selectbox(key="detail").set_value("sixteen").run()
-    assert at.selectbox(key="model_picker").value == "fashion-2d"  # looking at its figures changes nothing yet
-    at.button(key="look").click().run()
+    assert [header.value for header in at.header] == ["fashion-2d"] and at.button(key="open_fashion-2d").disabled
+    at.button(key="open_sixteen").click().run()
     assert at.selectbox(key="model_picker").value == "sixteen" and at.query_params["model"] == "sixteen"
-    assert at.selectbox(key="detail").value == "sixteen" and at.button(key="look").disabled
+    assert [header.value for header in at.header] == ["sixteen"] and at.button(key="open_sixteen").disabled
     assert "Model **sixteen**" in words(go(at, "streamlit_app.py"))
 
 
@@ -205,13 +204,78 @@ def test_it_follows_the_picker(folder: Path) -> None:
     save(folder / "sixteen", ModelConfig("classic", 16))
     at = visit(PAGE)
     at.selectbox(key="model_picker").set_value("sixteen").run()
-    assert at.selectbox(key="detail").value == "sixteen"
+    assert [header.value for header in at.header] == ["sixteen"]
+
+
+def test_a_click_on_a_name_of_the_table_opens_it(folder: Path) -> None:
+    save(folder / "fashion-2d", metrics=measured(250.0))
+    save(folder / "better", metrics=measured(240.0))
+    at = visit(PAGE)
+    assert [line["Model"] for line in table(at)] == ["better", "fashion-2d"]
+    column = json.loads(at.dataframe[0].proto.columns)["Model"]
+    assert column["type_config"]["type"] == "button" and column["pinned"]
+
+
+def test_a_card_says_what_its_model_is_and_shows_three_figures(folder: Path) -> None:
+    save(folder / "fashion-2d", metrics=measured(250.0, knn_accuracy=figure(0.7)))
+    save(folder / "plain", ModelConfig("classic", 3))
+    at = visit(PAGE)
+    said = words(at)
+    assert "Two numbers per picture: one map shows all it can draw." in said and "Three numbers per picture" in said
+    assert "**250.0**" in said and "**0.500**" in said and "**70.0%**" in said and "Not measured yet." in said
+    pictures = at.get("image")
+    assert len(pictures) == 2
+    shape = decoded(pictures[0].proto.imgs[0].url).shape
+    assert shape[0] >= 280 and shape[1] > shape[0]  # the map, and the samples beside it
+
+
+def test_many_models_have_twelve_cards_and_the_chosen_one_among_them(folder: Path) -> None:
+    for i in range(14):
+        save(folder / f"m{i:02d}")
+    at = visit(PAGE, model="m13")
+    opened = [str(button.key) for button in at.button if str(button.key).startswith("open_")]
+    assert len(opened) == 12 and "open_m13" in opened
+    assert "The other 2 are in the table below." in words(at) and len(table(at)) == 14
+
+
+def test_figures_say_whether_they_are_good(folder: Path) -> None:
+    save(folder / "fashion-2d", metrics=measured(250.0))
+    save(folder / "better", metrics=measured(240.0))
+    save(folder / "elsewhere", metrics=measured(245.0, negative_elbo=figure(245.0, n=7)))
+    rows = visit(PAGE).table[0].value.to_dict("records")
+    assert rows[0]["Is that good?"] == "Not as good as better (240.0)"
+    assert next(row for row in rows if row["Figure"].startswith("KL"))["Is that good?"] == "–"
+
+
+def test_what_went_wrong_in_training_is_said(folder: Path) -> None:
+    path = save(
+        folder / "fashion-2d",
+        metrics=measured(kl_per_unit={"value": [0.001, 3.0], "split": "test", "n": 500, "method": "m"}),
+    )
+    config = json.loads((path / "config.json").read_bytes())
+    config["training"]["beta"], config["step"] = 4.0, 300
+    (path / "config.json").write_text(json.dumps(config))
+    said = words(visit(PAGE))
+    assert "**Undertrained: 300 steps are few.**" in said
+    assert "1 of 2 latent units is switched off" in said and "beta = 4" in said
+
+
+def test_a_diverged_run_is_marked(run: Run) -> None:
+    run.write_status("failed", error="the loss became NaN", loss=None)
+    at = visit(PAGE)
+    assert any(problem.startswith("Diverged:") for problem in problems(at))
 
 
 def test_every_figure_says_split_n_and_method(folder: Path) -> None:
     save(folder / "fashion-2d", metrics=measured(250.0), history=HISTORY)
     rows = visit(PAGE).table[0].value.to_dict("records")
-    assert rows[0] == {"Figure": "−ELBO, nats", "Value": "250.00", "Split, n": "test, 500", "Method": "as always"}
+    assert rows[0] == {
+        "Figure": "−ELBO, nats",
+        "Value": "250.00",
+        "Is that good?": "–",
+        "Split, n": "test, 500",
+        "Method": "as always",
+    }
     assert all(row["Split, n"] and row["Method"] for row in rows)
     assert rows[-1]["Figure"] == "−ELBO on validation, nats" and rows[-1]["Split, n"] == "validation, 10"
     assert "beta = 1" in rows[-1]["Method"]
@@ -283,7 +347,7 @@ def test_layers_add_up(folder: Path, model: ModelConfig) -> None:
     assert sum(row.multiply_adds for row in rows) == network.encoder.multiply_adds() + network.decoder.multiply_adds()
     save(folder / "fashion-2d", model)
     at = view(visit(PAGE), "Layers")
-    shown = table(at, 1) + table(at, 2)
+    shown = table(at, 0) + table(at, 1)
     assert [line["Layer"] for line in shown] == [row.name for row in rows]
     assert [line["Multiply-adds"] for line in shown] == [row.multiply_adds for row in rows]
     assert shown[-1]["Output"] == " × ".join(map(str, model.image_shape))
@@ -332,8 +396,7 @@ def test_names_of_others_have_no_powers(folder: Path) -> None:
     save(folder / "fashion-2d")
     bad = save(folder / "[x](http:x)")
     (bad / "model.safetensors").unlink()
-    (warning,) = visit(PAGE).warning
-    assert markdown_text(bad.name) in warning.value
+    assert f"**{markdown_text(bad.name)}**" in [element.value for element in visit(PAGE).markdown]
 
 
 # --- runs -----------------------------------------------------------------------------------------------------------
@@ -495,7 +558,7 @@ def test_compare_on_the_page(folder: Path) -> None:
     at.selectbox(key="other").set_value("third").run()
     row = at.table[0].value.to_dict("records")[0]
     assert (row["A"], row["B"], row["B − A"], row["Better"]) == ("250.00", "240.00", "−10.00", "**B: third**")
-    at.selectbox(key="detail").set_value("third").run()  # what was B is now A
+    at.button(key="open_third").click().run()  # what was B is now A
     assert problems(at) == [] and at.selectbox(key="other").value != "third"
 
 

@@ -163,3 +163,26 @@ def test_the_shipped_models_are_called_neither_undertrained_nor_overfitting(fold
     figures = json.loads((folder / "metrics.json").read_text())
     quiet = verdicts.collapse(figures["kl_per_unit"]["value"])
     assert (quiet is None) == (folder.name != "fashion-16d")
+
+
+def test_the_chosen_picture_and_point_are_judged() -> None:
+    """By the thresholds that lie beside a shipped model; a picture of the model's own kind is called known."""
+    from pages.ui.app.cache import open_model
+    from pages.ui.app.subject import Subject, point
+    from pages.ui.shared.verdict_card import picture_verdict
+    from vae_core.checkpoints.registry import Entry
+
+    model = open_model(Entry("fashion-2d", ROOT / "checkpoints" / "fashion-2d", "", 2))
+    levels = []
+    garment = model.engine.decode(np.array([[-0.5, 1.0]], np.float32))[0]
+    board = (np.indices((28, 28)).sum(axis=0) // 3 % 2)[:, :, None].astype(np.float32)
+    for image in (garment, board):
+        z_mean, z_log_var = model.engine.encode(image[None])
+        verdict = picture_verdict(model, Subject("a picture", image, z_mean[0], z_log_var[0]))
+        assert verdict is not None
+        levels.append(verdict.level)
+    for z in ([0.0, 0.0], [9.0, 9.0]):
+        verdict = picture_verdict(model, point(model, np.array(z, np.float32)))
+        assert verdict is not None
+        levels.append(verdict.level)
+    assert levels == ["good", "warning", "good", "warning"]

@@ -50,6 +50,7 @@ def view(page: Any, name: str) -> None:
 
 def test_the_table_names_all_and_the_damaged_one_with_its_reason(open_page: Any) -> None:
     page = open_page(query="/models")
+    page.get_by_text("All models and figures in one table").click()
     cells = page.get_by_test_id("stDataFrame").first.locator("td")
     cells.first.wait_for(state="attached", timeout=60_000)
     texts = cells.all_inner_texts()
@@ -62,9 +63,7 @@ def test_the_table_names_all_and_the_damaged_one_with_its_reason(open_page: Any)
 
 def test_the_button_chooses_the_model_for_all_pages(open_page: Any) -> None:
     page = open_page(query="/models")
-    page.get_by_test_id("stMain").get_by_test_id("stSelectbox").first.locator("input").click()
-    page.get_by_role("option", name="classic-2d").click()
-    page.get_by_role("button", name="Look at this model").click()
+    page.locator("[class*=st-key-model_card_]", has_text="classic-2d").get_by_role("button", name="Open").click()
     page.wait_for_url("**model=classic-2d**", timeout=60_000)
     menu(page, "Explore")
     page.get_by_text("Model classic-2d: classic").wait_for(timeout=60_000)

@@ -118,16 +118,17 @@ def _samples(checkpoint: Checkpoint, dataset: Dataset, seed: int, write: bool) -
 
 def _thresholds(checkpoint: Checkpoint, dataset: Dataset, seed: int, write: bool) -> None:
     """Print what is usual for a model on the validation split, and write it if asked to."""
-    from vae_core.analysis.thresholds import measure
+    from vae_core.analysis.thresholds import FEWEST, measure
     from vae_core.checkpoints import card, codes
     from vae_core.checkpoints.thresholds import write_thresholds
 
+    if dataset.sizes["validation"] < FEWEST:
+        raise ValueError(
+            f"{dataset.title('validation')}, are too few for thresholds, which need {FEWEST}. Train on more pictures, or go "
+            "without verdicts."
+        )
     latents = codes.latents_of(checkpoint.path, checkpoint.step, checkpoint.network.latent_dim)
     figures = measure(checkpoint.engine(), dataset, latents, seed)
-    if not figures:
-        raise ValueError(
-            f"{dataset.title('validation')} are too few for thresholds. Train on more pictures, or go without verdicts."
-        )
     print(card.thresholds_table(figures))
     if write:
         write_thresholds(checkpoint.path, figures)

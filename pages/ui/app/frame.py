@@ -13,6 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.ui.app import state, widget_sync
 from pages.ui.app.cache import LoadedModel, Source, open_model, spare_collector
 from pages.ui.app.model_pictures import data_line, image_count, missing, pictures_for, real_here
+from pages.ui.app.page_access import page_access
 from pages.ui.formatting import markdown_text, plain_text
 from vae_core.checkpoints.errors import CheckpointError
 from vae_core.checkpoints.placement import is_shipped
@@ -51,6 +52,10 @@ h1 { font-size: 2rem !important; padding: 0 !important; }
 @media (max-width: 640px) { .st-key-map [data-testid="stPlotlyChart"] { aspect-ratio: 1 / 1.22; } }
 [data-testid="stTable"] td:last-child p { min-width: 7rem; overflow-wrap: anywhere; }
 [data-testid="stSidebar"] [data-testid="stImageContainer"] img { border-radius: 2px; }
+/* white on the light accent of the dark theme would have a contrast of 2.5 */
+[data-testid^="stBaseButton-primary"] { color: light-dark(#ffffff, #14121a) !important; }
+/* where the keyboard is: a ring, since a tint is what the current page has */
+.st-key-menu a:focus-visible { outline: 3px solid light-dark(#6d3bb0, #b794f6); outline-offset: -3px; background: none; box-shadow: none; }
 /* a term of the glossary: its meaning opens under a mouse, with the Tab key and on a tap */
 .term { font-style: inherit; text-decoration: underline dotted; text-underline-offset: 3px; cursor: help; border-radius: 2px; }
 .term .meaning { display: none; }
@@ -175,12 +180,14 @@ def _around(title: str) -> tuple[list[Entry], Entry | None, DeltaGenerator, Delt
     st.html(STYLE)
     spare_collector(title)
     with st.sidebar:
-        slot = st.empty()
+        with st.container(key="menu"):
+            slot = st.empty()
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             entry = _pick_model(entries)
             facts = st.empty()
         _data_line(entry)
         _menu_closer(key="menu_closer")
+        page_access()
     st.title(title, anchor=False)
     for problem in problems:
         st.warning(problem, icon=":material/link_off:")

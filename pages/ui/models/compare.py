@@ -9,13 +9,12 @@ import streamlit as st
 
 from pages.ui.formatting import SENTENCE, markdown_text, plain_text, sentence
 from pages.ui.models.facts import Facts, in_digits
+from vae_core.analysis.standing import HIGHER, LOWER
 from vae_core.checkpoints.card import ROWS
 from vae_core.checkpoints.figures import Figure
 from vae_core.checkpoints.registry import Entry
 from vae_core.network.layers import Network
 
-LOWER = {"negative_elbo", "reconstruction_loss", "excess", "iwae_nll", "mse"}  # is better
-HIGHER = {"psnr", "ssim", "knn_accuracy"}  # is better; of KL and active units neither
 BY_LIKELIHOOD = {"negative_elbo", "reconstruction_loss", "iwae_nll"}  # a density is no probability
 COUNTS: dict[str, Callable[[Network], int]] = {
     "parameters": Network.parameters,

@@ -26,7 +26,8 @@ class Facts:
     """A model that can be opened. `checkpoint` comes without its weights.
 
     figures: by their names in metrics.json; measured_data: checksum of what they were measured on. validation: −ELBO at the
-    end of the last epoch, from history.csv. size: bytes on disk.
+    end of the last epoch, from history.csv. size: bytes on disk. kl_per_unit: nats, () if not measured. losses_train and
+    losses_validation: −ELBO after each epoch, nats, oldest first.
     """
 
     checkpoint: Checkpoint
@@ -35,6 +36,9 @@ class Facts:
     validation: Figure | None
     epochs: int
     size: int
+    kl_per_unit: tuple[float, ...] = ()
+    losses_train: tuple[float, ...] = ()
+    losses_validation: tuple[float, ...] = ()
 
     @property
     def data_name(self) -> str:
@@ -69,7 +73,15 @@ def facts_of(checkpoint: Checkpoint, size: int) -> Facts:
     method = str(data.get("method", "")) if isinstance(data, Mapping) else ""
     history = read_history(checkpoint.path / "history.csv")
     return Facts(
-        checkpoint, figures, method.removeprefix("checksum "), _validation(checkpoint, history), _epochs(history), size
+        checkpoint,
+        figures,
+        method.removeprefix("checksum "),
+        _validation(checkpoint, history),
+        _epochs(history),
+        size,
+        _kl_per_unit(raw.get("kl_per_unit"), checkpoint.network.latent_dim),
+        _losses(history, ""),
+        _losses(history, "val_"),
     )
 
 
@@ -94,6 +106,20 @@ def in_digits(value: float | None, signed: bool = False) -> str:
         return "–"
     digits = ",d" if isinstance(value, int) else ",.4f" if abs(value) < 10 else ",.2f"
     return format(value, ("+" if signed and value else "") + digits).replace("-", "−")
+
+
+def _kl_per_unit(raw: object, units: int) -> tuple[float, ...]:
+    """KL of each unit, from metrics.json; () of another form."""
+    values = raw.get("value") if isinstance(raw, Mapping) else None
+    if not isinstance(values, list) or len(values) != units:
+        return ()
+    return tuple(map(float, values)) if all(type(v) in (int, float) and math.isfinite(v) for v in values) else ()
+
+
+def _losses(history: list[dict[str, float]], prefix: str) -> tuple[float, ...]:
+    """−ELBO at beta = 1 after each epoch that has both of its terms."""
+    names = (f"{prefix}reconstruction_loss", f"{prefix}kl_loss")
+    return tuple(row[names[0]] + row[names[1]] for row in history if row.keys() >= set(names))
 
 
 def _epochs(history: list[dict[str, float]]) -> int:

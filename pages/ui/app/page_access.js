@@ -1,0 +1,37 @@
+// What screen readers and keyboards need and Streamlit leaves out: the menu as a navigation, icons that are not read aloud.
+
+const ICONS = '[data-testid="stIconMaterial"]:not([aria-hidden])';
+
+/** Mend a document; quick where there is nothing to mend. */
+export function mend(page) {
+  // an icon is a ligature: text such as "arrow_upward", drawn as a picture
+  for (const icon of page.querySelectorAll(ICONS)) icon.setAttribute("aria-hidden", "true");
+  for (const menu of page.querySelectorAll(".st-key-menu:not([role])")) {
+    menu.setAttribute("role", "navigation");
+    menu.setAttribute("aria-label", "Pages");
+  }
+  for (const link of page.querySelectorAll(".st-key-menu a")) {
+    const here = link.pathname === page.location.pathname;
+    if (here !== link.hasAttribute("aria-current")) {
+      if (here) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+  }
+}
+
+export default function () {
+  let waiting = 0;
+  const soon = () => {
+    if (!waiting) waiting = requestAnimationFrame(() => {
+      waiting = 0;
+      mend(document);
+    });
+  };
+  const observer = new MutationObserver(soon);
+  observer.observe(document.body, { childList: true, subtree: true });
+  mend(document);
+  return () => {
+    cancelAnimationFrame(waiting);
+    observer.disconnect();
+  };
+}
