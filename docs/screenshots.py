@@ -2,17 +2,20 @@
 
     python docs/screenshots.py [FOLDER] [--readme]
 
-FOLDER (default: docs/screenshots, which git ignores) gets all of them; --readme renews those in the README instead. Uses the
+FOLDER (default: docs/screenshots, which git ignores) gets all of them; --readme renews those in the README instead, cut to their main part. Uses the
 shipped models, and Fashion-MNIST where it is on this machine. Needs what the browser tests need.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT)]
@@ -25,23 +28,30 @@ PAGES = {
     "heatmaps": "heatmaps?model=fashion-2d&image=100",
     "models": "models?model=fashion-2d",
 }
-README = ("front-page", "train", "latent-space", "reconstruction", "heatmaps")
+README = {"front-page": (248, 0, 1160, 760), "heatmaps": (248, 0, 1160, 760)}  # x, y, width, height of what is cut out
 
 
-def shoot(browser: Any, url: str, target: Path, width: int, scheme: str, whole: bool = True) -> None:
-    """One picture: the whole page, or (whole off) what fits the window."""
+def shoot(
+    browser: Any, url: str, target: Path, width: int, scheme: str, part: tuple[int, int, int, int] | None = None
+) -> None:
+    """One picture: the whole page, or a part of what fits the window (x, y, width, height), in 256 colours."""
     from server import settle
 
     page = browser.new_context(viewport={"width": width, "height": SIZES[width]}, color_scheme=scheme).new_page()
     page.goto(url)
     settle(page)
     page.wait_for_timeout(2500)  # the map decodes its tiles, plotly draws
-    if whole:
+    if part is None:
         height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
         page.set_viewport_size({"width": width, "height": min(height, 8000)})
         page.wait_for_timeout(1500)
     target.parent.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=target)
+    if part is None:
+        page.screenshot(path=target)
+    else:
+        x, y, across, down = part
+        cut = page.screenshot(clip={"x": x, "y": y, "width": across, "height": down})
+        Image.open(io.BytesIO(cut)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
     page.context.close()
     print(target.relative_to(ROOT) if target.is_relative_to(ROOT) else target, flush=True)
 
@@ -70,7 +80,7 @@ def main() -> None:
             url = f"{server.url}/{PAGES[name]}"
             if options.readme:
                 if name in README:
-                    shoot(browser, url, ROOT / "docs" / f"{name}.png", 1440, "light", whole=False)
+                    shoot(browser, url, ROOT / "docs" / f"{name}.png", 1440, "light", README[name])
                 continue
             for width in SIZES:
                 for scheme in ("light", "dark"):

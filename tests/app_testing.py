@@ -41,7 +41,7 @@ def go(at: AppTest, page: str) -> AppTest:
 def words(at: AppTest) -> str:
     """All that is said on the page, no-break spaces as plain ones; fails on a traceback."""
     assert not at.exception, at.exception[0].message
-    elements = [*at.title, *at.markdown, *at.caption, *at.subheader, *at.info, *at.warning, *at.error]
+    elements = [*at.title, *at.markdown, *at.caption, *at.header, *at.subheader, *at.info, *at.warning, *at.error]
     return read("\n".join(element.value for element in elements)).replace("\xa0", " ")
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from vae_core.analysis import verdicts
 from vae_core.analysis.image_quality import misfit
+from vae_core.analysis.standing import BASELINES, standing
 from vae_core.analysis.thresholds import ALARM, FEWEST, MISFIT, SUPPORT, SUPPORT_ALARM, held_out_rate, measure
 from vae_core.checkpoints.history import read_history
 from vae_core.network.latents import Latents
@@ -186,3 +187,20 @@ def test_the_chosen_picture_and_point_are_judged() -> None:
         assert verdict is not None
         levels.append(verdict.level)
     assert levels == ["good", "warning", "good", "warning"]
+
+
+def test_a_figure_stands_between_its_neighbours() -> None:
+    others = {"a": 0.5, "b": 0.7, "c": 0.2}
+    assert standing("ssim", 0.6, others) == "better than a (0.500), not as good as b (0.700)"
+    assert standing("mse", 0.6, others) == "better than b (0.700), not as good as a (0.500)"
+    assert standing("ssim", 0.9, others) == "better than b (0.700)" and standing("kl_loss", 5.0, others) == ""
+    assert standing("ssim", 0.5, {"same": 0.5}) == ""
+
+
+def test_the_baselines_are_those_of_the_document() -> None:
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    for name, known in BASELINES.items():
+        digits = 2 if name in ("negative_elbo", "psnr") else 4
+        for label, value in known.items():
+            (line,) = [line for line in page.splitlines() if line.startswith(f"| {label}")]
+            assert f"{value:.{digits}f}" in line
