@@ -156,7 +156,7 @@ def carry_view(model: LoadedModel, test_images: Source | None, selected: Subject
         Track(f"test image {row:d}", walk, lines[i * len(STRENGTHS) : (i + 1) * len(STRENGTHS)])
         for i, (row, walk) in enumerate(zip(rows.tolist(), walks, strict=True))
     ]
-    latent_player(decoder_of(model), tracks, ROW, "Strength", ENDS, False, 1, 112)
+    latent_player(decoder_of(model), tracks, ROW, "Strength", ENDS, False, 1, 84)
     st.caption(
         "Each is rebuilt at strength 0, and moved by the same step at 1. Below stands what "
         f"{'the classifier sees, with its probability' if classifier_notes(model, images[:1]) else 'the nearest test codes are'}: "

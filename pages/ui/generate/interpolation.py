@@ -22,7 +22,7 @@ from vae_core.analysis.generation.paths import FEWEST_FRAMES, MOST_FRAMES, path_
 
 PLAYER, ROW = "generate_player", "generate_stop_row"
 WAYS = (("Straight", "linear"), ("Spherical", "slerp"))
-GROUND, POINTS = 280, 4000  # pixels of the little map's side; codes on it
+GROUND, POINTS = 240, 4000  # pixels of the little map's side; codes on it
 
 
 def interpolation_view(model: LoadedModel, test_images: Source | None, selected: Subject) -> None:
@@ -42,7 +42,7 @@ def interpolation_view(model: LoadedModel, test_images: Source | None, selected:
             Track(name, walk, notes(model, walk, model.engine.decode(walk)))
             for (name, _), walk in zip(WAYS, walks, strict=True)
         ]
-        latent_player(decoder_of(model), tracks, PLAYER, "Frame", (1, len(walks[0])), True, 1, 280, chart(model, walks))
+        latent_player(decoder_of(model), tracks, PLAYER, "Frame", (1, len(walks[0])), True, 1, 224, chart(model, walks))
         st.caption(
             "Straight crosses the middle, where lengths shrink and pictures blur; spherical turns and keeps the length of z. "
             "Each end frame is the reconstruction of its picture."

@@ -41,7 +41,7 @@ def quality_view(model: LoadedModel) -> None:
             ),
             icon=":material/info:",
         )
-    lines = ["| samples | " + " | ".join(label for _, label, _ in COLUMNS) + " |", "|---|" + "---:|" * len(COLUMNS)]
+    lines = ["| Samples | " + " | ".join(label for _, label, _ in COLUMNS) + " |", "|---|" + "---:|" * len(COLUMNS)]
     for name, label, is_own in ROWS:
         figures = own if is_own else references
         if f"frechet_{name}" in figures:
@@ -64,7 +64,7 @@ def quality_view(model: LoadedModel) -> None:
     method = own.get("frechet_density") or own.get("frechet_prior")
     if method is not None:
         st.caption(
-            f"{markdown_text(method.method)} (Kynkäänniemi et al. 2019, arXiv:1904.06991, for precision and recall)."
+            f"{markdown_text(method.method, 600)} (Kynkäänniemi et al. 2019, arXiv:1904.06991, for precision and recall)."
         )
 
 

@@ -57,7 +57,7 @@ def take_click() -> None:
 
 def samples_view(model: LoadedModel, test_images: Source | None) -> None:
     """The sheet at the left; beside it what it is drawn from, and the chosen sample."""
-    left, right = st.columns([SIDE + 20, 560], gap="medium")
+    left, right = st.columns([54, 46], gap="medium")
     with right:
         controls(model)
         below = st.container()

@@ -82,7 +82,7 @@ function makePlayer(parent) {
   function drawCharts() {
     charts.style.display = data.chart ? "" : "none";
     if (!data.chart) return;
-    const [, ratio, places, curves, name] = data.chart, side = 280, scale = window.devicePixelRatio || 1;
+    const [, ratio, places, curves, name] = data.chart, side = 240, scale = window.devicePixelRatio || 1;
     const context = size(map, side, side / ratio, scale);
     if (ground.complete && ground.naturalWidth) {
       context.imageSmoothingEnabled = false;
