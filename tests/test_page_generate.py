@@ -153,6 +153,8 @@ def test_arithmetic_and_carry_over(show: Callable[..., AppTest], tmp_path: Path)
     at.run()
     assert "strength 0.50" in words(at)
     at.session_state["generate_sum"] = {"position": "far"}
+    at.selectbox(key="generate_A").set_value("Stop 2 of the way").run()
+    assert not problems(at)
     at.selectbox(key="generate_A").set_value("The clicked sample").run()
     at.selectbox(key="generate_B").set_value("The chosen picture").run()
     assert not problems(at)

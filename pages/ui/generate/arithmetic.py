@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
@@ -10,9 +12,9 @@ from pages.ui.app.subject import Subject
 from pages.ui.components.latent_player import Track, latent_player, position
 from pages.ui.components.mosaic import Tile, mosaic
 from pages.ui.formatting import number, plain_text
-from pages.ui.generate.cache import decoder_of
+from pages.ui.generate.cache import decoder_of, judge
 from pages.ui.generate.samples import class_name
-from pages.ui.generate.stops import CHOSEN, MEAN, SAMPLE, means, operand
+from pages.ui.generate.stops import CHOSEN, MEAN, SAMPLE, means, operand, stops
 from pages.ui.generate.verdict import classifier_notes, neighbour_notes, notes
 from pages.ui.images import enlarge
 from pages.ui.shared.picture import picture
@@ -28,19 +30,23 @@ EIGHT, NEIGHBOURS = 8, 6
 CLOTHES = ("Pullover", "T-shirt/top", "Dress", "Coat")
 
 
-def _options(model: LoadedModel, centres: dict[str, np.ndarray]) -> list[str]:
-    return [*centres, CHOSEN, SAMPLE]
+def _options(model: LoadedModel, test_images: Source | None) -> dict[str, np.ndarray | None]:
+    """What can be chosen, by name: class means and the stops of the way; None for what changes by itself."""
+    through = {
+        f"Stop {i + 1} of the way": np.array(stop.z, np.float32) for i, stop in enumerate(stops(model, test_images))
+    }
+    return {**means(model), CHOSEN: None, SAMPLE: None, **through}
 
 
-def _default(options: list[str], place: int) -> int:
+def _default(options: Sequence[str], place: int) -> int:
     wanted = MEAN + CLOTHES[place]
-    return options.index(wanted) if wanted in options else min(place, len(options) - 1)
+    return list(options).index(wanted) if wanted in options else min(place, len(options) - 1)
 
 
 def sum_view(model: LoadedModel, test_images: Source | None, selected: Subject) -> None:
     """The three operands and the result, which follows the slider."""
-    centres = means(model)
-    options, chosen = _options(model, centres), []
+    known, chosen = _options(model, test_images), []
+    options = tuple(known)
     left, right = st.columns([3, 4], gap="large")
     with right:
         st.markdown("**C + strength · (A − B)**")
@@ -57,18 +63,18 @@ def sum_view(model: LoadedModel, test_images: Source | None, selected: Subject) 
                     width=260,
                     format_func=plain_text,
                 )
-                z = operand(model, selected, name, centres)
+                z = operand(model, selected, name, known)
                 chosen.append(z)
                 picture(enlarge(model.engine.decode(z[None])[0], 56), width=56, alt=f"{letter}, decoded")
     a, b, c = chosen
     walk = carry_over(a - b, c[None], STRENGTHS)[0]
-    images = model.engine.decode(walk)
     at = position(SUM, ENDS)
     if at is not None:
         st.session_state["generate_strength"] = at
     strength = float(st.session_state.get("generate_strength", 1.0))
     with left:
-        by_class, by_codes = classifier_notes(model, images), neighbour_notes(model, walk)
+        by_class = classifier_notes(model, model.engine.decode(walk)) if judge(model) is not None else []
+        by_codes = neighbour_notes(model, walk)
         lines = [
             " · ".join(part)
             for part in zip(
@@ -82,7 +88,7 @@ def sum_view(model: LoadedModel, test_images: Source | None, selected: Subject) 
         )
         near(model, test_images, carry_over(a - b, c[None], np.array([strength], np.float32))[0, 0], strength)
     st.caption(
-        "At strength 0 the picture is C, at 1 the whole step from B to A has been taken from C. A mean is that of the class's test "
+        "For pictures of your own, make them stops on Interpolate, or choose one above. At strength 0 the picture is C, at 1 the whole step from B to A has been taken from C. A mean is that of the class's test "
         "codes; the picture is decoded from it, and need not look like any of them."
     )
 
@@ -110,8 +116,8 @@ def carry_view(model: LoadedModel, test_images: Source | None, selected: Subject
             icon=":material/info:",
         )
         return
-    centres = means(model)
-    options = _options(model, centres)
+    known = _options(model, test_images)
+    options = tuple(known)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         start = st.selectbox(
             "The step from",
@@ -148,10 +154,9 @@ def carry_view(model: LoadedModel, test_images: Source | None, selected: Subject
         if test_images is not None
         else model.latents.z_mean[rows]  # type: ignore[union-attr]
     )
-    step = operand(model, selected, end, centres) - operand(model, selected, start, centres)
+    step = operand(model, selected, end, known) - operand(model, selected, start, known)
     walks = carry_over(step, z, STRENGTHS)  # (rows, strengths, d)
-    images = model.engine.decode(walks.reshape(-1, walks.shape[2]))
-    lines = notes(model, walks.reshape(-1, walks.shape[2]), images)
+    lines = notes(model, walks.reshape(-1, walks.shape[2]))
     tracks = [
         Track(f"test image {row:d}", walk, lines[i * len(STRENGTHS) : (i + 1) * len(STRENGTHS)])
         for i, (row, walk) in enumerate(zip(rows.tolist(), walks, strict=True))
@@ -159,6 +164,6 @@ def carry_view(model: LoadedModel, test_images: Source | None, selected: Subject
     latent_player(decoder_of(model), tracks, ROW, "Strength", ENDS, False, 1, 84)
     st.caption(
         "Each is rebuilt at strength 0, and moved by the same step at 1. Below stands what "
-        f"{'the classifier sees, with its probability' if classifier_notes(model, images[:1]) else 'the nearest test codes are'}: "
+        f"{'the classifier sees, with its probability' if judge(model) is not None else 'the nearest test codes are'}: "
         "where it names another class than you do, the step has not carried over."
     )

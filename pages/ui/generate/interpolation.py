@@ -38,10 +38,7 @@ def interpolation_view(model: LoadedModel, test_images: Source | None, selected:
     z = np.array([stop.z for stop in through], np.float32)
     walks = [path_through(z, max(frames, len(z)), kind) for _, kind in WAYS]
     with left:
-        tracks = [
-            Track(name, walk, notes(model, walk, model.engine.decode(walk)))
-            for (name, _), walk in zip(WAYS, walks, strict=True)
-        ]
+        tracks = [Track(name, walk, notes(model, walk)) for (name, _), walk in zip(WAYS, walks, strict=True)]
         latent_player(decoder_of(model), tracks, PLAYER, "Frame", (1, len(walks[0])), True, 1, 224, chart(model, walks))
         st.caption(
             "Straight crosses the middle, where lengths shrink and pictures blur; spherical turns and keeps the length of z. "

@@ -109,7 +109,6 @@ def controls(model: LoadedModel) -> None:
                 "Seed",
                 0,
                 2**31 - 1,
-                0,
                 key="generate_seed",
                 persist_state="session",
                 help="The same seed, the same samples.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,10 +83,13 @@ def means(model: LoadedModel) -> dict[str, np.ndarray]:
     return {MEAN + class_name(model, int(label)): centre for label, centre in zip(classes, centres, strict=True)}
 
 
-def operand(model: LoadedModel, selected: Subject, name: str, centres: dict[str, np.ndarray]) -> np.ndarray:
-    """z (d,) of what a selectbox names."""
-    if name in centres:
-        return centres[name]
+def operand(
+    model: LoadedModel, selected: Subject, name: str | None, known: Mapping[str, np.ndarray | None]
+) -> np.ndarray:
+    """z (d,) of what a selectbox names; a name that is gone stands for the chosen picture."""
+    z = known.get(name or "")
+    if z is not None:
+        return z
     return chosen_sample(model) if name == SAMPLE else selected.z
 
 

@@ -8,6 +8,7 @@ from pages.ui.app.cache import LoadedModel
 from pages.ui.formatting import plain_text
 from pages.ui.generate.cache import judge
 from vae_core.analysis.generation.sampling import neighbour_votes
+from vae_core.checkpoints.probe import affordable
 
 
 def classifier_notes(model: LoadedModel, images: np.ndarray) -> list[str]:
@@ -31,9 +32,11 @@ def neighbour_notes(model: LoadedModel, z: np.ndarray) -> list[str]:
     ]
 
 
-def notes(model: LoadedModel, z: np.ndarray, images: np.ndarray) -> list[str]:
-    """What stands under each picture of a walk: the classifier's verdict, else that of the neighbours, else nothing."""
-    return classifier_notes(model, images) or neighbour_notes(model, z)
+def notes(model: LoadedModel, z: np.ndarray) -> list[str]:
+    """What stands under each z (n, d) of a walk: the classifier's verdict on its picture, else that of the neighbours, else nothing."""
+    if judge(model) is not None and affordable(model.engine, len(z)) == len(z):
+        return classifier_notes(model, model.engine.decode(z))
+    return neighbour_notes(model, z)
 
 
 def agreement(model: LoadedModel, z: np.ndarray, images: np.ndarray, label: int) -> tuple[float, str] | None:
