@@ -147,6 +147,8 @@ def test_misused_flags(words: str, capsys: pytest.CaptureFixture[str]) -> None:
         ("heatmap {run} --data {npz} --colormap mud", "mud"),
         ("evaluate {run} --data {npz} --write -n 3", "--write keeps the figures of the whole test split"),
         ("evaluate {run} --data {npz} --thresholds", "too few for thresholds"),
+        ("evaluate {run} --data {npz} --samples", "--samples compares samples with Fashion-MNIST's"),
+        ("evaluate {run} --data {npz} --samples --thresholds", "Leave one of them out"),
         ("evaluate {run} --data {new}", "does not exist"),
         ("generate {run} --output {run}/nowhere/a.png", "nowhere"),
     ],

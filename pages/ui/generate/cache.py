@@ -57,16 +57,28 @@ class TrainingSide:
     usual_pixel: np.ndarray
 
 
-@st.cache_resource(max_entries=6, show_spinner=False, hash_funcs=MODEL)
 def density_of(model: LoadedModel) -> Density | None:
     """The density that lies beside the model; None where there is none of these weights. It is never fitted here."""
+    path = model.entry.path / density.FILE
+    return _density(model, path.stat().st_mtime_ns if path.exists() else 0)
+
+
+@st.cache_resource(max_entries=6, show_spinner=False, hash_funcs=MODEL)
+def _density(model: LoadedModel, changed: int) -> Density | None:
     return density.load(model.entry.path, model.engine.latent_dim)
 
 
-@st.cache_data(max_entries=16, show_spinner=False, hash_funcs={**MODEL, Draw: lambda draw: vars(draw)})
 def sheet_of(model: LoadedModel, draw: Draw) -> Samples:
     """A sheet of samples, decoded in one batch."""
-    fitted = density_of(model) if draw.fitted else None
+    return _sheet(model, draw, density_of(model) if draw.fitted else None)
+
+
+@st.cache_data(
+    max_entries=16,
+    show_spinner=False,
+    hash_funcs={**MODEL, Draw: lambda draw: vars(draw), Density: lambda fitted: (fitted.n, fitted.held_out)},
+)
+def _sheet(model: LoadedModel, draw: Draw, fitted: Density | None) -> Samples:
     label = draw.label if fitted is not None else None
     return sampling.draw(model.engine, draw.n, draw.seed, draw.temperature, fitted, label)
 

@@ -178,7 +178,7 @@ def sample(model: LoadedModel, test_images: Source | None, z: np.ndarray, image:
                 "Use this point",
                 icon=":material/my_location:",
                 key="generate_use",
-                on_click=state.choose_point,
+                on_click=_use,
                 args=(z.tolist(),),
                 help="It becomes what is chosen on every page.",
             )
@@ -256,6 +256,11 @@ def _draw() -> None:
     seed = st.session_state.get("generate_seed", 0)
     st.session_state["generate_seed"] = (int(seed or 0) + 1) % 2**31
     st.session_state[CHOSEN] = 0
+
+
+def _use(z: list[float]) -> None:
+    state.choose_point(z)
+    st.toast("This point is now what is chosen on every page.", icon=":material/my_location:")
 
 
 def _look() -> None:
