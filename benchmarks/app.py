@@ -1,6 +1,6 @@
 """How quickly the app answers: first paint, clicks, hovering, uploads, memory, and twenty visitors at once.
 
-    python benchmarks/app.py [--visitors 20] [--seconds 20] [--only cold,clicks,hover,upload,memory,crowd]
+    python benchmarks/app.py [--visitors 20] [--seconds 20] [--only cold,clicks,hover,upload,sheet,memory,crowd]
 
 Everything runs here: a fresh server for each cold page, headless Chromium, and visitors that speak Streamlit's protocol
 without a browser. Cold is a server that has shown nothing yet, of an app that was started before (its byte code is there).
@@ -29,7 +29,7 @@ from benchmarks.live_map import PLAY, SECONDS
 from benchmarks.visitor import crowd
 
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
-PAGES = ("", "latent_space", "reconstruction", "heatmaps", "models")
+PAGES = ("", "latent_space", "reconstruction", "heatmaps", "generate", "models")
 MODELS = ROOT / "checkpoints"
 COLD_STARTS = 3
 READY_SECONDS = 120  # within which the process that Train keeps ready has done its work
@@ -39,7 +39,7 @@ MOSAIC = """(() => {
   const tile = roots.map((element) => element.shadowRoot?.querySelector(".mosaic-picture")).find(Boolean);
   return tile && getComputedStyle(tile).backgroundImage;
 })()"""
-PARTS = ("cold", "clicks", "hover", "upload", "memory", "crowd")
+PARTS = ("cold", "clicks", "hover", "upload", "sheet", "memory", "crowd")
 
 
 def first_paint(browser: Any, script: str, path: str = "") -> tuple[float, float]:
@@ -115,6 +115,25 @@ def upload(page: Any, url: str, count: int = 5) -> list[float]:
     return times
 
 
+def sheet(page: Any, url: str, count: int = 10) -> list[float]:
+    """Seconds from the click on Draw new samples until the sheet of 256 of `fashion-16d` is another one."""
+    from server import settle
+
+    page.goto(f"{url}/generate?model=fashion-16d")
+    settle(page)
+    changed = f"old => {{ const sheet = {MOSAIC}; return sheet && sheet !== old }}"
+    page.wait_for_function(changed, arg="", timeout=60_000)
+    times = []
+    for _ in range(count):
+        before = page.evaluate(MOSAIC)
+        began = time.perf_counter()
+        page.get_by_role("button", name="Draw new samples").click()
+        page.wait_for_function(changed, arg=before, polling=5)
+        times.append(time.perf_counter() - began)
+        settle(page)
+    return times
+
+
 def resident(process: psutil.Process) -> float:
     """MB of memory of one process."""
     return float(process.memory_info().rss / 1e6)
@@ -153,6 +172,9 @@ def within(server: Any, browser: Any, parts: list[str]) -> bool:
     if "upload" in parts:
         seen = float(np.median(upload(page, server.url)))
         good &= verdict("upload to the mosaic of all channels, median", seen, 0.5, "s", at_least=False)
+    if "sheet" in parts:
+        drawn = float(np.median(sheet(page, server.url)))
+        good &= verdict("click to a sheet of 256 samples, median", drawn, 0.3, "s", at_least=False)
     if "memory" in parts:
         for name in PAGES:
             page.goto(f"{server.url}/{name}")
