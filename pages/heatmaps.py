@@ -15,6 +15,7 @@ from pages.ui.app.model_pictures import pictures_for
 from pages.ui.app.subject import Subject
 from pages.ui.components.mosaic import Tile, mosaic
 from pages.ui.formatting import markdown_text, number, plain_text
+from pages.ui.glossary import meaning, term
 from pages.ui.heatmaps.controls import GLANCES, MOSAICS, channel_name, map_controls, settings_controls, take_click
 from pages.ui.heatmaps.parts import channel_tile, downloads, glance_sheet, layer_sheet
 from pages.ui.heatmaps.pictures import (
@@ -37,8 +38,8 @@ from pages.ui.shared.picture import picture
 from pages.ui.shared.picture_line import picture_line
 
 MEANING = (
-    "A bright spot means that the layer responds strongly at that place; it does not mean that the place matters for z or "
-    "for the reconstruction."
+    f"A bright spot is a strong {term('activation', 'response')} of the layer at that place; it does not mean that the place "
+    f"matters for {term('z')} or for the {term('reconstruction')}."
 )
 
 
@@ -123,11 +124,12 @@ def enlarged_map(
     colour_bar(rendered.colormap, float(rendered.low[k]), float(rendered.high[k]))
     st.caption(
         f"Raw {number(raw.min())} to {number(raw.max())} in this picture; {raw.shape[0]:d}\u00a0×\u00a0{raw.shape[1]:d} "
-        f"values{', smoothed, which looks more precise than it is' if settings.smooth else ''}. {MEANING}"
+        f"values{', smoothed, which looks more precise than it is' if settings.smooth else ''}. {MEANING}",
+        unsafe_allow_html=True,
     )
     if selected.decoded and settings.part == "encoder":
         st.caption(
-            "This picture is itself decoded from z: the encoder answers to the decoder's work, not to a photograph."
+            "This picture is itself decoded from z: the encoder looks at the decoder's work, not at a photograph."
         )
 
 
@@ -166,7 +168,7 @@ def channel_tiles(
     st.markdown(
         f"**{settings.layer}: {channels:d} channel{'' if channels == 1 else 's'}** "
         f"({quiet:d} silent), their mean and their maximum; click one to enlarge it",
-        help="A silent channel is 0 everywhere for this picture. The number below a tile is its largest raw value.",
+        help=f"{meaning('channel')} A silent channel is 0 everywhere for this picture. The number below a tile is its largest raw value.",
     )
     mosaic(
         tiles(rendered, which, ids, settings.smooth),

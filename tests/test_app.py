@@ -222,7 +222,7 @@ def test_large_and_coloured_pictures(app: Callable[[Path], AppTest], tmp_path: P
     at = app(tmp_path)
     assert "The pictures of 128 × 64 × 3 it was trained on are not here" in words(at)
     assert "decoded from z = (" in words(at)
-    assert "natively 32 × 16" in words(upload(at, "red.png", png(np.full((50, 50, 3), [200, 30, 30], np.uint8))))
+    assert "of 32 × 16 values" in words(upload(at, "red.png", png(np.full((50, 50, 3), [200, 30, 30], np.uint8))))
 
 
 def test_a_model_written_anew_is_opened_anew(app: Callable[[Path], AppTest], tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ def test_an_upload_is_rebuilt(app: Callable[[Path], AppTest], tiny_checkpoint: P
     shown = words(at)
     for expected in ("your picture: opened → grey → cropped → resized", "MSE 0.", "z_mean of your picture"):
         assert expected in shown
-    assert "mean of 64 channels, natively 7 × 7" in shown and problems(at) == []
+    assert "of 7 × 7 values" in shown and problems(at) == []
     assert len(pictures(at)) == 4  # seen, rebuilt, heatmap, its colours
     assert "image" not in at.query_params and "latent" not in at.query_params
 

@@ -72,7 +72,7 @@ PLAIN = {"Tile": slice(None), "Row": slice(1, None), "Selected": slice(1), "mosa
 ALT = {"alt", "file_name"}
 # `term` looks its words up in the glossary
 MARKDOWN_HELPERS = {"markdown_text", "term"}
-HTML_HELPERS = {"html_text"}
+HTML_HELPERS = {"html_text", "term"}
 PLAIN_HELPERS = {"plain_text", "html_text", "file_text"}
 NUMERIC = ("int", "float", "bool", "int | None", "float | None", "np.ndarray")
 NUMBERS = {"len", "sum", "round", "int", "float", "min", "max", "abs", "str.capitalize", "strftime"}

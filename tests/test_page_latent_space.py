@@ -109,7 +109,7 @@ def test_cold(show: Callable[..., AppTest], tiny_checkpoint: Path) -> None:
     said = words(at)
     assert problems(at) == []
     assert "**Test image 0 (" in said and "Posterior of test image 0 (" in said
-    for heading in ("Its z", "Nearest test images", "Class centres", "One unit at a time", "Take away"):
+    for heading in ("Its z", "Nearest test images", "Class centres", "One unit at a time", "Download"):
         assert heading in [element.value for element in at.subheader]
     # these codes are of no picture here, which is said
     assert "among the 200 test codes" in said and "these are **reconstructions** from z_mean" in said

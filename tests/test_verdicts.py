@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from app_testing import png, visit, words
 
+from pages.ui.app.state import Selection, Upload
 from vae_core.analysis import verdicts
 from vae_core.analysis.image_quality import misfit
 from vae_core.analysis.standing import BASELINES, standing
@@ -204,3 +206,17 @@ def test_the_baselines_are_those_of_the_document() -> None:
         for label, value in known.items():
             (line,) = [line for line in page.splitlines() if line.startswith(f"| {label}")]
             assert f"{value:.{digits}f}" in line
+
+
+def test_explore_says_that_a_checkerboard_is_no_garment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no longer names its neighbours; a picture that the model knows has them."""
+    monkeypatch.delenv("VAE_EXPLORER_CHECKPOINTS", raising=False)
+    board = (np.indices((120, 120)).sum(axis=0) // 12 % 2 * 255).astype(np.uint8)
+    at = visit(model="fashion-2d", latent="-0.5,1")
+    assert "**The model knows this place.**" in words(at) and "test codes nearest to it" in words(at)
+    at.session_state["selection"] = Selection(upload=Upload("board.png", png(board)))
+    said = words(at.run())
+    assert "**This is probably not a garment.**" in said and "worse than 99.9 % of the 5,000 validation images" in said
+    assert "test codes nearest to it" not in said
+    far = words(visit("pages/latent_space.py", model="fashion-2d", latent="9,9"))
+    assert "**A hole in the map: the model has no pictures here.**" in far

@@ -66,7 +66,7 @@ def test_the_button_chooses_the_model_for_all_pages(open_page: Any) -> None:
     page.locator("[class*=st-key-model_card_]", has_text="classic-2d").get_by_role("button", name="Open").click()
     page.wait_for_url("**model=classic-2d**", timeout=60_000)
     menu(page, "Explore")
-    page.get_by_text("Model classic-2d: classic").wait_for(timeout=60_000)
+    page.get_by_test_id("stSidebar").get_by_text("classic-2d", exact=True).first.wait_for(timeout=60_000)
 
 
 def test_training_is_drawn_with_its_floor(open_page: Any) -> None:

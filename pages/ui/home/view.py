@@ -10,10 +10,12 @@ from pages.ui.app.cache import LoadedModel, Source, codes_have_pictures
 from pages.ui.app.model_pictures import pictures_for
 from pages.ui.app.subject import Subject, in_words
 from pages.ui.formatting import SENTENCE, markdown_text, plain_text
+from pages.ui.glossary import term
 from pages.ui.images import enlarge
 from pages.ui.map.view import follow_part, map_of, plain_map_link, take_click
 from pages.ui.shared.picture import picture
 from pages.ui.shared.picture_line import picture_line
+from pages.ui.shared.verdict_card import picture_verdict, show_verdict
 from vae_core.analysis import activations, heatmaps, image_quality, latent_geometry, mosaics
 
 NEIGHBOURS = 15
@@ -23,7 +25,10 @@ PROMISE = (
     '<p class="promise"><b><span class="mouse">Move your mouse</span><span class="finger">Hold a finger</span> over the map: '
     "every point is a {thing} the model makes up.</b> <span>{learned}</span></p>"
 )
-LEARNED = "A variational autoencoder (VAE) has learned to describe each picture with {units}, called z, and to draw it again from them."
+LEARNED = (
+    f"A {term('VAE', 'variational autoencoder (VAE)')} has learned to describe each picture with "
+    f"{{units}}, called {term('z')}, and to draw it again from them."
+)
 
 
 def main(model: LoadedModel) -> None:
@@ -49,8 +54,13 @@ def decoded(model: LoadedModel, selected: Subject) -> None:
 
 
 def nearest_codes(model: LoadedModel, test_images: Source | None, selected: Subject) -> None:
-    """Which pictures lie where the chosen one does."""
-    st.markdown(f"**{in_words(selected.z)}** {'' if selected.decoded else f'z_mean of {markdown_text(selected.name)}'}")
+    """Whether the model knows such a picture or place, and which pictures lie there."""
+    whose = "" if selected.decoded else f"{term('z_mean')} of {markdown_text(selected.name)}"
+    st.markdown(f"**{in_words(selected.z)}** {whose}", unsafe_allow_html=True)
+    verdict = picture_verdict(model, selected)
+    show_verdict(verdict, "explore")
+    if verdict is not None and verdict.level == "warning":
+        return  # what lies near is no answer where the model knows nothing
     if model.latents is None or len(model.latents.labels) <= NEIGHBOURS:
         return  # too few to say anything
     itself = selected.index if codes_have_pictures(model, test_images) else None
@@ -84,18 +94,23 @@ def inside(model: LoadedModel, selected: Subject) -> None:
         st.markdown("**Reconstruction**")
         picture(enlarge(rebuilt), alt="The model's reconstruction of the picture")
         if selected.decoded:
-            words = "Encoded and decoded once more. The picture is the decoder's own, so this is no test of the model"
+            words = (
+                "Encoded and decoded once more. The decoder drew this picture itself, so this does not test the model"
+            )
         else:
             words = "Decoded from z_mean"
-        st.caption(f"{words}. Of this one picture: MSE {mse:.4f}, SSIM {ssim:.2f}.")
+        st.caption(
+            f"{words}. Of this one picture: {term('MSE')} {mse:.4f}, {term('SSIM')} {ssim:.2f}.", unsafe_allow_html=True
+        )
         _link("reconstruction", "Compare closely", "compare")
     with slots[2]:
         st.markdown(f"**Heatmap of {layer}**")
         picture(enlarge(coloured), alt=f"Where {layer} responds, over the picture")
         picture(heatmaps.colour_bar(height=10, width=252, horizontal=True), alt="The heatmap's colours, low to high")
         st.caption(
-            f"{heatmap.low:.3g} (left) to {heatmap.high:.3g} (right): mean of {channels} channels, natively {height}\u00a0×\u00a0{width}. "
-            "A strong response is not importance."
+            f"{heatmap.low:.3g} (left) to {heatmap.high:.3g} (right): the mean of {channels} {term('channel', 'channels')} of "
+            f"{height}\u00a0×\u00a0{width} values. A strong response does not mean that the place matters.",
+            unsafe_allow_html=True,
         )
         _link("heatmaps", "Every layer and channel", "blur_on")
 

@@ -12,15 +12,18 @@ from pages.ui.components.latent_rows import Row, latent_rows
 from pages.ui.components.latent_rows import clicked as row_clicked
 from pages.ui.components.mosaic import Tile, clicked, mosaic
 from pages.ui.formatting import markdown_text, plain_text
+from pages.ui.glossary import term
 from pages.ui.images import enlarge
 from pages.ui.latent_space.cache import support, traversed
 from pages.ui.latent_space.landmarks import QUIET, STEPS, Landmarks, small, traversal_extent, unit_name
 from pages.ui.shared.picture import picture
+from pages.ui.shared.verdict_card import place_verdict, show_verdict
 from vae_core.analysis import latent_geometry, likelihood
 from vae_core.checkpoints.probe import affordable
 
 NEAR, CENTRES, ROWS, TABLE = ("latent_near", "latent_centres", "latent_rows", "latent_table")  # the widgets' keys
 NEIGHBOURS = 12
+FEW_UNITS = 3
 SMALL = 168  # pixels a side of the plain map's answer: 28 × 28 sixfold
 PLAIN_ROWS = 24  # units that a plain table lists
 FEW, MOST = 16, 64  # rows of traversals shown at first, and at most
@@ -63,12 +66,15 @@ def coordinates(model: LoadedModel, selected: Subject) -> None:
         "Unit": [unit_name(unit) for unit in units],
         "z" if selected.decoded else "z_mean": [float(selected.z[unit]) for unit in units],
     }
-    words = "A chosen point: it has no posterior of its own."
+    words = f"A chosen point: it has no {term('posterior')} of its own."
     if selected.z_log_var is not None:
         kl = likelihood.kl_per_unit(selected.z[None], selected.z_log_var[None])[0]
         columns["sigma"] = [float(np.exp(selected.z_log_var[unit] / 2)) for unit in units]
         columns["KL, nats"] = [float(kl[unit]) for unit in units]
-        words = f"Posterior of {markdown_text(selected.name)}: mean and sigma per unit, and its KL from the prior, {kl.sum():.2f} nats in all."
+        words = (
+            f"The {term('posterior')} of {markdown_text(selected.name)}: {term('z_mean')} and {term('sigma')} of each "
+            f"{term('latent unit')}, and its {term('KL')} from the {term('prior')}, {kl.sum():.2f} {term('nats')} in all."
+        )
     if len(units) <= PLAIN_ROWS:  # a plain table: the interactive one has Streamlit import pandas
         lines = [" | ".join(columns), " | ".join(["---", *["---:"] * (len(columns) - 1)])]
         for row in zip(*columns.values(), strict=True):
@@ -83,11 +89,17 @@ def coordinates(model: LoadedModel, selected: Subject) -> None:
             alt=plain_text(f"z of {selected.name}"),
             column_config={name: number(format="%.3f", width="small") for name in columns if name != "Unit"},
         )
-    st.caption(words)
+    st.caption(words, unsafe_allow_html=True)
 
 
 def supported(model: LoadedModel, selected: Subject) -> None:
-    """Whether the decoder has been taught anything here."""
+    """Whether the model has pictures here: by the threshold beside it, else by its codes' own density."""
+    verdict = place_verdict(model, selected.z)
+    if verdict is not None:
+        show_verdict(verdict, "latent_space")
+        return
+    if model.engine.latent_dim > FEW_UNITS:
+        return  # where all is far from all, the codes' own density calls most new pictures a hole (docs/verdicts.md)
     level = support(model)
     if level is None or model.latents is None:
         return
@@ -97,12 +109,11 @@ def supported(model: LoadedModel, selected: Subject) -> None:
     )
     if density < level:
         st.warning(
-            "**Unsupported.** Next to none of the test images' posteriors reach here: what the decoder draws here was never "
-            "checked against a picture.",
+            "**Unsupported.** Hardly any test image is encoded here, so nothing ever checked what the decoder draws at this point.",
             icon=":material/wrong_location:",
         )
     else:
-        st.markdown(":material/check_circle: **Supported**: posteriors of test images lie here.")
+        st.markdown(":material/check_circle: **Supported**: test images are encoded here.")
     st.caption(
         f"log q(z) = {_signed(density)} nats here; {_signed(level)} or more at 99 % of {draws:,} draws from q, the mean of the "
         f"posteriors of the {_codes(model)}."
@@ -113,7 +124,7 @@ def neighbours(model: LoadedModel, test_images: Source | None, selected: Subject
     """The test images whose codes are nearest, to jump to."""
     st.subheader("Nearest test images", anchor=False)
     if model.latents is None or len(model.latents.labels) < 2:
-        st.caption("There are no codes beside this model, so nothing to be near to.")
+        st.caption("This model comes without codes, so there are no neighbours to show.")
         return
     real, codes = codes_have_pictures(model, test_images), model.latents.z_mean
     itself = selected.index if real and selected.index is not None and selected.index < len(codes) else None
@@ -166,7 +177,7 @@ def centres(model: LoadedModel, selected: Subject, facts: Landmarks) -> None:
     mosaic(facts.pictures, tiles, CENTRES, "Class centres", chosen=here, size=64, least=64)
     st.caption(
         f"Decoded from the mean z_mean of each class, among the {_codes(model)}; below each its distance from z. The nearest is "
-        f"{markdown_text(nearest)}. A mean of codes need not be a place where codes lie. Click one to go there."
+        f"{markdown_text(nearest)}. The mean of a class may lie where the model has no pictures. Click one to go there."
     )
 
 
@@ -194,8 +205,9 @@ def walks(model: LoadedModel, selected: Subject, facts: Landmarks | None) -> Non
     order = f"; KL is the mean over the {_codes(model)}, highest first" if facts is not None else ""
     cut = f" {first:d} of the {len(units):d} units are shown." if first == last < len(units) else ""
     st.caption(
-        f"Each row changes one unit from −{extent:g} to {extent:g} and keeps the others as in {in_words(selected.z)}. The mark above "
-        f"is where the unit is now{order}.{cut} Click a picture to go there."
+        f"Each row, a {term('traversal')}, changes one unit from −{extent:g} to {extent:g} and keeps the others as in {in_words(selected.z)}. The mark above "
+        f"is where the unit is now{order}.{cut} Click a picture to go there.",
+        unsafe_allow_html=True,
     )
 
 
@@ -224,7 +236,7 @@ def table(model: LoadedModel, test_images: Source | None) -> None:
             unit_name(unit): st.column_config.NumberColumn(format="%.3f") for unit in range(z_mean.shape[1])
         },
     )
-    st.caption(f"z_mean of the {_codes(model)}. Click a heading to sort; tick a line to go there.")
+    st.caption(f"z_mean of the {_codes(model)}. Click a heading to sort; select a row to go there.")
 
 
 def _codes(model: LoadedModel) -> str:

@@ -6,6 +6,7 @@ show_verdict(picture_verdict(model, selected), "explore")      of the chosen pic
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from pages.ui.app.cache import LoadedModel
@@ -39,18 +40,22 @@ def picture_verdict(model: LoadedModel, selected: Subject, good: bool = True) ->
         selected: A picture, or a point that was decoded.
         good: Whether to say so when all is well.
     """
+    if selected.decoded:
+        return place_verdict(model, selected.z, good)
     figures = read_thresholds(model.entry.path)
-    thresholds = {name: figure.value for name, figure in figures.items()}
-    if not thresholds:
+    if not figures:
         return None
-    if not selected.decoded:
-        rebuilt = model.engine.decode(selected.z[None])
-        misfit = float(image_quality.misfit(selected.image[None], rebuilt)[0])
-        n = next(iter(figures.values())).n
-        return verdicts.unlike_training(misfit, thresholds, n, model.clothes, good)
+    thresholds = {name: figure.value for name, figure in figures.items()}
+    rebuilt = model.engine.decode(selected.z[None])
+    misfit = float(image_quality.misfit(selected.image[None], rebuilt)[0])
+    n = next(iter(figures.values())).n
+    return verdicts.unlike_training(misfit, thresholds, n, model.clothes, good)
+
+
+def place_verdict(model: LoadedModel, z: np.ndarray, good: bool = True) -> Verdict | None:
+    """Whether the model has pictures at a point z, (latent_dim,); None of a model without thresholds or codes."""
+    thresholds = {name: figure.value for name, figure in read_thresholds(model.entry.path).items()}
     if SUPPORT not in thresholds or model.latents is None:
         return None
     z_mean, z_log_var = model.latents.z_mean, model.latents.z_log_var
-    return verdicts.hole(
-        float(latent_geometry.aggregate_density(z_mean, z_log_var, selected.z[None])[0]), thresholds, good
-    )
+    return verdicts.hole(float(latent_geometry.aggregate_density(z_mean, z_log_var, z[None])[0]), thresholds, good)
