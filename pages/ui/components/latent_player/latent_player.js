@@ -96,7 +96,7 @@ function makePlayer(parent) {
     curves.forEach((values, i) => trace(below, { length: 2 * values.length }, (at) => [
       pad + (at / Math.max(values.length - 1, 1)) * (side - 2 * pad), pad + ((high - values[at]) / span) * (tall - 2 * pad),
     ], i));
-    figures[1].textContent = `${name}: ${low.toFixed(1)} to ${high.toFixed(1)} nats`;
+    figures[1].textContent = `${name}: ${low.toFixed(1)} to ${high.toFixed(1)} nats`.replaceAll("-", "−");
   }
 
   function size(canvas, wide, tall, scale) {
