@@ -40,9 +40,10 @@ def nearest_pictures(images: np.ndarray, pictures: np.ndarray, k: int = 1) -> tu
     wanted = np.asarray(pictures, np.float32).reshape(len(pictures), -1)  # (m, pixels)
     squares, step = [], max(1, VALUES // wanted.shape[1])
     for start in range(0, len(images), step):
-        piece = unit_range(images[start : start + step]).reshape(-1, wanted.shape[1])
+        piece = images[start : start + step].reshape(-1, wanted.shape[1]).astype(np.float32)  # 0..255
         # The squared distance less |picture|^2, which does not change the order.
-        squares.append((piece**2).sum(axis=1) - 2 * wanted @ piece.T)  # (m, slice)
+        own = np.einsum("ij,ij->i", piece, piece)
+        squares.append(own - (2 * 255) * wanted @ piece.T)  # (m, slice)
     approximate = np.concatenate(squares, axis=1)  # (m, n)
     chosen = np.argpartition(approximate, k - 1, axis=1)[:, :k]
     exact = np.array(

@@ -53,6 +53,8 @@ def mosaic(
         raise ValueError(f"a mosaic needs a tile for each picture, got {len(tiles)} for {len(pictures)}.")
     columns = 16
     sprite = mosaics.mosaic(pictures, columns=columns, gap=0)
+    if (sprite == sprite[..., :1]).all():  # grey: a third of the bytes on the way
+        sprite = sprite[..., 0]
     _mosaic(
         key=key,
         data={  # no lists: Streamlit imports pandas to see whether one is a table
