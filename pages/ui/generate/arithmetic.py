@@ -161,9 +161,14 @@ def carry_view(model: LoadedModel, test_images: Source | None, selected: Subject
         Track(f"test image {row:d}", walk, lines[i * len(STRENGTHS) : (i + 1) * len(STRENGTHS)])
         for i, (row, walk) in enumerate(zip(rows.tolist(), walks, strict=True))
     ]
+    if test_images is not None:
+        with st.container(horizontal=True, gap="small"):
+            for row in rows.tolist():
+                picture(enlarge(test_images.pixels[row], 84), width=84, alt=f"Test image {row:d} as it is")
     latent_player(decoder_of(model), tracks, ROW, "Strength", ENDS, False, 1, 84)
     st.caption(
-        "Each is rebuilt at strength 0, and moved by the same step at 1. Below stands what "
+        f"{'Above the test images as they are. ' if test_images is not None else ''}Each is rebuilt at strength 0, and moved by the "
+        "same step at 1. Below it stands what "
         f"{'the classifier sees, with its probability' if judge(model) is not None else 'the nearest test codes are'}: "
         "where it names another class than you do, the step has not carried over."
     )
