@@ -139,6 +139,8 @@ REVIEWED: dict[tuple[str, str], str] = {
     ("pages/ui/models/cards.py", "three_figures(facts)"): "terms and numbers",
     ("pages/ui/train/controls.py", "words"): "constants of this file",
     ("pages/ui/generate/arithmetic.py", "letter"): "A, B or C",
+    ("pages/ui/generate/arithmetic.py", "above"): "constants of this file",
+    ("pages/ui/generate/arithmetic.py", "seen"): "constants of this file",
     ("pages/ui/generate/arithmetic.py", "words"): "constants of this file",
     ("pages/ui/generate/interpolation.py", "words"): "constants of this file",
     ("pages/ui/generate/samples.py", "words"): "numbers, constants, and a class through markdown_text",

@@ -166,9 +166,9 @@ def carry_view(model: LoadedModel, test_images: Source | None, selected: Subject
             for row in rows.tolist():
                 picture(enlarge(test_images.pixels[row], 84), width=84, alt=f"Test image {row:d} as it is")
     latent_player(decoder_of(model), tracks, ROW, "Strength", ENDS, False, 1, 84)
+    above = "The upper row is the test images themselves. In the lower row each" if test_images is not None else "Each"
+    seen = "the classifier sees in it, and how sure it is" if judge(model) is not None else "the nearest test codes are"
     st.caption(
-        f"{'Above the test images as they are. ' if test_images is not None else ''}Each is rebuilt at strength 0, and moved by the "
-        "same step at 1. Below it stands what "
-        f"{'the classifier sees, with its probability' if judge(model) is not None else 'the nearest test codes are'}: "
-        "where it names another class than you do, the step has not carried over."
+        f"{above} is rebuilt at strength 0 and moved by the same step at 1, with what {seen}: where that is another class than "
+        "you see, the style has not carried over."
     )
