@@ -115,7 +115,8 @@ def enlarged_map(
     below, k = picture_maps.below[settings.part], position(settings.channel)
     over = "the picture" if settings.part == "encoder" else "the reconstruction"
     raw = rendered.raw[which][..., k]
-    st.markdown(f"**{words[0].upper()}{words[1:]}** over {over}: {markdown_text(picture_maps.name)}")
+    which_one = f": {markdown_text(picture_maps.name)}" if len(rendered.raw) > 1 else ""  # else the line above says it
+    st.markdown(f"**{words[0].upper()}{words[1:]}** over {over}{which_one}")
     picture(
         enlarged(rendered, which, below, settings),
         alt=plain_text(f"{words} over {over}, {picture_maps.name}"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import streamlit as st
+from app_testing import chosen_picture
 from app_testing import pictures as shown_pictures
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -77,8 +78,11 @@ def garment() -> bytes:
 
 
 def test_cold(page: Open, tiny_checkpoint: Path) -> None:
-    shown = words(page(tiny_checkpoint.parent))
-    assert "**Encoder conv_2, mean of 64 channels** over the picture: test image 0 (" in shown
+    at = page(tiny_checkpoint.parent)
+    shown = words(at)
+    assert "**Encoder conv_2, mean of 64 channels** over the picture" in shown and chosen_picture(at).startswith(
+        "Test image 0 ("
+    )
     assert "**All layers**" in shown and "**conv_2: 64 channels** (" in shown
     assert "does not mean that the place matters" in shown
     assert "7 × 7 values, smoothed, which looks more precise than it is" in shown
@@ -199,7 +203,7 @@ def test_pin_one_and_choose_another(page: Open, tiny_checkpoint: Path) -> None:
 def test_an_upload_shows_every_step_and_its_switches(page: Open, tiny_checkpoint: Path) -> None:
     at = page(tiny_checkpoint.parent, {"selection": Selection(upload=Upload("coat.png", garment()))})
     shown = words(at)
-    assert "over the picture: your picture" in shown
+    assert chosen_picture(at) == "Your picture: coat.png"
     for step in ("**opened**: 90 × 120", "**grey**", "**inverted**", "**cropped**", "**resized**"):
         assert step in shown
     before = len(at.image)
