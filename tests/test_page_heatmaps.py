@@ -287,6 +287,15 @@ def test_the_same_colour_is_the_same_raw_value_in_both_pictures(layer: str, scop
         np.testing.assert_allclose(drawn.low, -drawn.high)
 
 
+@pytest.mark.parametrize("scope", normalisation.SCOPES)
+@pytest.mark.parametrize("layer", ["small", "signed"])
+def test_the_mean_alone_is_scaled_as_among_all(layer: str, scope: str) -> None:
+    alone, among = (pictures.render(answers(), look(layer, scope), only_mean=only) for only in (True, False))
+    for values, others in zip(alone.values, among.values, strict=True):
+        np.testing.assert_array_equal(values[..., 0], others[..., 0])
+    assert (alone.low[0], alone.high[0]) == (among.low[0], among.high[0])
+
+
 def test_all_layers_share_the_strongest_value() -> None:
     both = answers()
     top = max(np.abs(maps).max() for one in both for maps in one.maps["encoder"].values())
@@ -308,7 +317,7 @@ def test_tiles_stand_in_the_order_of_their_ids() -> None:
     assert rows.shape == (7, 4, 4, 3)
     expected = heatmaps.colour(drawn.values[1][..., 2 + int(ids[4])], "viridis")
     np.testing.assert_array_equal(rows[4], expected)
-    assert pictures.tiles(drawn, 1, ids, smooth=True).shape == (7, 64, 64, 3)
+    assert pictures.tiles(drawn, 1, ids, smooth=True).shape == (7, 40, 40, 3)
 
 
 def test_the_overlay_keeps_the_native_pixels_and_ends_at_the_picture() -> None:
@@ -316,9 +325,9 @@ def test_the_overlay_keeps_the_native_pixels_and_ends_at_the_picture() -> None:
     drawn = pictures.render(both, look())
     alone = pictures.enlarged(drawn, 0, both[0].below["encoder"], look())
     native = heatmaps.colour(drawn.values[0][..., 0], "viridis")
-    np.testing.assert_array_equal(alone, native.repeat(104, axis=0).repeat(104, axis=1))
+    np.testing.assert_array_equal(alone, native.repeat(84, axis=0).repeat(84, axis=1))
     bare = pictures.enlarged(drawn, 0, both[0].below["encoder"], look(), alpha=0)
-    np.testing.assert_array_equal(bare[::52, ::52, 0], np.round(both[0].below["encoder"][..., 0] * 255))
+    np.testing.assert_array_equal(bare[::42, ::42, 0], np.round(both[0].below["encoder"][..., 0] * 255))
 
 
 def test_weak_responses_let_the_picture_through() -> None:
@@ -330,7 +339,7 @@ def test_weak_responses_let_the_picture_through() -> None:
     weakest, strongest = (np.unravel_index(pick(values), values.shape) for pick in (np.argmin, np.argmax))
     bare, solid = (pictures.enlarged(drawn, 0, below, look(), alpha=alpha) for alpha in (0.0, 1.0))
     for place, same in ((weakest, bare), (strongest, solid)):
-        at = np.s_[104 * place[0] : 104 * place[0] + 104, 104 * place[1] : 104 * place[1] + 104]
+        at = np.s_[84 * place[0] : 84 * place[0] + 84, 84 * place[1] : 84 * place[1] + 84]
         np.testing.assert_array_equal(clear[at], same[at])
     signed = pictures.render(both, look("signed"))
     middle = np.full((8, 8), 0.5, np.float32)  # a response of 0: nothing of the map
@@ -359,7 +368,7 @@ def test_the_png_shows_map_and_channels() -> None:
     sheet = np.asarray(Image.open(io.BytesIO(layer_sheet("title", both, drawn, look(), "mean"))))
     large = pictures.enlarged(drawn, 1, both[1].below["encoder"], look())
     rows, columns = np.nonzero((sheet == large[0, 0]).all(axis=2))
-    assert any(np.array_equal(sheet[y : y + 416, x : x + 416], large) for y, x in zip(rows, columns, strict=True))
+    assert any(np.array_equal(sheet[y : y + 336, x : x + 336], large) for y, x in zip(rows, columns, strict=True))
 
 
 def test_thumbnails() -> None:

@@ -131,7 +131,7 @@ def test_an_upload_shows_its_steps_and_heatmaps(open_page: Any) -> None:
     page.get_by_alt_text("After the step inverted: light and dark swapped").wait_for(timeout=60_000)
     overlay = page.get_by_alt_text("encoder conv_2, mean of 64 channels over the picture, your picture")
     overlay.wait_for(timeout=60_000)
-    assert overlay.evaluate("async image => { await image.decode(); return image.naturalWidth }") == 420
+    assert overlay.evaluate("async image => { await image.decode(); return image.naturalWidth }") == 336
     assert overlay.get_attribute("src") != before
     page.get_by_text("Invert: no").click()
     page.get_by_alt_text("After the step inverted").wait_for(state="detached", timeout=60_000)
@@ -165,7 +165,7 @@ def test_the_files(open_page: Any, tmp_path: Path) -> None:
         page.get_by_role("button", name="PNG: this layer").click()
     png.value.save_as(tmp_path / "seen.png")
     with Image.open(tmp_path / "seen.png") as seen:
-        assert min(seen.size) > 420
+        assert min(seen.size) > 336
     assert png.value.suggested_filename == "fashion-2d-conv_2-mean.png"
     with page.expect_download() as npz:
         page.get_by_role("button", name="NPZ: raw activations").click()

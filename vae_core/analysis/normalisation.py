@@ -54,10 +54,9 @@ def limits_of(maps: np.ndarray | Iterable[np.ndarray], clip: float = 0.0, signed
         raise ValueError("limits need one value or more, got none.")
     if not 0 <= clip < 0.5:
         raise ValueError(f"clip must be a share in 0..0.5 of the values, such as 0.01, got {clip}.")
-    if signed:
-        top = float(np.quantile(np.abs(values), 1 - clip))
-        return -top, top
-    return float(values.min()), float(np.quantile(values, 1 - clip))
+    strengths = np.abs(values) if signed else values
+    top = float(np.quantile(strengths, 1 - clip) if clip else strengths.max())
+    return (-top, top) if signed else (float(values.min()), top)
 
 
 def normalise(

@@ -13,8 +13,9 @@ from vae_core.network.engine import Engine
 
 MEAN, MAXIMUM = "mean", "max"
 SUMMARIES = (MEAN, MAXIMUM)
-TILE = 64  # pixels a side of a tile at most: larger maps are thinned to it
-LARGE = 420  # pixels a side of the enlarged map, fifteen times 28
+TILE = 42  # pixels a side of a tile at most: larger maps are thinned to it
+GLANCE = 84  # pixels a side of a layer among all
+LARGE = 336  # pixels a side of the enlarged map, twelve times 28
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ def feature_maps_of(engine: Engine, name: str, image: np.ndarray, z: np.ndarray)
     return FeatureMaps(name, maps, {"encoder": image, "decoder": engine.decode(z[None])[0]}, z)
 
 
-def render(feature_maps: Sequence[FeatureMaps], settings: HeatmapSettings) -> RenderedMaps:
-    """Scale one layer of all the pictures together, as `settings` ask."""
+def render(feature_maps: Sequence[FeatureMaps], settings: HeatmapSettings, only_mean: bool = False) -> RenderedMaps:
+    """Scale one layer of all the pictures together, as `settings` ask; or, at a fraction of the cost, its mean alone."""
     raw = [
         activations.with_summaries(picture_maps.maps[settings.part][settings.layer]) for picture_maps in feature_maps
     ]
@@ -88,6 +89,10 @@ def render(feature_maps: Sequence[FeatureMaps], settings: HeatmapSettings) -> Re
         layers = [maps for picture_maps in feature_maps for maps in picture_maps.maps[settings.part].values()]
         _, top = normalisation.limits_of(layers, signed=True)
         limits = (-top if signed else 0.0, top)  # one unit of response is as bright in every layer
+    if only_mean:
+        if settings.scope == "layer":
+            limits = normalisation.limits_of(raw, signed=signed)
+        raw = [maps[..., :1] for maps in raw]
     scaled = normalisation.normalise_together(raw, settings.scope, limits, signed)
     low, high = (np.broadcast_to(end, raw[0].shape[2]) for end in (scaled[0].low, scaled[0].high))
     colormap = settings.diverging if signed else settings.colormap
@@ -133,9 +138,9 @@ def glance(
     """One picture's mean map of every layer, over what it belongs to: {(part, layer): (uint8 (H, W, 3), low, high)}."""
     maps = {}
     for part, layers in feature_maps[which].maps.items():
-        below = enlarge(feature_maps[which].below[part], 112)
+        below = enlarge(feature_maps[which].below[part], GLANCE)
         for layer in layers:
-            rendered = render(feature_maps, _mean_of(settings, part, layer))
+            rendered = render(feature_maps, _mean_of(settings, part, layer), only_mean=True)
             low, high = float(rendered.low[0]), float(rendered.high[0])
             maps[part, layer] = _over(below, rendered.values[which][..., 0], rendered, settings), low, high
     return maps
