@@ -65,14 +65,14 @@ def overlay(picture: np.ndarray, heatmap_rgb: np.ndarray, alpha: float | np.ndar
     Raises:
         ValueError: Sizes that differ, another dtype, or an alpha outside [0, 1].
     """
-    below = _rgb(np.asarray(picture)[None])[0].astype(np.float64)  # (h, w, 3)
+    below = _rgb(np.asarray(picture)[None])[0].astype(np.float32)  # (h, w, 3)
     above = np.asarray(heatmap_rgb)
     if above.dtype != np.uint8 or above.shape != below.shape:
         raise ValueError(
             f"the heatmap must be uint8 RGB of the picture's size {below.shape}, got {above.dtype} {above.shape}. "
             "Use resize and colour first."
         )
-    share = np.asarray(alpha, np.float64)
+    share = np.asarray(alpha, np.float32)
     if share.shape not in ((), below.shape[:2]) or not ((share >= 0) & (share <= 1)).all():
         raise ValueError(f"alpha must be a number in 0..1 or an array {below.shape[:2]} of such, got {alpha}.")
     share = share[..., None] if share.ndim else share

@@ -164,18 +164,15 @@ def _over(
 ) -> np.ndarray:
     """One map, values (h, w) in [0, 1], over an enlarged picture, as (H, W, 3) uint8. alpha 1: the map by itself."""
     size = picture.shape[:2]
-    coloured = _coloured(values, size, rendered.colormap, settings.smooth)
+    if settings.smooth:
+        values = np.clip(mosaics.resize(values, size, "bilinear"), 0, 1)
+        coloured = heatmaps.colour(values, rendered.colormap)
+    else:  # the native pixels are few: colour them first
+        coloured = mosaics.resize(heatmaps.colour(values, rendered.colormap), size)
     if alpha is not None or not settings.clear:
         return mosaics.overlay(picture, coloured, settings.alpha if alpha is None else alpha)
     strength = np.abs(2 * values - 1) if rendered.signed else values
-    strength = mosaics.resize(strength, size, "bilinear" if settings.smooth else "nearest")
-    return mosaics.overlay(picture, coloured, settings.alpha * np.clip(strength, 0, 1))
-
-
-def _coloured(values: np.ndarray, size: tuple[int, int], colormap: str, smooth: bool) -> np.ndarray:
-    if not smooth:  # the native pixels are few: colour them first
-        return mosaics.resize(heatmaps.colour(values, colormap), size)
-    return heatmaps.colour(np.clip(mosaics.resize(values, size, "bilinear"), 0, 1), colormap)
+    return mosaics.overlay(picture, coloured, settings.alpha * mosaics.resize(strength, size))
 
 
 def _times(shape: tuple[int, ...], times: int) -> tuple[int, int]:
