@@ -46,7 +46,7 @@ def in_turns(calls: dict[str, Callable[[], Any]], repeat: int) -> dict[str, list
 
 def compare(checkpoint: str, repeat: int) -> bool:
     """The table, and whether every bar is met."""
-    from vae_core.training.quiet_import import without_notes
+    from vae_core.jobs.quiet_import import without_notes
 
     with without_notes():
         import keras

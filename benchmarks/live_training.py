@@ -10,46 +10,47 @@ minutes. Trust it only on an idle machine.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.app import clicks as browser_clicks
 from benchmarks.common import ROOT, verdict
-from benchmarks.trainings import Machine, Watcher, at_step, batch_size, data_name, others, until
-from benchmarks.visitor import visit
-from vae_core.runs.directory import Run
-from vae_core.runs.index import list_runs
+from benchmarks.trainings import (
+    PINS,
+    POINT,
+    VIEWERS,
+    Machine,
+    apart,
+    asked,
+    at_step,
+    audience,
+    batch_size,
+    cpu_seconds,
+    data_name,
+    newest,
+    others,
+    p95,
+    pins,
+    press_train,
+    quantiles,
+    until,
+)
 
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 MODELS = ROOT / "checkpoints"
-POINT = ".st-key-chart_loss canvas"
 STARTS, PAUSES, STOPS = 3, 6, 3
-TURNS = (
-    "watched",
-    "alone",
-    "alone",
-    "watched",
-    "alone",
-    "watched",
-    "watched",
-    "alone",
-)  # a machine that drifts serves both alike
+# a machine that drifts serves both alike
+TURNS = ("watched", *("alone",) * 2, "watched", "alone", *("watched",) * 2, "alone")
 FROM, EARLY, WHOLE = (100, 700, 2300)  # of the comparison: from this step on, so many; snapshots are densest at first
-PINS, PACE = 60, 0.35  # clicks of a visitor, and seconds between them
-VIEWERS, LOOK = 10, 20  # so many pages open on one run, for so many seconds
 
 
 def start(machine: Machine) -> bool:
@@ -61,12 +62,12 @@ def start(machine: Machine) -> bool:
             machine.wait_for_standby()
             ready = time.monotonic() - opened
             times.append(
-                _train(
+                press_train(
                     machine, page, f"start {number + 1}: a process stood idle {ready:.1f} s after the page was opened"
                 )
             )
-        machine.stop(_newest(machine))
-    return verdict(f"click on Train to the first loss point, slowest of {STARTS}", max(times), 4, "s", at_least=False)
+        machine.stop(newest(machine))
+    return verdict(f"click on Train to the first loss point, slowest of {STARTS}", max(times), 2.5, "s", at_least=False)
 
 
 def speed(machine: Machine) -> bool:
@@ -99,20 +100,18 @@ def speed(machine: Machine) -> bool:
 
 def clicks(machine: Machine) -> bool:
     """From a click on the front page's map to the answer, while a run trains."""
-    idle = _apart(_pins(machine.server.url, PINS // 2))
-    print(f"click to the answer, nothing else at work: {_quantiles(idle)}")
+    idle = apart(pins(machine.server.url, PINS // 2))
+    print(f"click to the answer, nothing else at work: {quantiles(idle)}")
     with machine.training("beside") as run:
         at_step(run, 50)
-        busy = _apart(_pins(machine.server.url, PINS))
+        busy = apart(pins(machine.server.url, PINS))
         with machine.page("") as page:
             page.wait_for_function("() => window.__liveMap?.living?.missing === 0", timeout=120_000)
             seen = browser_clicks(page, 30)
         assert run.state()[0] == "running", "the run ended before the clicks"
-    print(f"click to the answer, while a run trains: {_quantiles(busy)}; with Chromium: {_quantiles(seen)}")
-    good = verdict("click to decode beside a run, p95", 1000 * _p95(busy), 600, "ms", at_least=False)
-    return good & verdict(
-        "click to decode beside a run, in Chromium, p95", 1000 * _p95(seen), 600, "ms", at_least=False
-    )
+    print(f"click to the answer, while a run trains: {quantiles(busy)}; with Chromium: {quantiles(seen)}")
+    good = verdict("click to decode beside a run, p95", 1000 * p95(busy), 600, "ms", at_least=False)
+    return good & verdict("click to decode beside a run, in Chromium, p95", 1000 * p95(seen), 600, "ms", at_least=False)
 
 
 def latency(machine: Machine) -> bool:
@@ -122,14 +121,14 @@ def latency(machine: Machine) -> bool:
         page.wait_for_selector(POINT, timeout=120_000)
         for _ in range(PAUSES):
             page.wait_for_timeout(1000 + 1000 * rng.random())  # anywhere between two ticks of the page
-            found["paused"].append(_asked(page, run, "Pause", "paused"))
-            _asked(page, run, "Continue", "running")
+            found["paused"].append(asked(page, run, "Pause", "paused"))
+            asked(page, run, "Continue", "running")
         for number in range(STOPS):
             page.wait_for_timeout(1000 + 1000 * rng.random())
-            found["stopped"].append(_asked(page, run, "Stop", "stopped"))
+            found["stopped"].append(asked(page, run, "Stop", "stopped"))
             if number + 1 < STOPS:
                 until(lambda: run.process() is None, "the end of its process")
-                _asked(page, run, "Resume", "running")
+                asked(page, run, "Resume", "running")
     good = True
     for state, times in found.items():
         written, click, page_time = (max(column) for column in zip(*times, strict=True))
@@ -146,7 +145,7 @@ def memory(machine: Machine) -> bool:
         waiting = machine.wait_for_standby().memory_info().rss
         page.get_by_role("button", name="Train", exact=True).click()
         page.wait_for_selector(POINT, timeout=120_000)
-        run = _newest(machine)
+        run = newest(machine)
         at_step(run, 300)
         process = run.process()
         trainer = process.memory_info().rss if process else 0
@@ -167,17 +166,17 @@ def viewers(machine: Machine) -> bool:
 
         def all_there() -> None:
             nonlocal before, began
-            before, began = _cpu(machine.process), time.time()
+            before, began = cpu_seconds(machine.process), time.time()
 
-        answers = _apart(_audience(machine.server.url, f"run={run.name}", all_there))
-        spent, ended = _cpu(machine.process) - before, time.time()
+        answers = apart(audience(machine.server.url, f"run={run.name}", all_there))
+        spent, ended = cpu_seconds(machine.process) - before, time.time()
         assert run.state()[0] == "running", "the run ended before the viewers left"
     rows = [line.split() for line in opened.read_text().splitlines()]
     rows = [row for row in rows if began <= float(row[0]) <= ended]
     counts = Counter(name for _, name in rows)
     seconds = ended - began
     print(
-        f"{VIEWERS} viewers for {seconds:.0f} s: {len(answers)} ticks answered, {_quantiles(answers)}; the server took "
+        f"{VIEWERS} viewers for {seconds:.0f} s: {len(answers)} ticks answered, {quantiles(answers)}; the server took "
         f"{100 * spent / seconds:.0f} % of one core ({os.cpu_count()} here), {1000 * spent / max(1, len(answers)):.0f} ms a tick"
     )
     each = ", ".join(f"{name} {count / seconds:.2f}" for name, count in counts.most_common())
@@ -189,97 +188,6 @@ def viewers(machine: Machine) -> bool:
         "",
         at_least=False,
     )
-
-
-# --- how it is measured ---------------------------------------------------------------------------------------
-
-
-def _train(machine: Machine, page: Any, words: str) -> float:
-    """Press Train; seconds until the first point is on the page. Prints the words, and what came before it when."""
-    known = {run.name for run in list_runs(machine.runs)}
-    made = Watcher(lambda: _newest(machine).name not in known)
-    written = Watcher(lambda: made.seen and (_newest(machine).path / "metrics.jsonl").exists())
-    began = time.time()
-    page.get_by_role("button", name="Train", exact=True).click()
-    page.wait_for_selector(POINT, timeout=120_000)
-    shown = time.time() - began
-    written.join()
-    print(
-        f"{words}; from the click to the run's directory {made.seen - began:.2f} s, to its first row {written.seen - began:.2f} s, "
-        f"to the page {shown:.2f} s",
-        flush=True,
-    )
-    return shown
-
-
-def _apart(visits: Coroutine[Any, Any, list[float]]) -> list[float]:
-    """In a thread of its own: Playwright's loop has this one."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, visits).result()
-
-
-async def _pins(url: str, count: int) -> list[float]:
-    """Seconds of so many clicks of one visitor on the front page."""
-    rng, times = np.random.default_rng(1), []
-    async with visit(url) as visitor:
-        await visitor.run()
-        for z in rng.uniform(-2, 2, (count, 2)).round(1):
-            times.append(await visitor.pin([float(value) for value in z]))
-            await asyncio.sleep(PACE)
-    return times
-
-
-async def _audience(url: str, query: str, all_there: Callable[[], None]) -> list[float]:
-    """`VIEWERS` pages on one run; `all_there` is called when all of them are open. Seconds of each tick."""
-    times: list[float] = []
-    open_yet = asyncio.Barrier(VIEWERS) if hasattr(asyncio, "Barrier") else None
-
-    async def one(number: int) -> None:
-        async with visit(url, query, "train") as visitor:
-            await visitor.run()
-            if open_yet is None:
-                await asyncio.sleep(5)
-            else:
-                await open_yet.wait()
-            if number == 0:
-                all_there()
-            await asyncio.sleep(number / VIEWERS)  # they did not come at the same moment
-            times.extend(await visitor.look(LOOK))
-
-    await asyncio.gather(*(one(number) for number in range(VIEWERS)))
-    return times
-
-
-def _asked(page: Any, run: Run, button: str, state: str) -> tuple[float, float, float]:
-    """Seconds from control.json to status.json, from the click to status.json, and from the click to the page."""
-    there = Watcher(lambda: run.status().get("state") == state)
-    page.get_by_role("button", name=button, exact=True).wait_for()
-    began = time.time()
-    page.get_by_role("button", name=button, exact=True).click()
-    page.locator(".stMarkdownBadge", has_text=state).wait_for(timeout=120_000)
-    shown = time.time() - began
-    there.join()
-    asked = (run.path / "control.json").stat().st_mtime
-    return there.seen - asked, there.seen - began, shown
-
-
-def _newest(machine: Machine) -> Run:
-    run = machine.newest()
-    assert run is not None
-    return run
-
-
-def _cpu(process: psutil.Process) -> float:
-    spent = process.cpu_times()
-    return float(spent.user + spent.system)
-
-
-def _p95(times: list[float]) -> float:
-    return float(np.quantile(times, 0.95))
-
-
-def _quantiles(times: list[float]) -> str:
-    return f"p50 {1000 * np.quantile(times, 0.5):.0f} ms, p95 {1000 * _p95(times):.0f} ms (n = {len(times)})"
 
 
 PARTS: dict[str, Callable[[Machine], bool]] = {

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
 
+import numpy as np
 import psutil
 
 from benchmarks.common import ROOT
+from benchmarks.visitor import visit
 from vae_core.config import ModelConfig, recommended
 from vae_core.jobs.launcher import Request
 from vae_core.jobs.worker import NICE
@@ -23,6 +27,9 @@ from vae_core.runs.index import list_runs
 
 EPOCHS = 6  # about two minutes of two cores on the real images
 READY_MB, IDLE_SHARE = 250, 0.05  # of a process that has imported TensorFlow and waits
+POINT = ".st-key-chart_loss canvas"
+PINS, PACE = 60, 0.35  # clicks of a visitor, and seconds between them
+VIEWERS, LOOK = 10, 20  # so many pages open on one run, for so many seconds
 Found = TypeVar("Found")
 
 
@@ -181,3 +188,94 @@ def batch_size(run: Run) -> int:
 def data_name() -> str:
     """What the runs train on: "fashion" or "drawn"."""
     return _request("any").settled()
+
+
+# --- what is measured ---------------------------------------------------------------------------------------------
+
+
+def press_train(machine: Machine, page: Any, words: str) -> float:
+    """Press Train; seconds until the first point is on the page. Prints the words, and what came before it when."""
+    known = {run.name for run in list_runs(machine.runs)}
+    made = Watcher(lambda: newest(machine).name not in known)
+    written = Watcher(lambda: made.seen and (newest(machine).path / "metrics.jsonl").exists())
+    began = time.time()
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.wait_for_selector(POINT, timeout=120_000)
+    shown = time.time() - began
+    written.join()
+    print(
+        f"{words}; from the click to the run's directory {made.seen - began:.2f} s, to its first row {written.seen - began:.2f} s, "
+        f"to the page {shown:.2f} s",
+        flush=True,
+    )
+    return shown
+
+
+def apart(visits: Coroutine[Any, Any, list[float]]) -> list[float]:
+    """In a thread of its own: Playwright's loop has this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, visits).result()
+
+
+async def pins(url: str, count: int) -> list[float]:
+    """Seconds of so many clicks of one visitor on the front page."""
+    rng, times = np.random.default_rng(1), []
+    async with visit(url) as visitor:
+        await visitor.run()
+        for z in rng.uniform(-2, 2, (count, 2)).round(1):
+            times.append(await visitor.pin([float(value) for value in z]))
+            await asyncio.sleep(PACE)
+    return times
+
+
+async def audience(url: str, query: str, all_there: Callable[[], None]) -> list[float]:
+    """`VIEWERS` pages on one run; `all_there` is called when all of them are open. Seconds of each tick."""
+    times: list[float] = []
+    open_yet = asyncio.Barrier(VIEWERS) if hasattr(asyncio, "Barrier") else None
+
+    async def one(number: int) -> None:
+        async with visit(url, query, "train") as visitor:
+            await visitor.run()
+            if open_yet is None:
+                await asyncio.sleep(5)
+            else:
+                await open_yet.wait()
+            if number == 0:
+                all_there()
+            await asyncio.sleep(number / VIEWERS)  # they did not come at the same moment
+            times.extend(await visitor.look(LOOK))
+
+    await asyncio.gather(*(one(number) for number in range(VIEWERS)))
+    return times
+
+
+def asked(page: Any, run: Run, button: str, state: str) -> tuple[float, float, float]:
+    """Seconds from control.json to status.json, from the click to status.json, and from the click to the page."""
+    there = Watcher(lambda: run.status().get("state") == state)
+    page.get_by_role("button", name=button, exact=True).wait_for()
+    began = time.time()
+    page.get_by_role("button", name=button, exact=True).click()
+    page.locator(".stMarkdownBadge", has_text=state).wait_for(timeout=120_000)
+    shown = time.time() - began
+    there.join()
+    asked = (run.path / "control.json").stat().st_mtime
+    return there.seen - asked, there.seen - began, shown
+
+
+def newest(machine: Machine) -> Run:
+    run = machine.newest()
+    assert run is not None
+    return run
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    spent = process.cpu_times()
+    return float(spent.user + spent.system)
+
+
+def p95(times: list[float]) -> float:
+    return float(np.quantile(times, 0.95))
+
+
+def quantiles(times: list[float]) -> str:
+    return f"p50 {1000 * np.quantile(times, 0.5):.0f} ms, p95 {1000 * p95(times):.0f} ms (n = {len(times)})"

@@ -25,7 +25,6 @@ from vae_core.checkpoints import store
 from vae_core.checkpoints.bundle import ImportProblem
 from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.datasets import loading
-from vae_core.datasets.idx import DataError
 from vae_core.jobs import duration, finished_runs, launcher, picture_uploads, process, worker_pool
 from vae_core.jobs.launcher import Request
 from vae_core.jobs.queue import before
@@ -36,6 +35,7 @@ from vae_core.runs.control import RunError
 from vae_core.runs.directory import ENDED, Run
 from vae_core.runs.health import LOG, Health, health, log_tail
 from vae_core.storage import limits
+from vae_core.storage.errors import DataError
 
 ROOT = Path(__file__).parents[1]
 
@@ -119,7 +119,8 @@ def test_a_warm_process_becomes_the_trainer(request_for: Request, folder: Path) 
     assert run.config()["training"] == request_for.training.to_dict()
     assert ModelConfig.from_dict(run.config()["model"]) == MODEL
     standby.process.wait(60)
-    assert "finished: " in (run.path / LOG).read_text()
+    log = (run.path / LOG).read_text()
+    assert "finished: " in log and "oneDNN" not in log and "rebuild TensorFlow" not in log
     assert launcher.active() == []
     # the machine's pace was noted, and that of the run counts from now on
     assert duration.known_presets(folder) >= {"swift"}
@@ -293,8 +294,9 @@ def test_data_that_are_gone_are_the_reason_and_can_come_back(request_for: Reques
     path.unlink()
     run = launcher.start(request_for)
     wait_for(lambda: ended(run), "the failure", 120)
+    wait_for(lambda: "error: " in health(run).log, "the process's own words, which follow the status")
     how = health(run)
-    assert how.state == "failed" and "does not exist" in how.note and "error: " in how.log and how.resumable
+    assert how.state == "failed" and "does not exist" in how.note and how.resumable
     path.write_bytes(data)
     launcher.resume(run)
     wait_for(lambda: run.state()[0] == "finished", "the end", 120)
@@ -390,14 +392,6 @@ def test_estimates(folder: Path) -> None:
     found = launcher.estimated(request)
     assert found is not None and found.method == "measured on this machine in the run past"
     assert found.images_per_second == pytest.approx(64 / 0.02)
-
-
-@pytest.mark.slow
-def test_the_pace_is_measured() -> None:
-    from vae_core.training.speed_test import pace
-
-    step, image = pace(MODEL, steps=3)
-    assert 0 <= step < 1 and 0 < image < 0.1
 
 
 # --- what becomes of a run --------------------------------------------------------------------------------------------

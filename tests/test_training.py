@@ -27,9 +27,9 @@ from vae_core.runs.control import RunError
 from vae_core.runs.directory import Run
 from vae_core.training import recorder
 from vae_core.training.batches import batches
+from vae_core.training.compiled import Schedule
 from vae_core.training.progress import Progress, RunFailed
 from vae_core.training.recorder import Recorder
-from vae_core.training.schedule import Schedule
 from vae_core.training.session import Session
 from vae_core.training.train import resume, train
 

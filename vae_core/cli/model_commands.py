@@ -331,7 +331,7 @@ def _writer(format: str) -> Callable[[Checkpoint, Path], list[Path]]:
     from vae_core.checkpoints.export import browser_files, onnx_files
 
     if format == "keras":
-        from vae_core.training.quiet_import import without_notes
+        from vae_core.jobs.quiet_import import without_notes
 
         with without_notes():
             from vae_core.training.keras_export import keras_files

@@ -248,7 +248,7 @@ def _last_word(run: Run, state: str, **values: Any) -> None:
 def _watched(run: Run, go: Go) -> None:
     """Train with a progress bar, and say how it ended."""
     from vae_core.cli.progress_bar import progress_bar
-    from vae_core.training.quiet_import import without_notes
+    from vae_core.jobs.quiet_import import without_notes
 
     with interruption.raised():  # until the trainer itself takes note of signals
         with without_notes():

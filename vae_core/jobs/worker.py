@@ -1,4 +1,6 @@
-"""A trainer's process that stands ready: TensorFlow is imported and warm before anyone asks, so a run's first point comes at once.
+"""A trainer's process that stands ready: TensorFlow is imported and the default model traced before anyone asks.
+
+So a run's first point comes at once, or nearly so where it is of another model.
 
 It tells its parent what it is doing in lines of JSON on standard output: {"state": "ready"}, or {"error": "..."}. One line
 of JSON on standard input, {"arguments": ["train", ...], "log": "path"}, makes it that command. If standard input ends
@@ -47,14 +49,20 @@ def serve(root: Path, main: Main, cold: bool = False) -> int:
         _listen(requests)
         return _become(requests.get(), main)
     try:
-        from vae_core.training.quiet_import import without_notes
+        from vae_core.jobs.quiet_import import without_notes
 
         with without_notes():
-            from vae_core.training import speed_test
+            from vae_core.training import train, warm_up  # noqa: F401
     except ImportError as error:
         name = getattr(error, "name", None) or "tensorflow"
         _tell(error=f"{name} is not installed, so nothing can be trained here. Run: {INSTALL_TRAINING}")
         return 2
+    # a command that trains imports these when it needs them, 0.2 s that it then need not wait for
+    import rich.progress  # noqa: F401
+
+    from vae_core.checkpoints import store  # noqa: F401
+    from vae_core.jobs import capacity  # noqa: F401
+
     requests = Queue()
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()
     _tell(state="ready")
@@ -63,9 +71,11 @@ def serve(root: Path, main: Main, cold: bool = False) -> int:
         with suppress(Empty):
             request = requests.get_nowait()
             break
-        # Also warms up what the first graph of a process takes.
         with suppress(Exception):
-            note_pace(root, model, *speed_test.pace(model))
+            prepared = warm_up.warm_up(model)
+            note_pace(root, model, prepared.step_seconds, prepared.image_seconds)
+            if model == ModelConfig():
+                warm_up.keep(prepared)
             _tell(state="measured")
     try:
         request = request or requests.get(timeout=IDLE_SECONDS)

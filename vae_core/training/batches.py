@@ -35,11 +35,18 @@ def batches(pixels: np.ndarray, training: TrainingConfig, first: int, last: int,
             yield order[skip * training.batch_size if epoch == first else 0 :]
 
     everything = tf.constant(pixels)  # (n, h, w, c) uint8
+
+    # there is no Python in these for AutoGraph to translate, and on Python 3.13 it cannot
+    @tf.autograph.experimental.do_not_convert
+    def cut(order: tf.Tensor) -> tf.data.Dataset:
+        return tf.data.Dataset.from_tensor_slices(order).batch(training.batch_size)
+
+    @tf.autograph.experimental.do_not_convert
+    def look_up(indices: tf.Tensor) -> tf.Tensor:
+        return tf.cast(tf.gather(everything, indices), tf.float32) / 255.0  # (batch_size, h, w, c)
+
     spec = tf.TensorSpec((None,), tf.int64)
-    indices = tf.data.Dataset.from_generator(orders, output_signature=spec).flat_map(
-        lambda order: tf.data.Dataset.from_tensor_slices(order).batch(training.batch_size)
-    )
-    return indices.map(lambda index: tf.cast(tf.gather(everything, index), tf.float32) / 255.0).prefetch(2)
+    return tf.data.Dataset.from_generator(orders, output_signature=spec).flat_map(cut).map(look_up).prefetch(2)
 
 
 def pipeline_options() -> tf.data.Options:

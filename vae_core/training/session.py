@@ -1,11 +1,4 @@
-"""One process's work on one run: the model, the order of the data, the callbacks, and the state to resume from.
-
->>> from vae_core.config import recommended
->>> config = ModelConfig("classic", image_shape=(8, 8, 1))
->>> vae, schedule = compile_vae(config, recommended(config), total_steps=100)
->>> round(float(schedule(0)), 6), vae.encoder.output_shape
-(0.001, [(None, 2), (None, 2)])
-"""
+"""One process's work on one run: the model, the order of the data, the callbacks, and the state to resume from."""
 
 from __future__ import annotations
 
@@ -17,18 +10,17 @@ import numpy as np
 import tensorflow as tf
 
 from vae_core.config import ModelConfig, TrainingConfig
-from vae_core.network import presets
 from vae_core.runs import interruption
 from vae_core.runs.control import RunError
 from vae_core.runs.directory import Run
 from vae_core.training.batches import batches, pipeline_options
+from vae_core.training.compiled import compile_vae
 from vae_core.training.control_listener import ControlListener, RunStopped
 from vae_core.training.history import EpochSums, History
 from vae_core.training.moving_average import ExponentialMovingAverage
 from vae_core.training.progress import Progress, StopOnNaN, diverged
 from vae_core.training.recorder import Recorder
-from vae_core.training.schedule import Schedule
-from vae_core.training.vae import VAE
+from vae_core.training.warm_up import take
 
 if TYPE_CHECKING:
     from vae_core.datasets.dataset import Dataset
@@ -85,7 +77,7 @@ class Session:
         per_epoch = -(-len(self.pixels) // training.batch_size)
         total = per_epoch * training.epochs
         self.progress = Progress(total, per_epoch)
-        self.vae, self.schedule = compile_vae(model, training, total)
+        self.vae, self.schedule = take(model, training, total) or compile_vae(model, training, total)
         self.average = ExponentialMovingAverage(training.ema, self.progress)
         images, labels = dataset.images("test", SNAPSHOT_IMAGES), dataset.labels("test")[:SNAPSHOT_IMAGES]
         run.save_fixed(dataset.pixels("test")[:SHOWN_IMAGES])
@@ -230,27 +222,3 @@ class Session:
         self.run.remove_snapshots_after(values["step"])
         self.history.forget_from(values["step"] // self.progress.steps_per_epoch)
         self.recorder.event("resumed")
-
-
-def compile_vae(model: ModelConfig, training: TrainingConfig, total_steps: int) -> tuple[VAE, Schedule]:
-    """Build an untrained model, ready for `fit`.
-
-    Args:
-        model: The network.
-        training: The recipe.
-        total_steps: Batches of the whole run, which its shares are of.
-
-    Returns:
-        The compiled model, and its schedule, whose peak can be turned.
-    """
-    vae = VAE(
-        presets.build(model),
-        beta=training.beta,
-        free_bits=training.free_bits,
-        kl_warmup_steps=round(training.kl_warmup * total_steps),
-        seed=training.seed,
-    )
-    schedule = Schedule(training, total_steps)
-    vae.compile(optimizer=keras.optimizers.Adam(schedule))
-    vae.optimizer.build(vae.trainable_variables)
-    return vae, schedule

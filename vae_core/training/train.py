@@ -30,6 +30,7 @@ from vae_core.runs import interruption
 from vae_core.runs.control import RunError
 from vae_core.runs.directory import Run
 from vae_core.storage.files import FULL, why_unwritten
+from vae_core.training import warm_up
 from vae_core.training.control_listener import RunStopped
 from vae_core.training.devices import device_scope
 from vae_core.training.progress import RunFailed
@@ -189,6 +190,8 @@ def _run(
         run.write_status("waiting", doing="building the network")
         if deterministic:
             tf.config.experimental.enable_op_determinism()
+        if deterministic or tensorboard:
+            warm_up.forget()
         keras.utils.set_random_seed(training.seed)
         with device_scope(strategy):
             session = Session(run, model, training, dataset, show, tensorboard, checkpoint_seconds)

@@ -1,4 +1,4 @@
-"""TensorFlow imported without its notes about the machine. This module itself imports nothing heavy.
+"""TensorFlow imported without its notes about the machine. In this room, since importing vae_core.training imports TensorFlow.
 
 >>> with without_notes():
 ...     import tensorflow
