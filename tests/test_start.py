@@ -51,6 +51,27 @@ def test_the_first_visitor_of_a_page_waits_for_no_import() -> None:
     assert done.stdout.splitlines() == ["[]", "[]"]
 
 
+STARTED = """
+import asyncio
+from threadpoolctl import threadpool_info
+from pages.ui.app import startup
+
+async def live():
+    async with startup.started(None):
+        print({library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"})
+
+asyncio.run(live())
+"""
+
+
+def test_a_visitors_page_computes_on_one_thread() -> None:
+    """In a process of its own, whose limit it sets."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "2", "STREAMLIT_SERVER_HEADLESS": "true"}
+    done = subprocess.run([sys.executable, "-c", STARTED], cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "{1}"
+
+
 @pytest.mark.parametrize(
     ("options", "address"),
     [

@@ -23,7 +23,7 @@ def landmarks(model: LoadedModel) -> Landmarks | None:
 
 @st.cache_data(max_entries=6, show_spinner=False, hash_funcs={LoadedModel: lambda model: model.key})
 def support(model: LoadedModel) -> float | None:
-    """The log density that 99 % of the aggregate posterior's own draws exceed; None without codes. Takes 0.2 s."""
+    """The log density that 99 % of the aggregate posterior's own draws exceed; None without codes. Takes 0.1 s."""
     if model.latents is None:
         return None
     return support_threshold(model.latents.z_mean, model.latents.z_log_var)
