@@ -15,7 +15,7 @@ import pytest
 from safetensors.numpy import save as safetensors_bytes
 from tiny_models import save_checkpoint
 
-from vae_core.checkpoints import codes, store
+from vae_core.checkpoints import codes, saving, store
 from vae_core.checkpoints.errors import CheckpointError
 from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.network import presets
@@ -24,8 +24,9 @@ from vae_core.network.layers import Network, NetworkError, Weights
 from vae_core.network.schema import random_weights
 from vae_core.runs.directory import Run
 from vae_core.storage import files, limits
+from vae_core.storage.errors import FileProblem
 from vae_core.storage.npz import read_npz
-from vae_core.storage.records import FileProblem, read_object
+from vae_core.storage.records import read_object
 from vae_core.storage.weights import read_arrays, write_weights
 
 MODEL = ModelConfig(preset="classic", image_shape=(8, 8, 1))
@@ -56,7 +57,7 @@ def weights(network: Network) -> Weights:
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory, network: Network, weights: Weights) -> Path:
     path = tmp_path_factory.mktemp("models") / "small"
-    return store.save(
+    return saving.save(
         path,
         config=CONFIG,
         network=network,
@@ -103,7 +104,7 @@ def test_a_gaussian_model_comes_back_with_its_sigma(tmp_path: Path) -> None:
     network = presets.build(model)
     weights = {**random_weights(network), Network.sigma_name: np.array(-1.25, np.float32)}
     config = {**CONFIG, "model": model.to_dict()}
-    found = store.load(store.save(tmp_path / "g", config=config, network=network, weights=weights))
+    found = store.load(saving.save(tmp_path / "g", config=config, network=network, weights=weights))
     assert found.weights[Network.sigma_name].shape == ()
     assert found.engine(threads=1).log_sigma == -1.25
 
@@ -127,7 +128,7 @@ def test_a_checkpoint_holds_plain_files_only(original: Path) -> None:
 
 
 def test_a_checkpoint_without_figures_loads(tmp_path: Path, network: Network, weights: Weights) -> None:
-    path = store.save(tmp_path / "bare", config=CONFIG, network=network, weights=weights)
+    path = saving.save(tmp_path / "bare", config=CONFIG, network=network, weights=weights)
     assert store.load(path).metrics is None
     with pytest.raises(CheckpointError, match=r"latents\.npz is missing"):
         codes.load_latents(path)
@@ -174,7 +175,7 @@ def test_a_step_that_a_checkpoint_does_not_hold_is_refused(folder: Path) -> None
 
 def test_saving_again_replaces_the_folder_whole(folder: Path, network: Network, weights: Weights) -> None:
     (folder / "history.csv").write_text("of the older model")
-    store.save(folder, config={**CONFIG, "step": 43}, network=network, weights=weights, replace=True)
+    saving.save(folder, config={**CONFIG, "step": 43}, network=network, weights=weights, replace=True)
     assert store.load(folder).step == 43
     assert {path.name for path in folder.iterdir()} == {"config.json", "network.json", "model.safetensors"}
     assert sorted(path.name for path in folder.parent.iterdir()) == [".trash", "small"]
@@ -185,7 +186,7 @@ def test_files_and_folders_are_copied_beside(tmp_path: Path, network: Network, w
     (tmp_path / "frames" / "0001" / "a.txt").write_text("frame")
     (tmp_path / "history.csv").write_text("step,loss\n")
     copy = [tmp_path / "history.csv", tmp_path / "frames", tmp_path / "there-is-none.csv"]
-    path = store.save(tmp_path / "m", config=CONFIG, network=network, weights=weights, copy=copy)
+    path = saving.save(tmp_path / "m", config=CONFIG, network=network, weights=weights, copy=copy)
     assert (path / "history.csv").read_text() == "step,loss\n"
     assert (path / "frames" / "0001" / "a.txt").read_text() == "frame"
 
@@ -202,7 +203,7 @@ def test_a_failed_save_leaves_the_old_folder(folder: Path, network: Network, wei
     else:
         arguments["texts"] = {"no-such-folder/card.md": ""}
     with pytest.raises((NetworkError, OSError)):
-        store.save(folder, **arguments)
+        saving.save(folder, **arguments)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert [path.name for path in folder.parent.iterdir()] == ["small"]
 

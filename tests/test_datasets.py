@@ -24,8 +24,9 @@ from PIL import Image
 
 from vae_core.datasets import fashion_mnist, loading
 from vae_core.datasets.dataset import SPLITS
-from vae_core.datasets.idx import DataError, idx_digest, read_idx, read_pair
+from vae_core.datasets.idx import idx_digest, read_idx, read_pair
 from vae_core.storage import limits
+from vae_core.storage.errors import DataError
 
 
 def idx(array: np.ndarray) -> bytes:

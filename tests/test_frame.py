@@ -25,8 +25,9 @@ from vae_core.checkpoints import store
 from vae_core.checkpoints.registry import PARTS
 from vae_core.config import ModelConfig
 from vae_core.datasets import fashion_mnist, loading
-from vae_core.datasets.dataset import DataError, Dataset
+from vae_core.datasets.dataset import Dataset
 from vae_core.runs.directory import Run
+from vae_core.storage.errors import DataError
 
 OTHERS = [page for page in PAGES if page != MAIN]
 ABOUT_MODELS = [page for page in PAGES if page != "pages/train.py"]  # which shows runs

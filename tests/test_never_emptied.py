@@ -18,7 +18,7 @@ from tiny_models import save_checkpoint
 from tiny_runs import MODEL, Squares
 
 from vae_core import settings
-from vae_core.checkpoints import placement, publish, registry, store
+from vae_core.checkpoints import placement, publish, registry, saving, store
 from vae_core.checkpoints.errors import CheckpointError
 from vae_core.cli import main as command_line
 from vae_core.config import ModelConfig, TrainingConfig
@@ -209,7 +209,7 @@ def test_two_who_keep_under_one_name(run: Run, tmp_path: Path) -> None:
         network = build(MODEL)
         config = {**run.config(), "name": "mine", "step": step}
         try:
-            store.save(
+            saving.save(
                 tmp_path / "mine",
                 config=config,
                 network=network,
@@ -417,7 +417,7 @@ def test_what_is_replaced_lies_in_the_trash_and_what_was_shipped_stays(
 ) -> None:
     before = (model / "model.safetensors").read_bytes()
     config, network = json.loads((model / "config.json").read_bytes()), store.load(model).network
-    store.save(model, config=config, network=network, weights=random_weights(network, seed=9), replace=True)
+    saving.save(model, config=config, network=network, weights=random_weights(network, seed=9), replace=True)
     (entry,) = trash.deleted(model.parent)
     assert entry.name == model.name and (entry.path / "model.safetensors").read_bytes() == before
     monkeypatch.setattr(settings, "SHIPPED", model.parent)

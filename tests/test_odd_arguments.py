@@ -14,7 +14,7 @@ from vae_core.cli.arguments import name, number, png, whole
 from vae_core.cli.main import build_parser, main
 from vae_core.config import ModelConfig
 from vae_core.datasets import loading
-from vae_core.datasets.idx import DataError
+from vae_core.storage.errors import DataError
 
 NAMES = {"model": "m", "run": "r", "folder": "f"}
 

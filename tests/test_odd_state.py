@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from vae_core.runs.control import RunError
 from vae_core.runs.directory import Run
 from vae_core.runs.readers import check_described
-from vae_core.storage.records import FileProblem
+from vae_core.storage.errors import FileProblem
 
 GOOD = {"step": 3, "seconds": 1.0, "peak": 0.001}
 

@@ -19,12 +19,12 @@ from vae_core.datasets import fashion_mnist, loading
 from vae_core.datasets.class_names import distinct, in_order
 from vae_core.datasets.dataset import SPLITS, Dataset
 from vae_core.datasets.folder_layout import layout
-from vae_core.datasets.idx import DataError
 from vae_core.datasets.image_files import open_picture
 from vae_core.datasets.image_folders import summarize_zip
 from vae_core.datasets.image_headers import PictureError, TooLarge
 from vae_core.datasets.preprocessing import prepare, treatment
 from vae_core.storage import limits
+from vae_core.storage.errors import DataError
 from vae_core.storage.names import LONGEST, clean
 
 

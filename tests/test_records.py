@@ -11,7 +11,8 @@ import pytest
 from msgspec import Meta, Struct
 
 from vae_core.storage import records
-from vae_core.storage.records import FileMissing, FileProblem, printable, read_bytes, read_object, read_tail, unchanged
+from vae_core.storage.errors import FileMissing, FileProblem, printable
+from vae_core.storage.records import read_bytes, read_object, read_tail, unchanged
 
 
 class Form(Struct):

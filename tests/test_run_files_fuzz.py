@@ -30,7 +30,7 @@ from vae_core.runs.directory import Run
 from vae_core.runs.health import Health, health, log_tail
 from vae_core.runs.index import list_runs
 from vae_core.runs.live_reader import LiveRun
-from vae_core.storage.records import FileProblem
+from vae_core.storage.errors import FileProblem
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
 NETWORK = presets.build(MODEL)

@@ -21,7 +21,7 @@ from vae_core.network import presets
 from vae_core.runs.control import Control, RunError
 from vae_core.runs.directory import STALE_SECONDS, Run
 from vae_core.runs.index import list_runs
-from vae_core.storage.records import FileProblem
+from vae_core.storage.errors import FileProblem
 
 NETWORK = presets.build(MODEL)
 

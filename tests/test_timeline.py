@@ -14,7 +14,7 @@ from vae_core.network.engine import Engine
 from vae_core.network.layers import NetworkError
 from vae_core.network.quantize import dequantize, quantize
 from vae_core.network.schema import random_weights
-from vae_core.storage.records import FileProblem
+from vae_core.storage.errors import FileProblem
 from vae_core.storage.weights import write_weights
 
 NETWORK = presets.build(ModelConfig("swift", 2))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_core.checkpoints import store
+from vae_core.checkpoints import saving
 from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.network.latents import Latents
 from vae_core.network.presets import build
@@ -25,7 +25,7 @@ def save_checkpoint(path: Path, model: ModelConfig, seed: int = 0, codes: int = 
         "classes": [f"class {i}" for i in range(10)],
     }
     z_mean, z_log_var = rng.normal(size=(2, codes, model.latent_dim)).astype(np.float32)
-    return store.save(
+    return saving.save(
         path,
         config={
             "name": path.name,

@@ -23,9 +23,9 @@ from vae_core.analysis.image_quality import mse, psnr, ssim
 from vae_core.analysis.latent_points import sample_posterior, slice_length
 from vae_core.analysis.likelihood import kl_per_unit, reconstruction_loss
 from vae_core.network.latents import EncoderDecoder
+from vae_core.storage.errors import FileProblem
 from vae_core.storage.files import write_bytes
 from vae_core.storage.npz import read_npz
-from vae_core.storage.records import FileProblem
 
 FILE = "scores.npz"
 WEIGHTS = "model.safetensors"

@@ -23,7 +23,7 @@ from typing import IO
 
 from vae_core.analysis import image_scores
 from vae_core.analysis.generation import density
-from vae_core.checkpoints import store, thresholds, timeline
+from vae_core.checkpoints import saving, store, thresholds, timeline
 from vae_core.checkpoints.card import model_card
 from vae_core.checkpoints.probe import probe
 from vae_core.checkpoints.publish import spaced_steps
@@ -147,7 +147,7 @@ def _snapshot_folder(run: Run, folder: Path) -> Path:
     config = {**run.config(), "name": run.name, "steps": checkpoint.step, "step": checkpoint.step}
     config["seconds"] = run.status().get("seconds", 0.0)
     codes = Latents(**run.snapshot_latents(checkpoint.step))
-    store.save(
+    saving.save(
         folder,
         config=config,
         network=checkpoint.network,

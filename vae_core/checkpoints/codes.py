@@ -12,8 +12,8 @@ import numpy as np
 
 from vae_core.checkpoints.errors import CheckpointError
 from vae_core.network.latents import Latents
+from vae_core.storage.errors import FileProblem
 from vae_core.storage.npz import array_headers, read_npz
-from vae_core.storage.records import FileProblem
 
 CODES = ("z_mean", "z_log_var", "labels")
 # Codes that are read.

@@ -7,7 +7,7 @@ vae_core.checkpoints.errors.CheckpointError: there is no model at checkpoints/mi
 
 from __future__ import annotations
 
-from vae_core.storage.records import printable
+from vae_core.storage.errors import printable
 
 
 class CheckpointError(ValueError):

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from vae_core.runs import metrics_log
-from vae_core.storage.records import FileProblem, read_bytes
+from vae_core.storage.errors import FileProblem
+from vae_core.storage.records import read_bytes
 
 LOSSES = ("loss", "reconstruction_loss", "kl_loss")
 COLUMNS = {*LOSSES, *(f"val_{loss}" for loss in LOSSES)}

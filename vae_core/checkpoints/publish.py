@@ -16,7 +16,7 @@ import numpy as np
 from vae_core.analysis import image_scores, latent_points, thresholds
 from vae_core.analysis.evaluation import evaluate
 from vae_core.analysis.generation import density
-from vae_core.checkpoints import store
+from vae_core.checkpoints import saving, store
 from vae_core.checkpoints.card import model_card
 from vae_core.checkpoints.placement import check_place
 from vae_core.checkpoints.store import Checkpoint
@@ -100,7 +100,7 @@ def publish(
         for step in spaced_steps(run.snapshots(), snapshots):
             save_frame(unfinished, step, run.snapshot_weights(step), run.snapshot_latents(step))
 
-    store.save(
+    saving.save(
         path,
         config=config,
         network=checkpoint.network,

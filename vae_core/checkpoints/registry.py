@@ -21,10 +21,11 @@ from vae_core.runs.directory import Run
 from vae_core.runs.index import list_runs
 from vae_core.runs.readers import read_config
 from vae_core.settings import runs_folder
+from vae_core.storage.errors import printable
 from vae_core.storage.files import recover
 from vae_core.storage.kind import RUN, kind_of
 from vae_core.storage.names import encodable
-from vae_core.storage.records import printable, unchanged
+from vae_core.storage.records import unchanged
 
 DEFAULT = "fashion-2d"
 # A failed run whose losses became NaN or infinite: what it draws is no picture.

@@ -1,10 +1,11 @@
-"""Trained models as folders of plain files: save, load, list. Nothing is ever unpickled or executed.
+"""Trained models as folders of plain files: load, inspect, list. Nothing is ever unpickled or executed.
 
     config.json  network.json  model.safetensors  metrics.json  latents.npz  history.csv  MODEL_CARD.md
 
 A run directory loads too (its newest snapshot), so every consumer can open a model in the middle of its training.
 
 >>> import tempfile
+>>> from vae_core.checkpoints.saving import save
 >>> from vae_core.network import presets, schema
 >>> network = presets.build(ModelConfig("swift"))
 >>> config = {"model": ModelConfig("swift").to_dict(), "training": TrainingConfig().to_dict(), "dataset": {"name": "mine"}}
@@ -16,37 +17,32 @@ A run directory loads too (its newest snapshot), so every consumer can open a mo
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vae_core.checkpoints.codes import CODES, LOG_VAR_RANGE, MAX_Z, check_code_headers, codes_file, kept_rows
+from vae_core.checkpoints.codes import LOG_VAR_RANGE, MAX_Z, check_code_headers, codes_file
 from vae_core.checkpoints.errors import CheckpointError
 from vae_core.checkpoints.figures import clean
-from vae_core.checkpoints.placement import check_place, is_model_alone
 from vae_core.config import ConfigError, ModelConfig, TrainingConfig
-from vae_core.network.latents import Latents
 from vae_core.network.layers import Network, NetworkError, Weights
-from vae_core.network.schema import check_weights
 from vae_core.runs.control import RunError
 from vae_core.runs.directory import Run
 from vae_core.runs.readers import read_config, read_network
 from vae_core.settings import PROGRAM
 from vae_core.storage import names
-from vae_core.storage.files import TakenProblem, new_folder, recover, write_bytes, write_json
-from vae_core.storage.kind import KIND, MODEL, RUN, kind_of
-from vae_core.storage.records import FileProblem, read_object, unchanged
-from vae_core.storage.trash import put_away
-from vae_core.storage.weights import check_weights_file, read_weights, write_weights
+from vae_core.storage.errors import FileProblem
+from vae_core.storage.files import recover
+from vae_core.storage.kind import RUN, kind_of
+from vae_core.storage.records import read_object, unchanged
+from vae_core.storage.weights import check_weights_file, read_weights
 
 if TYPE_CHECKING:
     from vae_core.network.engine import Engine
 
-FORMAT_VERSION = 1
 # Characters of a source or a checksum.
 MAX_NAME = 200
 # Of a logit: past it a picture cannot be worked out.
@@ -213,68 +209,6 @@ def _check_agreement(path: Path, model: ModelConfig, network: Network) -> None:
             raise CheckpointError(
                 f"{path}: config.json says {name} {configured}, network.json says {built}. The files do not belong together."
             )
-
-
-def save(
-    path: str | Path,
-    *,
-    config: Mapping[str, Any],
-    network: Network,
-    weights: Weights,
-    metrics: Mapping[str, Any] | None = None,
-    latents: Latents | None = None,
-    texts: Mapping[str, str] | None = None,
-    copy: Iterable[Path] = (),
-    replace: bool = False,
-    complete: Callable[[Path], None] | None = None,
-) -> Path:
-    """Write a checkpoint folder, whole or not at all.
-
-    Args:
-        path: The folder to be.
-        config: Content of config.json.
-        network: The layers.
-        weights: Arrays by full name, float32 or float16.
-        metrics: Content of metrics.json; None for no such file.
-        latents: Codes of the test split, of which the first `kept_rows` are written; None for no such file.
-        texts: Further files by name.
-        copy: Files or folders to add.
-        replace: Whether another model of that name may be replaced.
-        complete: Adds the rest to the folder that is given, before it takes its place.
-
-    Returns:
-        The folder.
-
-    Raises:
-        CheckpointError: The name is in use, or nothing can be written there.
-        NetworkError: Weights that `load` would refuse.
-    """
-    check_weights(network, weights)
-    path = Path(path)
-    check_place(path, replace)
-    try:
-        with new_folder(path, is_model_alone if replace else None, put_away) as folder:
-            write_json(folder / "config.json", {"format_version": FORMAT_VERSION, **config, KIND: MODEL})
-            write_json(folder / "network.json", network.to_dict())
-            write_weights(folder / "model.safetensors", weights)
-            if metrics is not None:
-                write_json(folder / "metrics.json", metrics)
-            if latents is not None:
-                rows = kept_rows(latents.z_mean.shape[1])
-                arrays = {name: getattr(latents, name)[:rows] for name in CODES}
-                np.savez_compressed(folder / "latents.npz", **arrays)
-            for name, text in (texts or {}).items():
-                write_bytes(folder / name, text.encode())
-            for source in copy:
-                if source.is_dir():
-                    shutil.copytree(source, folder / source.name)
-                elif source.exists():
-                    shutil.copy(source, folder / source.name)
-            if complete:
-                complete(folder)
-    except TakenProblem as error:
-        raise CheckpointError(str(error)) from error
-    return path
 
 
 def check_computes(engine: Engine) -> None:

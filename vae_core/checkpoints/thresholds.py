@@ -8,8 +8,9 @@ from typing import Any
 
 from vae_core.analysis.thresholds import ALARM, MISFIT, SUPPORT, SUPPORT_ALARM
 from vae_core.checkpoints.figures import Figure, read_figures
+from vae_core.storage.errors import FileProblem
 from vae_core.storage.files import write_json
-from vae_core.storage.records import FileProblem, read_object
+from vae_core.storage.records import read_object
 
 FILE = "thresholds.json"
 NAMES = (*MISFIT, ALARM, SUPPORT, SUPPORT_ALARM)

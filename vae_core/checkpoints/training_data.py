@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from vae_core.datasets import fashion_mnist, loading
-from vae_core.datasets.dataset import DRAWN_NAME, FASHION_NAME, OWN_SOURCE, DataError, Dataset, own_name
+from vae_core.datasets.dataset import DRAWN_NAME, FASHION_NAME, OWN_SOURCE, Dataset, own_name
 from vae_core.datasets.preprocessing import treatment
 from vae_core.runs.directory import Run
 from vae_core.settings import expanded, model_folders, runs_folder
-from vae_core.storage.records import FileProblem, read_object
+from vae_core.storage.errors import DataError, FileProblem
+from vae_core.storage.records import read_object
 
 # Of a kept model.
 FILE = "data.json"

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_core.datasets.idx import DataError
+from vae_core.storage.errors import DataError
 
 SPLITS = ("train", "validation", "test")
 FASHION_NAME, DRAWN_NAME = "Fashion-MNIST", "drawn clothes"

@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae_core.datasets.idx import DataError, idx_digest, read_idx, read_pair
+from vae_core.datasets.idx import idx_digest, read_idx, read_pair
 from vae_core.settings import expanded
+from vae_core.storage.errors import DataError
 
 VARIABLE = "FASHION_MNIST_DIR"
 BASE_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"

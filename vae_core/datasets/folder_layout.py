@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from vae_core.datasets.class_names import distinct
-from vae_core.datasets.idx import DataError
+from vae_core.storage.errors import DataError
 
 UNLABELLED = "unlabelled"
 STRAY_SHARE = 0.1  # of all pictures may lie beside the class folders and be left out; more are a class of their own

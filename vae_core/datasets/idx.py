@@ -22,13 +22,10 @@ from pathlib import Path
 import numpy as np
 
 from vae_core.storage import limits
+from vae_core.storage.errors import DataError
 
 # what the first four bytes must be, by number of dimensions
 _MAGIC = {1: (0x0801, "labels"), 3: (0x0803, "images")}
-
-
-class DataError(ValueError):
-    """Data that is missing, damaged or not what it should be; the message says what came and how to mend it."""
 
 
 def read_idx(path: Path, dimensions: int) -> np.ndarray:

@@ -17,11 +17,12 @@ from typing import NamedTuple
 import numpy as np
 
 from vae_core.datasets.class_names import class_lines, in_order, label_type
-from vae_core.datasets.idx import DataError, read_pair
+from vae_core.datasets.idx import read_pair
 from vae_core.datasets.image_folders import UserImages
 from vae_core.datasets.image_sources import first_names
 from vae_core.datasets.npz_arrays import stack_arrays
 from vae_core.datasets.picture_sets import Progress, decisions, treatment_lines
+from vae_core.storage.errors import DataError
 
 IMAGES = re.compile(r"(.*)images(.?)idx3(.?)ubyte(\.gz)?", re.IGNORECASE)
 

@@ -24,7 +24,6 @@ from vae_core.config import ConfigError, ModelConfig
 from vae_core.datasets.class_names import class_lines, encode
 from vae_core.datasets.dataset import split_sizes
 from vae_core.datasets.folder_layout import layout
-from vae_core.datasets.idx import DataError
 from vae_core.datasets.image_files import RawPicture, read_raw
 from vae_core.datasets.image_headers import READABLE, NoPicture, PictureError, named_like_a_picture, picture_header
 from vae_core.datasets.image_sources import (
@@ -37,6 +36,7 @@ from vae_core.datasets.image_sources import (
     zip_files,
 )
 from vae_core.datasets.picture_sets import UNREADABLE_SHARE, Progress, decisions, stack, treatment_lines
+from vae_core.storage.errors import DataError
 
 DEFAULT_SHAPE = (28, 28, 1)  # where pictures are of several sizes, or of one that no model takes
 GREY = 16  # of 255: so far the channels of a grey picture may lie apart, from its compression

@@ -20,7 +20,8 @@ from pathlib import Path
 from PIL import Image
 
 from vae_core.storage import limits
-from vae_core.storage.records import FileProblem, read_bytes
+from vae_core.storage.errors import FileProblem
+from vae_core.storage.records import read_bytes
 
 MEGAPIXELS = limits.PICTURE_PIXELS // 1_000_000  # larger pictures are refused by their header, before decoding
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from vae_core.datasets.idx import DataError
 from vae_core.datasets.image_headers import PictureError
 from vae_core.storage import archives, limits
 from vae_core.storage.archives import ArchiveProblem
+from vae_core.storage.errors import DataError
 from vae_core.storage.names import clean
 
 NAMES_SHOWN = 5  # in a line for the user

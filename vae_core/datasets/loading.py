@@ -25,11 +25,11 @@ from vae_core.datasets.dataset import (
     own_name,
     split_indices,
 )
-from vae_core.datasets.idx import DataError
 from vae_core.datasets.idx_folders import pairs_in, read_pairs
 from vae_core.datasets.npz_arrays import read_npz
 from vae_core.settings import expanded
 from vae_core.storage import limits
+from vae_core.storage.errors import DataError
 from vae_core.storage.names import clean
 
 HELD_OUT = 5_000  # of Fashion-MNIST's 60,000 original train images, for validation

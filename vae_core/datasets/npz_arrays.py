@@ -22,7 +22,6 @@ import numpy as np
 from vae_core.config import ConfigError, ModelConfig
 from vae_core.datasets.class_names import class_lines, distinct, encode
 from vae_core.datasets.folder_layout import UNLABELLED
-from vae_core.datasets.idx import DataError
 from vae_core.datasets.image_files import RawPicture
 from vae_core.datasets.image_folders import UserImages, check_unreadable
 from vae_core.datasets.image_sources import ImageSource, left_out_lines
@@ -38,6 +37,7 @@ from vae_core.datasets.picture_sets import (
     treatment_lines,
 )
 from vae_core.storage import archives, limits
+from vae_core.storage.errors import DataError
 
 # what the arrays of one part are called, with images first: ours, MedMNIST's and Keras'
 PARTS = {

@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vae_core.config import ModelConfig
-from vae_core.datasets.idx import DataError
 from vae_core.datasets.image_files import RawPicture
 from vae_core.datasets.image_headers import PictureError
 from vae_core.datasets.preprocessing import is_transparent, looks_best_on_white, opaque_brightness, treat
 from vae_core.storage import limits
+from vae_core.storage.errors import DataError
 
 USUAL = {"8 bits": (0.0, 255.0), "deep": (0.0, 65535.0), "float": (0.0, 1.0)}  # black and white by kind
 DEPTHS = (255, 1023, 4095, 16383, 65535)  # white in 8, 10, 12, 14 and 16 bits

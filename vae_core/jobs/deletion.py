@@ -21,8 +21,9 @@ from vae_core.runs.directory import ENDED, Run
 from vae_core.runs.health import health
 from vae_core.settings import checkpoints_folder, runs_folder
 from vae_core.storage import trash
+from vae_core.storage.errors import FileProblem
 from vae_core.storage.files import write_json
-from vae_core.storage.records import FileProblem, read_object
+from vae_core.storage.records import read_object
 from vae_core.storage.trash import Deleted, TrashError
 
 STARTING_SECONDS = 60.0  # a run that a process is about to take up has no status of its own yet

@@ -30,8 +30,9 @@ from vae_core.runs.directory import Run
 from vae_core.runs.formats import PaceForm
 from vae_core.runs.index import list_runs
 from vae_core.runs.metrics_log import last_rows, number
+from vae_core.storage.errors import FileProblem
 from vae_core.storage.files import write_json
-from vae_core.storage.records import FileProblem, read_object
+from vae_core.storage.records import read_object
 
 NOTE = ".pace.json"
 VALIDATION = 0.3  # an image that is only looked at takes so much of one that is learned from

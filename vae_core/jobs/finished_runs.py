@@ -22,8 +22,9 @@ from vae_core.runs.control import RunError
 from vae_core.runs.directory import ENDED, UNREADABLE, Run
 from vae_core.settings import checkpoints_folder, model_folders, start_folder
 from vae_core.storage import limits
+from vae_core.storage.errors import FileProblem
 from vae_core.storage.files import write_json
-from vae_core.storage.records import FileProblem, read_object
+from vae_core.storage.records import read_object
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 FRAMES = 7  # of the timeline that a kept model shows

@@ -23,14 +23,14 @@ from vae_core.checkpoints import training_data
 from vae_core.checkpoints.bundle import safe_name
 from vae_core.checkpoints.training_data import UPLOADS
 from vae_core.datasets import image_folders
-from vae_core.datasets.idx import DataError
 from vae_core.jobs import launcher
 from vae_core.jobs.capacity import check_disk
 from vae_core.runs.control import RunError
 from vae_core.settings import model_folders
 from vae_core.storage import trash
+from vae_core.storage.errors import DataError, FileMissing, FileProblem
 from vae_core.storage.files import write_bytes
-from vae_core.storage.records import MAX_JSON_BYTES, FileMissing, FileProblem, read_bytes
+from vae_core.storage.records import MAX_JSON_BYTES, read_bytes
 
 UNUSED_SECONDS = 24 * 3600.0  # a day: as long as what was deleted can be put back
 DIGEST = re.compile(r"[0-9a-f]{16}")

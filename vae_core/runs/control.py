@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vae_core.runs.formats import COMMANDS, MAX_COUNT
-from vae_core.storage.records import printable
+from vae_core.storage.errors import printable
 
 
 class RunError(ValueError):

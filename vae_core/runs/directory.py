@@ -43,9 +43,10 @@ from vae_core.runs.readers import (
     read_status,
 )
 from vae_core.settings import PROGRAM
+from vae_core.storage.errors import FileMissing, FileProblem, printable
 from vae_core.storage.files import FULL, TEMPORARY, sweep, way_out, why_unwritten, write_bytes, write_json, write_over
 from vae_core.storage.kind import KIND, MODEL, RUN, kind_of, surroundings
-from vae_core.storage.records import FileMissing, FileProblem, printable, unchanged
+from vae_core.storage.records import unchanged
 
 ENDED = ("stopped", "finished", "failed")
 UNREADABLE = "unreadable"  # the state that a reader sees where status.json cannot be read

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from vae_core.runs.directory import ENDED, UNREADABLE, Run
-from vae_core.storage.records import FileProblem, printable, read_tail, reason
+from vae_core.storage.errors import FileProblem, printable, reason
+from vae_core.storage.records import read_tail
 
 LOG = "trainer.log"  # what the trainer printed
 TAIL_BYTES = 4000

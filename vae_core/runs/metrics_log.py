@@ -22,7 +22,8 @@ import numpy as np
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from vae_core.runs.formats import MAX_UNITS, Count, Number
-from vae_core.storage.records import FileMissing, FileProblem, object_from, open_regular, read_tail
+from vae_core.storage.errors import FileMissing, FileProblem
+from vae_core.storage.records import object_from, open_regular, read_tail
 
 FILE = "metrics.jsonl"
 MAX_BYTES = 64 << 20  # of a longer file the newest so many are read: a day of training, and a second to read

@@ -22,18 +22,9 @@ from vae_core.network.layers import Network, NetworkError
 from vae_core.network.schema import network_from_dict
 from vae_core.runs.control import RunError
 from vae_core.runs.formats import ConfigFile, ControlFile, RequestFile, StatusFile
+from vae_core.storage.errors import FileMissing, FileProblem, printable, reason
 from vae_core.storage.npz import read_npz
-from vae_core.storage.records import (
-    MAX_JSON_BYTES,
-    FileMissing,
-    FileProblem,
-    check,
-    object_from,
-    printable,
-    read_bytes,
-    read_object,
-    reason,
-)
+from vae_core.storage.records import MAX_JSON_BYTES, check, object_from, read_bytes, read_object
 
 # Of config.json files, see `_check_part`.
 _GOOD_PARTS: set[str] = set()

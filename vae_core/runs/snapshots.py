@@ -21,9 +21,9 @@ import numpy as np
 from safetensors.numpy import save as safetensors_bytes
 
 from vae_core.network.layers import Network, Weights
+from vae_core.storage.errors import FileProblem, reason
 from vae_core.storage.files import new_folder, write_bytes
 from vae_core.storage.npz import read_npz
-from vae_core.storage.records import FileProblem, reason
 from vae_core.storage.weights import read_arrays, read_weights, write_weights
 
 FOLDER = "snapshots"

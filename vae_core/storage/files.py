@@ -24,7 +24,7 @@ from typing import Any
 
 import psutil
 
-from vae_core.storage.records import FileProblem
+from vae_core.storage.errors import FileProblem
 
 try:
     import fcntl

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vae_core.storage.records import FileProblem, read_object, unchanged
+from vae_core.storage.errors import FileProblem
+from vae_core.storage.records import read_object, unchanged
 
 KIND = "kind"  # the key in config.json
 RUN, MODEL = "run", "model"

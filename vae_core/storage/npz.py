@@ -19,7 +19,8 @@ import numpy as np
 from numpy.lib import format as npy
 
 from vae_core.storage import limits
-from vae_core.storage.records import FileProblem, reason, require_file
+from vae_core.storage.errors import FileProblem, reason
+from vae_core.storage.records import require_file
 
 
 class ArrayHeader(NamedTuple):

@@ -7,7 +7,7 @@
 {'step': 3}
 >>> object_from(b'[3]', "status.json")
 Traceback (most recent call last):
-vae_core.storage.records.FileProblem: status.json must hold a JSON object, got a list. Copy or make it again.
+vae_core.storage.errors.FileProblem: status.json must hold a JSON object, got a list. Copy or make it again.
 
 Whatever lies at the path (a directory, a pipe, a gigabyte, 100,000 nested brackets, a number of 400 digits), the answer is what
 was asked for or a `FileProblem` whose message names the file and the reason. Nothing waits, and no more is read than the limit.
@@ -30,50 +30,17 @@ from typing import IO, Any, TypeVar
 
 import msgspec
 
+from vae_core.storage.errors import FileMissing, FileProblem, reason
+
 MAX_JSON_BYTES = 1_000_000
-MAX_REASON = 400  # characters: a reason may quote what came
 REMEMBERED = 4096  # results that `unchanged` keeps
 SETTLED_SECONDS = 2.0  # the coarsest clock of file times that is in use (FAT)
-NO_BREAK = "\u00a0"  # a no-break space, as this program writes
 # Opening a pipe that nobody writes to would wait for ever; O_BINARY is Windows'.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _LONG = re.compile(rb"[0-9]{19}")
 _INT64 = 1 << 63
 
 T = TypeVar("T")
-
-
-class FileProblem(ValueError):
-    """A file that is missing, truncated or not what it should be; the message says which and what to do."""
-
-    def __init__(self, message: str) -> None:
-        """Take a message, made printable."""
-        super().__init__(printable(message))
-
-
-class FileMissing(FileProblem):
-    """A path at which there is nothing."""
-
-    def __init__(self, path: Path) -> None:
-        """Name the path."""
-        super().__init__(f"{path} is missing. The folder is incomplete; copy or make it again.")
-
-
-def printable(text: str) -> str:
-    r"""Make text that any page, terminal and JSON file can take: what is no character of UTF-8, or invisible, is spelled out.
-
-    >>> print(printable("run" + chr(0xDCFF) + chr(10) + "two"))
-    run\udcff\ntwo
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c == NO_BREAK else c.encode("unicode_escape").decode() for c in text)
-
-
-def reason(error: BaseException) -> str:
-    """Return the message of an exception, in a length that fits on a page; its type where it has none."""
-    text = str(error) or type(error).__name__
-    return text if len(text) <= MAX_REASON else text[:MAX_REASON] + " …"
 
 
 def read_bytes(path: Path, limit: int) -> bytes:

@@ -26,8 +26,9 @@ from safetensors.numpy import save as safetensors_bytes
 from vae_core.network.layers import Network, NetworkError, Weights
 from vae_core.network.schema import check_shapes, check_weights
 from vae_core.storage import limits
+from vae_core.storage.errors import FileProblem, reason
 from vae_core.storage.files import write_bytes
-from vae_core.storage.records import FileProblem, reason, require_file
+from vae_core.storage.records import require_file
 
 
 def write_weights(path: Path, weights: Mapping[str, np.ndarray]) -> None:

@@ -20,8 +20,8 @@ from vae_core.checkpoints.placement import is_shipped
 from vae_core.checkpoints.registry import Entry, default_model, list_models
 from vae_core.checkpoints.training_data import data_name
 from vae_core.datasets import fashion_mnist
-from vae_core.datasets.dataset import DataError
 from vae_core.settings import PROGRAM
+from vae_core.storage.errors import DataError
 
 _LOG = logging.getLogger(__name__)
 PAGES = (

@@ -25,7 +25,8 @@ from vae_core.datasets import fashion_mnist, loading
 from vae_core.datasets.dataset import Dataset
 from vae_core.datasets.preprocessing import treatment
 from vae_core.settings import runs_folder
-from vae_core.storage.records import FileProblem, read_object
+from vae_core.storage.errors import FileProblem
+from vae_core.storage.records import read_object
 
 LARGEST = 512 << 20  # bytes of all pixels of a data set that the server reads
 Shape = tuple[int, int, int]

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from pages.ui.formatting import BREAK, LATE, visible
-from vae_core.storage.records import FileProblem, read_head
+from vae_core.storage.errors import FileProblem
+from vae_core.storage.records import read_head
 
 MAX_TEXT = 100_000  # bytes of a card that are read
 HEADING = "##### "  # every heading: a card is a part of a page

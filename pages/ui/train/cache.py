@@ -25,14 +25,14 @@ from pages.ui.train import fixed_images
 from vae_core.checkpoints.history import Curves, curves
 from vae_core.checkpoints.probe import affordable
 from vae_core.checkpoints.timeline import Frame, load_frame
-from vae_core.datasets.idx import DataError
 from vae_core.jobs.picture_uploads import UploadedPictures, still_stored, store_pictures
 from vae_core.jobs.server_pictures import pictures_at, stamp
 from vae_core.network.engine import Engine
 from vae_core.network.layers import Network
 from vae_core.runs.directory import Run
 from vae_core.runs.readers import read_config
-from vae_core.storage.records import FileProblem, Stamp, stamps
+from vae_core.storage.errors import DataError, FileProblem
+from vae_core.storage.records import Stamp, stamps
 
 Stamps = tuple[Stamp | None, ...]
 

@@ -21,7 +21,8 @@ from vae_core.network.layers import NetworkError
 from vae_core.runs.control import RunError
 from vae_core.runs.directory import ENDED, Run
 from vae_core.runs.live_reader import View, live
-from vae_core.storage.records import FileProblem, stamps
+from vae_core.storage.errors import FileProblem
+from vae_core.storage.records import stamps
 
 FLOOR = 188.28  # nats: the entropy of Fashion-MNIST's train pixels, the least cross-entropy there can be
 TICK, HURRY = 1.0, 0.4  # seconds between two looks; until the first point is there
