@@ -19,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 from tensorflow.python.framework.config import disable_op_determinism
-from tiny_runs import MODEL, Squares, events, recipe, save_npz, wait_for
+from tiny_runs import MODEL, Squares, events, recipe, save_npz, traced_once, wait_for
 
 from vae_core.cli import main as command_line
 from vae_core.datasets import loading
@@ -31,6 +31,14 @@ from vae_core.training.recorder import Recorder
 from vae_core.training.train import resume, train
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    """A training traces its graph only where no other one has."""
+    with traced_once():
+        yield
+
 
 # 18 steps, 6 an epoch; everything that has a state of its own is on
 CONFIG = recipe(epochs=3, ema=0.9, schedule="cosine", kl_warmup=0.5)

@@ -145,11 +145,14 @@ def test_two_starts_at_once_one_after_the_other(request_for: Request) -> None:
     assert memory < 200 << 20  # it has not imported TensorFlow
     launcher.stop(first)
     wait_for(lambda: ended(first), "the stop")
+    assert first.state() == ("stopped", "")
     wait_for(lambda: running(second), "its turn", 120)
 
 
 @pytest.mark.slow
-def test_a_queued_run_can_begin_beside_or_be_stopped(request_for: Request, folder: Path) -> None:
+def test_a_queued_run_can_begin_beside_or_be_stopped_and_a_wild_one_gets_advice(
+    request_for: Request, folder: Path
+) -> None:
     blocker = fake(Run(folder / "blocker"), step=3)  # this process is its trainer
     stopped, sent_on = launcher.start(request_for), launcher.start(request_for)
     wait_for(lambda: health(sent_on).note == "waiting for blocker to end", "the queue")
@@ -160,12 +163,17 @@ def test_a_queued_run_can_begin_beside_or_be_stopped(request_for: Request, folde
     launcher.go_on(sent_on)
     wait_for(lambda: ended(sent_on), "the end", 120)
     assert sent_on.state()[0] == "finished" and blocker.state()[0] == "running"
-    beside = launcher.start(request_for, beside=True)
-    wait_for(lambda: ended(beside), "the end", 120)
-    assert beside.state()[0] == "finished"
+    training = recipe(epochs=50, learning_rate=10.0, beta=1e6, schedule="constant")
+    wild = launcher.start(Request("wild", MODEL, training, request_for.data, request_for.sizes), beside=True)
     launcher.resume(stopped, beside=True)  # it never began: it begins
-    wait_for(lambda: ended(stopped), "the end", 120)
+    wait_for(lambda: ended(stopped) and ended(wild), "the end of both", 120)
     assert stopped.state()[0] == "finished"
+    how = health(wild)
+    if how.state == "failed":
+        assert "NaN or infinite" in how.note and "Lower the learning rate" in how.note
+    else:
+        assert how.state == "finished"
+    assert not any(np.isnan(value).any() for value in wild.snapshot_weights().values())
 
 
 SERVER = """
@@ -218,7 +226,7 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.slow
-def test_pause_step_dials_kill_resume(request_for: Request) -> None:
+def test_pause_step_dials_kill_resume_hang(request_for: Request, monkeypatch: pytest.MonkeyPatch) -> None:
     run = launcher.start(longer(request_for))
     wait_for(lambda: running(run), "the first steps", 120)
     launcher.pause(run)
@@ -245,15 +253,7 @@ def test_pause_step_dials_kill_resume(request_for: Request) -> None:
     assert run.control().beta == 4.0
     with pytest.raises(RunError, match="there is nothing to resume"):
         launcher.resume(run)
-    launcher.stop(run)
-    wait_for(lambda: ended(run), "the stop")
-    assert run.state() == ("stopped", "")
 
-
-@pytest.mark.slow
-def test_a_trainer_that_hangs_is_said_and_ended(request_for: Request, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = launcher.start(longer(request_for))
-    wait_for(lambda: running(run), "the first steps", 120)
     os.kill(run.status()["pid"], signal.SIGSTOP)
     monkeypatch.setattr(directory, "STALE_SECONDS", 1.0)
     wait_for(lambda: health(run).hangs, "the stale heartbeat")
@@ -300,19 +300,6 @@ def test_data_that_are_gone_are_the_reason_and_can_come_back(request_for: Reques
     path.write_bytes(data)
     launcher.resume(run)
     wait_for(lambda: run.state()[0] == "finished", "the end", 120)
-
-
-@pytest.mark.slow
-def test_a_learning_rate_of_ten_is_said_with_advice(request_for: Request) -> None:
-    training = recipe(epochs=50, learning_rate=10.0, beta=1e6, schedule="constant")
-    run = launcher.start(Request("wild", request_for.model, training, request_for.data, request_for.sizes))
-    wait_for(lambda: ended(run), "its end", 120)
-    how = health(run)
-    if how.state == "failed":
-        assert "NaN or infinite" in how.note and "Lower the learning rate" in how.note
-    else:
-        assert how.state == "finished"
-    assert not any(np.isnan(value).any() for value in run.snapshot_weights().values())
 
 
 def test_without_tensorflow_it_is_said(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.network.layers import Network
@@ -110,6 +111,34 @@ def in_thread(run: Run, go: Callable[[], str]) -> Iterator[Future[str]]:
         finally:
             if run.status().get("state") not in ENDED:
                 run.update_control(command="stop")
+
+
+@contextmanager
+def traced_once() -> Iterator[None]:
+    """Trainings whose graph is traced once a process and recipe: each gets a model as new, to the same bits (`test_warm_up`)."""
+    import tensorflow as tf
+
+    from vae_core.training import session, warm_up
+
+    build, made = session.compile_vae, {}
+
+    def compile_vae(model: ModelConfig, training: TrainingConfig, total_steps: int) -> Any:
+        if tf.distribute.has_strategy():
+            return build(model, training, total_steps)
+        # of several lengths, a warm-up of the KL term is several graphs
+        key = (model, training.kl_warmup and total_steps, *(getattr(training, name) for name in warm_up.TRACED))
+        if key not in made:
+            vae, schedule = build(model, training, total_steps)
+            initial = [variable.numpy().copy() for variable in (*vae.variables, *vae.optimizer.variables)]
+            made[key] = warm_up.Prepared(model, training, 0.0, 0.0, vae, schedule, initial)
+        prepared = made[key]
+        prepared.reset(training, total_steps)
+        prepared.vae._eval_epoch_iterator = None  # Keras leaves it behind where `fit` was left in a validation
+        return prepared.vae, prepared.schedule
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "compile_vae", compile_vae)
+        yield
 
 
 def events(run: Run) -> list[str]:
