@@ -583,3 +583,21 @@ def test_npz_that_is_damaged(tmp_path: Path) -> None:
         zip_of(path, {"images.npy": content})
         with pytest.raises(DataError, match=message):
             loading.from_npz(path)
+
+
+def test_what_was_read_ahead_is_given_once_and_to_who_asks_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fashion_mnist, "find_fashion", lambda: None)  # the local data are the drawn ones
+    monkeypatch.setattr(loading, "DRAWN", {"train": 12, "validation": 4, "test": 4})
+    loading.make_ready()
+    ahead = loading._ready[0]
+    assert loading.load("drawn") is ahead
+    again = loading.load("drawn")
+    assert again is not ahead
+    for split in ("train", "validation", "test"):
+        np.testing.assert_array_equal(again.pixels(split), ahead.pixels(split))
+    loading.make_ready()
+    with pytest.raises(DataError, match="does not exist"):
+        loading.load(tmp_path / "mine.zip")
+    assert loading._ready == []  # its memory is the run's

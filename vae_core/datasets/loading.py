@@ -35,6 +35,8 @@ from vae_core.storage.names import clean
 HELD_OUT = 5_000  # of Fashion-MNIST's 60,000 original train images, for validation
 DRAWN = {"train": 20_000, "validation": 2_000, "test": 2_000}  # each drawn from a seed of its own, in this order
 
+_ready: list[Dataset] = []  # read ahead by `make_ready`: none or one
+
 Notify = Callable[[str], None]
 Progress = Callable[[int, int], None]
 
@@ -69,19 +71,20 @@ def load(
     if not str(name).strip():
         raise DataError("the data set's name is empty. Name fashion, drawn, or a folder, zip or .npz of pictures.")
     if name == "drawn":
-        return _drawn()
+        return _or_ready(_drawn())
     if name == "fashion":
-        return _fashion(*_find_or_fetch(notify, progress))
+        return _or_ready(_fashion(*_find_or_fetch(notify, progress)))
     if name == "auto":
         try:
-            return _fashion(*_find_or_fetch(notify, progress, strict=False))
+            return _or_ready(_fashion(*_find_or_fetch(notify, progress, strict=False)))
         except DataError as error:
             reason = str(error).split(". ")[0]
             notify(
                 f"WARNING: going on with DRAWN CLOTHES, which are not Fashion-MNIST. {reason}. "
                 f"For the real images, set {fashion_mnist.VARIABLE} to the folder of its four files."
             )
-            return _drawn()
+            return _or_ready(_drawn())
+    _ready.clear()
     path = expanded(name)
     if path.is_dir():
         return _any_folder(path, image_shape, fit, notify, progress)
@@ -99,6 +102,21 @@ def load_local() -> Dataset:
         return _drawn()
     cached = folder == fashion_mnist.keras_cache()
     return _fashion(folder, "Keras' cache" if cached else f"the folder in {fashion_mnist.VARIABLE}")
+
+
+def make_ready() -> None:
+    """Read what `load_local` gives, so that the next `load` of it in this process need not."""
+    dataset = load_local()
+    for split in SPLITS:
+        dataset.pixels(split)
+    _ready[:] = [dataset]
+
+
+def _or_ready(dataset: Dataset) -> Dataset:
+    """The data set that was read ahead, if it is this one; either way it is kept no more."""
+    same = [ready for ready in _ready if (ready.checksum, ready.source) == (dataset.checksum, dataset.source)]
+    _ready.clear()
+    return same[0] if same else dataset
 
 
 def from_folder(

@@ -1,4 +1,4 @@
-"""A trainer's process that stands ready: TensorFlow is imported and the default model traced before anyone asks.
+"""A trainer's process that stands ready: TensorFlow is imported, the default model traced and its data read before anyone asks.
 
 So a run's first point comes at once, or nearly so where it is of another model.
 
@@ -61,6 +61,7 @@ def serve(root: Path, main: Main, cold: bool = False) -> int:
     import rich.progress  # noqa: F401
 
     from vae_core.checkpoints import store  # noqa: F401
+    from vae_core.datasets import loading
     from vae_core.jobs import capacity  # noqa: F401
 
     requests = Queue()
@@ -76,6 +77,7 @@ def serve(root: Path, main: Main, cold: bool = False) -> int:
             note_pace(root, model, prepared.step_seconds, prepared.image_seconds)
             if model == ModelConfig():
                 warm_up.keep(prepared)
+                loading.make_ready()
             _tell(state="measured")
     try:
         request = request or requests.get(timeout=IDLE_SECONDS)
