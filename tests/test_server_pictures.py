@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from own_models import own_zip
 
-from vae_core.datasets.idx import DataError
 from vae_core.jobs.server_pictures import offered, pictures_at, stamp
 from vae_core.settings import DATA_VARIABLE
+from vae_core.storage.errors import DataError
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from vae_core.datasets import image_folders
-from vae_core.datasets.idx import DataError
 from vae_core.jobs.picture_uploads import UploadedPictures, suggested_shape
 from vae_core.settings import data_folders
+from vae_core.storage.errors import DataError
 
 MOST = 500  # entries that are offered
 

@@ -24,7 +24,7 @@ from vae_core.analysis.generation import classifier, copies, density, sampling
 from vae_core.analysis.generation.density import Density
 from vae_core.analysis.generation.sampling import Samples
 from vae_core.checkpoints.training_data import own_dataset
-from vae_core.datasets.dataset import DataError
+from vae_core.storage.errors import DataError
 
 # Bytes of train images that the server keeps to look for copies among.
 LARGEST = 200 << 20

@@ -23,9 +23,9 @@ import numpy as np
 
 from vae_core.analysis.checks import ProgressCallback, checked_codes
 from vae_core.network.latents import Seed
+from vae_core.storage.errors import FileProblem
 from vae_core.storage.files import write_bytes
 from vae_core.storage.npz import array_headers, read_npz
-from vae_core.storage.records import FileProblem
 
 FILE = "density.npz"
 WEIGHTS = "model.safetensors"
