@@ -4,6 +4,7 @@
 
 import { paint } from "../live_map/drawing.js";
 import { carried, openDecoder } from "../live_map/parts.js";
+import { mounted } from "../mount.js";
 import { nextFrame, placeOf, pointAt, reading } from "./walk.js";
 
 const FRAME_TIME = 90; // milliseconds
@@ -210,15 +211,4 @@ function makePlayer(parent) {
   };
 }
 
-/** @type {WeakMap<object, ReturnType<typeof makePlayer>>} */
-const players = new WeakMap();
-
-export default function ({ data, parentElement, setTriggerValue }) {
-  if (!data) return;
-  if (!players.has(parentElement)) players.set(parentElement, makePlayer(parentElement));
-  players.get(parentElement).update(data, setTriggerValue);
-  return () => {
-    players.get(parentElement)?.end();
-    players.delete(parentElement);
-  };
-}
+export default mounted(makePlayer);

@@ -2,7 +2,8 @@
 // now. A click, or arrow keys and Enter, sends one trigger to Python: `chosen`, the whole z with that unit changed.
 // Words only ever go in through textContent.
 
-const views = new WeakMap();
+import { mounted } from "../mount.js";
+
 const GAP = 2, HEAD = 128; // pixels between pictures, and of a row's name: above the row where that makes the pictures larger
 const signed = (value, digits) => value.toFixed(digits).replace("-", "−");
 
@@ -140,12 +141,4 @@ function makeRows(parent) {
   };
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
-  if (!data) return;
-  if (!views.has(parentElement)) views.set(parentElement, makeRows(parentElement));
-  views.get(parentElement).update(data, setTriggerValue);
-  return () => {
-    views.get(parentElement)?.end();
-    views.delete(parentElement);
-  };
-}
+export default mounted(makeRows);

@@ -1,7 +1,7 @@
 // Many small pictures cut from one sprite, each of which can be chosen: by a click, or with arrow keys and Enter.
 // One trigger goes to Python: `chosen`, the id of a tile. Words only ever go in through textContent.
 
-const mosaics = new WeakMap();
+import { mounted } from "../mount.js";
 
 const WORDS = 42; // CSS pixels below a tile's picture, and between columns 8
 const GAP = 8;
@@ -131,12 +131,4 @@ function makeMosaic(parent) {
   };
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
-  if (!data) return;
-  if (!mosaics.has(parentElement)) mosaics.set(parentElement, makeMosaic(parentElement));
-  mosaics.get(parentElement).update(data, setTriggerValue);
-  return () => {
-    mosaics.get(parentElement)?.end();
-    mosaics.delete(parentElement);
-  };
-}
+export default mounted(makeMosaic);
