@@ -49,7 +49,7 @@ def main(model: LoadedModel) -> None:
 
 def downloads(model: LoadedModel, selected: Subject, facts: Landmarks | None) -> None:
     """Downloads, made when they are asked for."""
-    st.subheader("Download", anchor=False)
+    st.header("Download", anchor=False)
     name, latents = files.stem(model, selected), model.latents
     with st.container(horizontal=True):
         st.download_button(

@@ -110,7 +110,7 @@ def test_cold(show: Callable[..., AppTest], tiny_checkpoint: Path) -> None:
     assert problems(at) == []
     assert "**Test image 0 (" in said and "Posterior of test image 0 (" in said
     for heading in ("Its z", "Nearest test images", "Class centres", "One unit at a time", "Download"):
-        assert heading in [element.value for element in at.subheader]
+        assert heading in [element.value for element in at.header]
     # these codes are of no picture here, which is said
     assert "among the 200 test codes" in said and "these are **reconstructions** from z_mean" in said
     assert "KL is the mean over the 200 test codes, highest first" in said

@@ -164,7 +164,7 @@ def test_links_of_hostile_text(open_page: Any, outside: Any, page_name: str, par
 def test_the_page_of_a_run_of_hostile_text(open_page: Any, outside: Any, folders: Path) -> None:
     (run,) = (folders / "runs").glob("run *")
     page = open_page(query=f"/train?run={quote(run.name)}")
-    page.get_by_role("heading", level=3, name="run **a**").wait_for()
+    page.get_by_role("heading", level=2, name="run **a**").wait_for()
     page.wait_for_timeout(500)
     nothing_comes_of_it(page, "run")
     assert "# Expired" in page.get_by_test_id("stAlert").first.inner_text() and outside.asked == []

@@ -52,6 +52,12 @@ h1 { font-size: 2rem !important; padding: 0 !important; }
 @media (max-width: 640px) { .st-key-map [data-testid="stPlotlyChart"] { aspect-ratio: 1 / 1.22; } }
 [data-testid="stTable"] td:last-child p { min-width: 7rem; overflow-wrap: anywhere; }
 [data-testid="stSidebar"] [data-testid="stImageContainer"] img { border-radius: 2px; }
+h2 { font-size: 1.45rem !important; }
+/* the bar with the app's menu lies over the title, and lets it be seen and clicked */
+@media (min-width: 641px) { [data-testid="stHeader"] { background: none; pointer-events: none; } [data-testid="stHeader"] :is(button, a) { pointer-events: auto; } }
+/* small print of a contrast of 4.5 and more */
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] :is(p, li, dfn, strong, em) { color: light-dark(#5c5766, #b5afc2) !important; }
+[data-testid="stCaptionContainer"] code { color: inherit !important; }
 /* white on the light accent of the dark theme would have a contrast of 2.5 */
 [data-testid^="stBaseButton-primary"] { color: light-dark(#ffffff, #14121a) !important; }
 /* where the keyboard is: a ring, since a tint is what the current page has */

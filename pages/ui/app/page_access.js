@@ -6,6 +6,10 @@ const ICONS = '[data-testid="stIconMaterial"]:not([aria-hidden])';
 export function mend(page) {
   // an icon is a ligature: text such as "arrow_upward", drawn as a picture
   for (const icon of page.querySelectorAll(ICONS)) icon.setAttribute("aria-hidden", "true");
+  // a table that is wider than its place can be scrolled by keys once it can be focused
+  for (const region of page.querySelectorAll('[data-testid="stTable"] div:not([tabindex])')) {
+    if (region.scrollWidth > region.clientWidth + 1) region.setAttribute("tabindex", "0");
+  }
   for (const menu of page.querySelectorAll(".st-key-menu:not([role])")) {
     menu.setAttribute("role", "navigation");
     menu.setAttribute("aria-label", "Pages");

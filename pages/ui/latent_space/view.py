@@ -60,7 +60,7 @@ def decoded(model: LoadedModel, selected: Subject) -> None:
 
 def coordinates(model: LoadedModel, selected: Subject) -> None:
     """z unit by unit, with what the picture's own posterior says of each."""
-    st.subheader("Its z", anchor=False)
+    st.header("Its z", anchor=False)
     units = range(model.engine.latent_dim)
     columns: dict[str, list[float] | list[str]] = {
         "Unit": [unit_name(unit) for unit in units],
@@ -122,7 +122,7 @@ def supported(model: LoadedModel, selected: Subject) -> None:
 
 def neighbours(model: LoadedModel, test_images: Source | None, selected: Subject) -> None:
     """The test images whose codes are nearest, to jump to."""
-    st.subheader("Nearest test images", anchor=False)
+    st.header("Nearest test images", anchor=False)
     if model.latents is None or len(model.latents.labels) < 2:
         st.caption("This model comes without codes, so there are no neighbours to show.")
         return
@@ -159,7 +159,7 @@ def neighbours(model: LoadedModel, test_images: Source | None, selected: Subject
 
 def centres(model: LoadedModel, selected: Subject, facts: Landmarks) -> None:
     """The middle of each class, to jump to."""
-    st.subheader("Class centres", anchor=False)
+    st.header("Class centres", anchor=False)
     distances = np.linalg.norm(facts.centres - selected.z, axis=1)
     nearest = model.classes[int(facts.classes[distances.argmin()])]
     tiles = [
@@ -183,7 +183,7 @@ def centres(model: LoadedModel, selected: Subject, facts: Landmarks) -> None:
 
 def walks(model: LoadedModel, selected: Subject, facts: Landmarks | None) -> None:
     """A traversal per unit through the pinned z, the highest KL first."""
-    st.subheader("One unit at a time", anchor=False)
+    st.header("One unit at a time", anchor=False)
     units, quiet = list(range(model.engine.latent_dim)), 0
     if facts is not None:
         units = facts.order.tolist()

@@ -24,7 +24,7 @@ from vae_core.checkpoints.store import inspect
 from vae_core.network.engine import Engine
 from vae_core.network.latents import Latents
 
-SIDE, SAMPLES, DOTS = 10, 8, 400  # of a card: garments a side of the map, samples beside it, codes on it
+SIDE, SAMPLES, DOTS = 8, 8, 400  # of a card: garments a side of the map, samples beside it, codes on it
 TILE = 28  # pixels a side of a garment on a card: larger ones are thinned
 
 
@@ -61,7 +61,7 @@ def _card_picture(path: str, changed: int) -> tuple[str, str]:
     except CheckpointError as error:
         return "", str(error)
     samples = _small(engine.decode(sample_prior(SAMPLES, engine.latent_dim, seed=0)))
-    sheet = mosaic(samples, columns=2, gap=2, fill=128)
+    sheet = mosaic(samples, columns=2, gap=0)
     if engine.latent_dim == 1:
         return data_uri(sheet), ""
     plane = _small_map(engine, latents)

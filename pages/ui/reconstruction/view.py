@@ -95,7 +95,7 @@ def comparable(rebuilt: Sequence[Rebuilt]) -> None:
 
 def standing(models: Sequence[LoadedModel], test_images: Source, rebuilt: Sequence[Rebuilt]) -> None:
     """This picture's figure among those of the whole split."""
-    st.subheader("Where this picture stands", anchor=False)
+    st.header("Where this picture stands", anchor=False)
     if not all(quick_to_score(model, test_images) for model in models):
         st.caption(f"Scoring all test images with so large a network would take minutes. `{PROGRAM} evaluate` does it.")
         return

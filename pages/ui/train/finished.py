@@ -35,7 +35,7 @@ def after_its_end(run: Run, view: View) -> None:
 
 def look_and_keep(run: Run) -> None:
     """Pages to open it on, its name, keeping it as a model, its zip."""
-    st.subheader("Look at it, keep it", anchor=False)
+    st.header("Look at it, keep it", anchor=False)
     with st.container(horizontal=True):
         for page, words, icon in (
             ("latent_space", "Latent space", "scatter_plot"),

@@ -162,7 +162,7 @@ def heading(run: Run, view: View) -> None:
     """Name and state."""
     colour, icon = BADGES[view.health.state]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(markdown_text(run.name), anchor=False, width="content")
+        st.header(markdown_text(run.name), anchor=False, width="content")
         st.badge(markdown_text(view.health.state), color=colour, icon=icon)  # type: ignore[arg-type]
 
 
