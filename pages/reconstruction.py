@@ -24,7 +24,7 @@ from vae_core.analysis.image_scores import best_first
 from vae_core.checkpoints.errors import CheckpointError
 
 WAYS = ("From z_mean", "From a sample of z")
-ONE, MANY = "One picture", "A strip of 16"
+ONE, MANY = "One picture", "Sixteen pictures"
 NEXT, CHANCE, BEST, WORST = "Consecutive", "Random", "Best", "Worst"
 STRIP = 16  # pictures
 SORTS = ("mse", "ssim", "reconstruction_loss", "negative_elbo")

@@ -234,7 +234,7 @@ def test_tiles_larger_than_their_picture() -> None:
 
 def test_bytes_that_only_look_like_tga() -> None:
     for data in (bytes(2000), b"\0\0\2" + bytes(500), b"\0\1\1" + b"abc" * 50):
-        with pytest.raises(PictureError, match="no picture that can be read"):
+        with pytest.raises(PictureError, match="not a picture that can be read"):
             open_picture(data)
 
 

@@ -255,7 +255,7 @@ def strip_numbers(at: AppTest) -> list[int]:
 
 def test_a_strip(show: Callable[..., AppTest], models: Path) -> None:
     at = show(models, image="50")
-    at.segmented_control(key="rebuilt_view").set_value("A strip of 16").run()
+    at.segmented_control(key="rebuilt_view").set_value("Sixteen pictures").run()
     assert strip_numbers(at) == [*range(50, 60), *range(6)]
     assert len(pictures(at)) == 2 * len(COLUMNS)
     assert "Of 16 images of drawn clothes test, 60 images, decoded from z_mean" in words(at)
@@ -279,7 +279,7 @@ def test_a_strip_of_a_small_class(show: Callable[..., AppTest], models: Path) ->
     assert len(members) < 8
     at = show(models)
     at.selectbox(key="choose_class").set_value(classes[rare]).run()
-    at.segmented_control(key="rebuilt_view").set_value("A strip of 16").run()
+    at.segmented_control(key="rebuilt_view").set_value("Sixteen pictures").run()
     assert strip_numbers(at) == members and len(pictures(at)) == len(COLUMNS)
 
 
@@ -300,7 +300,7 @@ def test_two_models_on_the_same_picture(show: Callable[..., AppTest], models: Pa
     assert "different likelihoods" not in words(at)
     at.selectbox(key="wipe_pair").set_value(2).run()
     assert not at.exception
-    at.segmented_control(key="rebuilt_view").set_value("A strip of 16").run()
+    at.segmented_control(key="rebuilt_view").set_value("Sixteen pictures").run()
     assert len(pictures(at)) == 2 * (2 * len(COLUMNS) - 1)  # the originals once
     assert "SSIM, other" in at.dataframe[0].value
 

@@ -92,7 +92,7 @@ def test_it_travels_and_goes_back_to_the_first() -> None:
 
 
 @pytest.mark.parametrize(
-    "data, reason", [(b"these are words", "no picture that can be read"), (b"", "empty"), (garment()[:60], "")]
+    "data, reason", [(b"these are words", "not a picture that can be read"), (b"", "empty"), (garment()[:60], "")]
 )
 def test_a_refused_file_does_not_pass_for_the_old_one(data: bytes, reason: str) -> None:
     at = uploaded(visit(PAGE))

@@ -283,15 +283,15 @@ JPEG = packed(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64)
     ("data", "message"),
     [
         (b"", "0 bytes"),
-        (b"just some text, whatever its name", r"no picture that can be read \(they begin with 'just som'\)"),
+        (b"just some text, whatever its name", r"not a picture that can be read \(33 bytes, beginning with 'just som'\)"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG drawing.*PNG"),
         (b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- hi -->\n<svg/>", "SVG drawing"),
         (GOOD[: len(GOOD) // 2], "PNG picture is damaged or truncated"),
         (JPEG[: len(JPEG) // 2], "JPEG picture is damaged or truncated"),
-        (GOOD[:20], "no picture that can be read"),
+        (GOOD[:20], "not a picture that can be read"),
         (GOOD[:45] + b"\xff" * 30 + GOOD[75:], "damaged|no picture"),  # SyntaxError inside Pillow
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no picture that can be read"),
-        (b"GIF89a", "no picture that can be read"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture that can be read"),
+        (b"GIF89a", "not a picture that can be read"),
     ],
 )
 def test_what_is_no_picture(data: bytes, message: str, tmp_path: Path) -> None:

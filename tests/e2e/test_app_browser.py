@@ -162,7 +162,7 @@ def test_an_upload_is_rebuilt_and_a_text_file_is_refused(open_page: Any) -> None
         image.wait_for(timeout=60_000)
         assert image.evaluate("async image => { await image.decode(); return image.naturalWidth }") == 252
     upload(page, b"these are words")
-    page.get_by_text("no picture that can be read").wait_for(timeout=60_000)
+    page.get_by_text("not a picture that can be read").wait_for(timeout=60_000)
     (sentence,) = sentences(page)
     assert re.fullmatch(r"shirt\.png was not taken: .* no picture .*", sentence)  # one line
     page.get_by_text("your picture: opened").wait_for()  # what was chosen before stays

@@ -23,14 +23,14 @@ pytestmark = pytest.mark.browser
 POINT = "decoded from z = (0.50, −1.25)"  # what is chosen before the slip
 LINK = "/?latent=0.5,-1.25"
 BAD = {
-    "a text file": (b"these are words", "notes.png", "no picture that can be read"),
+    "a text file": (b"these are words", "notes.png", "not a picture that can be read"),
     "a truncated JPEG": (shirt(form="JPEG")[:1500], "photo.jpg", "damaged or truncated"),
     "0 bytes": (b"", "empty.png", "empty (0 bytes)"),
     "an SVG in disguise": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "drawing.png", "an SVG drawing"),
     "half a PNG": (shirt()[:200], "shirt.png", "damaged or truncated"),
-    "a PNG's first bytes": (b"\x89PNG\r\n\x1a\n", "shirt.png", "no picture that can be read"),
+    "a PNG's first bytes": (b"\x89PNG\r\n\x1a\n", "shirt.png", "not a picture that can be read"),
     "a drawing": (b"<svg/>", "drawing.svg", "this is an SVG drawing"),
-    "a document": (b"%PDF-1.4", "paper.pdf", "no picture that can be read"),
+    "a document": (b"%PDF-1.4", "paper.pdf", "not a picture that can be read"),
 }
 FRAMES = [Image.new("L", (60, 80), 0), Image.new("L", (60, 80), 255)]
 FRAMES[0].paste(200, (15, 10, 45, 70))

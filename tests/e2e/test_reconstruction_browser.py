@@ -90,7 +90,7 @@ def test_a_pasted_picture_is_rebuilt_until_another_is_chosen(open_page: Any) -> 
     press(page, "Random")
     heading(page, "Test image ")
     page.evaluate(PASTE, [dropzone.element_handle(), base64.b64encode(b"these are words").decode()])
-    page.get_by_text("no picture that can be read").wait_for(timeout=60_000)
+    page.get_by_text("not a picture that can be read").wait_for(timeout=60_000)
     assert len(sentences(page)) == 1 and "What is shown is still test image " in sentences(page)[0]
     heading(page, "Test image ")
 
@@ -127,7 +127,7 @@ def test_it_fits_with_the_pictures_on_the_first_screen(open_page: Any, width: in
     from playwright.sync_api import expect
 
     page = open_page(width, height, scheme, PAGE)
-    for view, count in (("One picture", 4), ("A strip of 16", 8)):
+    for view, count in (("One picture", 4), ("Sixteen pictures", 8)):
         page.get_by_test_id("stButtonGroup").get_by_text(view, exact=True).click(timeout=60_000)
         images = page.get_by_test_id("stImage").locator("img:not([alt^='Chosen'])")
         expect(images).to_have_count(count, timeout=60_000)

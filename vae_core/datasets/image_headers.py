@@ -125,7 +125,7 @@ def picture_header(data: bytes | Path) -> Image.Image:
         ) from error
     except Exception as error:  # each reader raises its own kinds for damaged headers
         raise NoPicture(
-            f"these {len(data):,} bytes are no picture that can be read (they begin with {repr(data[:8])[1:]}). "
+            f"this file is not a picture that can be read ({len(data):,} bytes, beginning with {repr(data[:8])[1:]}). "
             f"Use {READABLE}."
         ) from error
     check_pixels(image.size)

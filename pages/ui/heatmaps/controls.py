@@ -78,7 +78,7 @@ def settings_controls(
     maps = [maps for by_name in feature_maps[0].maps.values() for maps in by_name.values()]
     signed = [bool(values.min() < 0) for values in maps]
     with st.container(horizontal=True):
-        scope = _segments("Colours run over", "heat_scope", SCOPES, "channel", SCOPES.__getitem__, SCOPE_HELP)
+        scope = _segments("Colour range", "heat_scope", SCOPES, "channel", SCOPES.__getitem__, SCOPE_HELP)
         order = _select("Order of channels", "heat_order", list(ORDERS), ORDERS.__getitem__)
         colormap, diverging = SEQUENTIAL[0], DIVERGING[0]
         if not all(signed):

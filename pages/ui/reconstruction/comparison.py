@@ -228,7 +228,7 @@ def sheet(rebuilt: Sequence[Rebuilt], names: Sequence[str]) -> bytes:
     legend: list[png_sheet.Item] = [
         "signed error, −1 (too dark) to 1 (too bright)",
         bar[0],
-        "SSIM map, 0 (unlike) to 1 (alike)",
+        "SSIM map, 0 (different) to 1 (identical)",
         bar[1],
         *method(rebuilt[0]).split("; "),
     ]

@@ -27,7 +27,7 @@ def four(rebuilt: Rebuilt, name: str) -> None:
         "original": markdown_text(name),
         "reconstruction": f"{markdown_text(rebuilt.model)}, decoded from {rebuilt.way}",
         "signed error": "reconstruction − original: red is too bright, blue too dark",
-        "SSIM map": f"1 is alike, 0 unlike. Without the border its mean is {comparison.figure_text('ssim', float(rebuilt.scores.ssim[0]))}",
+        "SSIM map": f"1 where the two agree, 0 where they do not. Without the border its mean is {comparison.figure_text('ssim', float(rebuilt.scores.ssim[0]))}",
     }
     pairs = [slot for half in st.columns(2) for slot in half.columns(2, wrap=False)]
     for slot, (what, part) in zip(pairs, comparison.parts(rebuilt).items(), strict=True):
@@ -49,7 +49,7 @@ def pair(first: Rebuilt, second: Rebuilt, name: str) -> None:
         markdown_text(name),
         f"Decoded from {first.way}. MSE {first.scores.mse[0]:.4f}",
         f"Decoded from {second.way}. MSE {second.scores.mse[0]:.4f}",
-        f"How far the two reconstructions are apart: {top:.4f} at most",
+        f"How far apart the two reconstructions are: {top:.4f} at most",
     )
     pictures = (first.images[0], first.reconstructions[0], second.reconstructions[0], difference)
     pairs = [slot for half in st.columns(2) for slot in half.columns(2, wrap=False)]
@@ -156,7 +156,9 @@ def sixteen(rebuilt: Sequence[Rebuilt], names: Sequence[str]) -> None:
         st.caption("Signed error: reconstruction − original, red is too bright, blue too dark")
     with right:
         colour_bar(comparison.SIMILARITY, 0, 1)
-        st.caption(f"SSIM map: 1 is alike, 0 unlike. {image_quality.SSIM_METHOD.replace(' x ', ' × ')}")
+        st.caption(
+            f"SSIM map: 1 where the two agree, 0 where they do not. {image_quality.SSIM_METHOD.replace(' x ', ' × ')}"
+        )
 
 
 def sixteen_figures(rebuilt: Sequence[Rebuilt], names: Sequence[str], test_images: Source) -> None:
