@@ -95,13 +95,22 @@ def test_the_form_and_the_command_line_train_the_same(place: Path, asked: list[R
             command = Run(place / name / "command")
             by_command = trained(command, [*words, "--run-dir", str(command.path)])
             assert of_request(Run(place / name / "form"), asked[-1]) == by_command, name
-            assert by_command["training"] == recommended(ModelConfig(preset, units)).to_dict()
+            assert by_command["training"] == recommended(ModelConfig(preset, units), 6).to_dict()
     assert len(asked) == len(PRESETS) * len(UNITS)
 
 
 def test_a_request_carries_every_setting(place: Path, tmp_path: Path) -> None:
     model = ModelConfig("classic", 16, (28, 28, 1), "gaussian", 0.1)
-    changes = {"warmup": 0.1, "beta": 2.5, "free_bits": 0.5, "ema": 0.5, "seed": 9, "images": 5, "kl_warmup": 0.3}
+    changes = {
+        "steps": 11,
+        "warmup": 0.1,
+        "beta": 2.5,
+        "free_bits": 0.5,
+        "ema": 0.5,
+        "seed": 9,
+        "images": 5,
+        "kl_warmup": 0.3,
+    }
     training = recommended(model, epochs=7, batch_size=3, learning_rate=0.02, schedule="cosine", **changes)
     config = of_request(Run(place / "request"), Request("x", model, training, "drawn"))
     assert TrainingConfig.from_dict(config["training"]) == training
@@ -180,8 +189,42 @@ def test_a_touched_dial_stays_and_it_is_said(asked: list[Request]) -> None:
     choose(at, "swift", 2)
     assert at.number_input(key="form_rate").value == 3e-3
     at.button(key="start").click().run()
-    assert asked[0].training == recommended(ModelConfig())
+    assert asked[0].training == recommended(ModelConfig(), 6)
 
 
 def test_a_request_without_a_recipe_takes_the_one_that_suits() -> None:
-    assert Request("x", ModelConfig("classic")).training == recommended(ModelConfig("classic"))
+    assert Request("x", ModelConfig("classic")).training == recommended(ModelConfig("classic"), 6)
+
+
+# --- how long ---------------------------------------------------------------------------------------------------------
+
+
+def test_few_images_are_seen_more_often_than_six_times() -> None:
+    few, many = recommended(ModelConfig(), 288), recommended(ModelConfig(), 55_000)
+    assert (few.total_steps(288), many.total_steps(55_000)) == (2000, 5000)
+    assert recommended(ModelConfig(), 288, epochs=6).total_steps(288) == 30  # who counts in epochs gets them
+    assert recommended(ModelConfig(), 288, steps=7).total_steps(288) == 7
+
+
+@pytest.mark.parametrize(("chip", "steps"), [(500, 500), (2000, 2000), (10_000, 10_000), ("Other", 321)])
+def test_steps_chosen_in_the_form_are_those_of_the_flag(
+    place: Path, asked: list[Request], chip: int | str, steps: int
+) -> None:
+    at = visit(PAGE)
+    assert at.segmented_control(key="form_length").value == 2000  # there are six images here
+    at.segmented_control(key="form_length").set_value(chip).run()
+    if chip == "Other":
+        at.number_input(key="form_steps").set_value(steps).run()
+    at.button(key="start").click().run()
+    run = Run(place / "command")
+    by_command = trained(run, ["train", "--data", "drawn", "--steps", str(steps), "--run-dir", str(run.path)])
+    assert of_request(Run(place / "form"), asked[-1]) == by_command and by_command["training"]["steps"] == steps
+
+
+def test_epochs_on_the_command_line_take_the_place_of_a_requests_steps(place: Path, tmp_path: Path) -> None:
+    file = tmp_path / "wish.json"
+    file.write_text(json.dumps({"training": {"steps": 900}, "data": "drawn"}))
+    for flags, expected in (([], (6, 900)), (["--epochs", "3"], (3, 0)), (["--steps", "5"], (6, 5))):
+        run = Run(place / f"run{len(flags)}{expected[1]}")
+        config = trained(run, ["train", "--request", str(file), *flags, "--run-dir", str(run.path)])
+        assert (config["training"]["epochs"], config["training"]["steps"]) == expected

@@ -112,18 +112,19 @@ def test_the_button_alone_is_enough(stand: Stand) -> None:
     press(at, "start")
     ((request, beside),) = stand.started
     assert request.data == "drawn" and not beside  # there are no real data here
-    assert request.model == ModelConfig("swift", 2) and request.training.epochs == 6
+    assert request.model == ModelConfig("swift", 2) and request.training.steps == 2000
     assert request.training.learning_rate == 3e-3 and request.training.beta == 1.0 and request.training.images == 0
     assert at.query_params["run"] == "my-run-1" and "my-run-1" in words(at)  # and its life is shown now
 
 
 def test_what_is_typed_just_before_the_click_counts(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     at = visit(PAGE)
-    at.number_input(key="form_epochs").set_value(3)  # both reach the server in one request, as they do where it is busy
+    at.segmented_control(key="form_length").set_value("Other").run()
+    at.number_input(key="form_steps").set_value(3)  # both reach the server in one request, as they do where it is busy
     at.text_input(key="form_name").set_value("mine")
     press(at, "start")
     ((request, _),) = stand.started
-    assert request.training.epochs == 3 and request.name == "mine"
+    assert request.training.steps == 3 and request.name == "mine"
 
     a_run(stand.folder / "mine", "finished", snapshots=(1,))
     kept: list[str] = []
@@ -165,8 +166,13 @@ def test_every_dial_reaches_the_request(stand: Stand) -> None:
     at = visit(PAGE)
     at.segmented_control(key="form_preset").set_value("classic")
     at.number_input(key="form_units").set_value(16)
-    at.number_input(key="form_epochs").set_value(2)
+    at.segmented_control(key="form_length").set_value("Other").run()
+    at.number_input(key="form_steps").set_value(17)
     at.number_input(key="form_images").set_value(3)
+    at.selectbox(key="form_schedule").set_value("cosine")
+    at.number_input(key="form_rate_warm").set_value(0.3)
+    at.number_input(key="form_free_bits").set_value(0.25)
+    at.number_input(key="form_ema").set_value(0.9)
     at.run()
     at.number_input(key="form_batch").set_value(128)
     at.number_input(key="form_rate").set_value(10.0)
@@ -180,7 +186,18 @@ def test_every_dial_reaches_the_request(stand: Stand) -> None:
     ((request, _),) = stand.started
     assert (request.name, request.model) == ("odd", ModelConfig("classic", 16, likelihood="gaussian"))
     assert request.training == recommended(
-        request.model, epochs=2, images=3, batch_size=128, learning_rate=10.0, beta=1e6, kl_warmup=0.5, seed=7
+        request.model,
+        steps=17,
+        images=3,
+        batch_size=128,
+        learning_rate=10.0,
+        schedule="cosine",
+        warmup=0.3,
+        beta=1e6,
+        kl_warmup=0.5,
+        free_bits=0.25,
+        ema=0.9,
+        seed=7,
     )
 
 
@@ -298,6 +315,7 @@ def test_pictures_of_ones_own(stand: Stand) -> None:
     ((request, _),) = stand.started
     assert request.model.image_shape == (64, 64, 3) and Path(request.data).exists() and request.fit == "garment"
     assert request.sizes is not None and sum(request.sizes.values()) == 20
+    assert request.training.total_steps(request.sizes["train"]) == 2000  # six epochs would be six steps
 
 
 @pytest.mark.parametrize(

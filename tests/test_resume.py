@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,25 @@ def test_a_validation_that_was_cut_short_is_made_up(
     assert ends == ["killed" if end == "kill" else "stopped"] * len(epochs)
     same_end(never_stopped, run)
     assert run.state() == ("finished", "")
+
+
+@pytest.mark.parametrize("stops", [(8,), (12,), (14,), (3, 12, 14)], ids=str)
+def test_a_run_that_is_counted_in_steps_ends_within_an_epoch(tmp_path: Path, stops: tuple[int, ...]) -> None:
+    """16 steps of 6 an epoch; the last 4 are an epoch of their own, with its validation and its row."""
+    config, whole, parts = replace(CONFIG, steps=16), Run(tmp_path / "whole"), Run(tmp_path / "parts")
+    train(MODEL, config, Squares(), whole, deterministic=True)
+
+    def stop(row: dict[str, Any]) -> None:
+        if row["step"] in stops and row["state"] == "running":
+            parts.update_control(command="stop")
+
+    state = train(MODEL, config, Squares(), parts, show=stop, deterministic=True)
+    for _ in stops:
+        assert state == "stopped"
+        state = resume(parts, Squares(), show=stop, deterministic=True)
+    assert state == "finished" and parts.status()["step"] == parts.status()["total_steps"] == 16
+    same_end(whole, parts)
+    assert [row["step"] for row in validations(parts)] == [6, 12, 16] and len(history(parts)) == 1 + 3
 
 
 def test_killed_after_the_last_validation(never_stopped: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

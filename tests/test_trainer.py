@@ -11,7 +11,8 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def request_for(folder: Path) -> Request:
     """A run of a second or two on the squares."""
     found = picture_uploads.store_pictures("My squares.zip", pictures())
-    return Request("My squares!", MODEL, recipe(epochs=3), found.data, found.sizes)
+    return Request("My squares", MODEL, recipe(epochs=3), found.data, found.sizes)
 
 
 def longer(request: Request, epochs: int = 1500) -> Request:
@@ -111,7 +112,7 @@ def test_a_warm_process_becomes_the_trainer(request_for: Request, folder: Path) 
     standby = launcher._TRAINERS._standby
     assert standby is not None
     run = launcher.start(request_for)
-    assert run.path.parent == folder and run.name.startswith("my-squares-")
+    assert run.path.parent == folder and run.name == "My-squares"
     assert [found.path for found in launcher.active()] == [run.path]
     wait_for(lambda: ended(run), "the end", 120)
     assert run.state() == ("finished", ""), log_tail(run)
@@ -341,10 +342,27 @@ def test_a_full_or_unwritable_folder(tmp_path: Path, folder: Path, monkeypatch: 
 # --- what is asked for ------------------------------------------------------------------------------------------------
 
 
-def test_run_ids_are_unique(folder: Path) -> None:
-    made = [launcher._new_directory(folder, name) for name in ["../../é x/", "../../é x/", ""]]
-    assert len({run.path for run in made}) == 3 and all(run.path.parent == folder for run in made)
-    assert made[0].name.startswith("x-") and made[2].name.startswith("model-")
+def test_a_name_is_the_runs_own_and_timed_only_where_it_is_taken(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(tmp_path / "models"))
+    (tmp_path / "models" / "kept").mkdir(parents=True)
+    noon = datetime(2030, 1, 2, 12)
+    made = [launcher._new_directory(folder, name, lambda: noon).name for name in [*["My shoes"] * 3, "kept"]]
+    assert made == ["My-shoes", "My-shoes-0102-120000", "My-shoes-0102-120000-2", "kept-0102-120000"]
+
+
+@pytest.mark.parametrize("name", ["", " ", "../x", "é x", ".hidden", "x" * 61])
+def test_start_rename_and_keep_refuse_the_same_names(folder: Path, name: str) -> None:
+    ended_run = fake(Run(folder / "demo"), "finished")
+    asked: list[Callable[[], object]] = [
+        lambda: launcher.start(Request(name)),
+        lambda: finished_runs.rename(ended_run, name),
+        lambda: finished_runs.target_of(ended_run, name),
+    ]
+    for ask in asked:
+        with pytest.raises(RunError, match="a name is 1 to 60 letters"):
+            ask()
 
 
 def test_auto_asks_no_network(folder: Path) -> None:

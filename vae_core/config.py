@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 PRESETS = ("swift", "classic")
 LIKELIHOODS = ("bernoulli", "gaussian")
 SCHEDULES = ("cosine", "constant")
+# Batches of a good run, and with fewer than so many images to train on.
+GOOD_STEPS, FEW_IMAGES, FEW_STEPS = 5000, 10_000, 2000
 
 T = TypeVar("T", bound="_Config")
 
@@ -153,6 +155,7 @@ class TrainingConfig(_Config):
         ema: Decay of the exponential moving average that is evaluated and kept in place of the weights; 0 is off.
         seed: Seed of the weights, the order of the images and the noise.
         images: Number of training images, the first ones; 0 for all.
+        steps: Batches of the whole run, which may end within an epoch; 0 for as many as `epochs` have.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -191,10 +194,29 @@ class TrainingConfig(_Config):
     images: int = _setting(
         0, "train on the first so many images only, 0 for all", low=0, high=2**31 - 1, hint="0 means all of them."
     )
+    steps: int = _setting(
+        0, "batches of the whole run, 0 for as many as the epochs have", low=0, high=10**9, hint="0: epochs decide."
+    )
 
     def __post_init__(self) -> None:
         """Check every value."""
         _check_fields(self)
+
+    def steps_per_epoch(self, available: int) -> int:
+        """Batches of an epoch.
+
+        Args:
+            available: Training images of the data set.
+        """
+        return -(-min(self.images or available, available) // self.batch_size)
+
+    def total_steps(self, available: int) -> int:
+        """Batches of the whole run.
+
+        Args:
+            available: Training images of the data set.
+        """
+        return self.steps or self.epochs * self.steps_per_epoch(available)
 
 
 def _check_fields(config: Any) -> None:
@@ -219,16 +241,20 @@ def classic_training(**changes: Any) -> TrainingConfig:
     return TrainingConfig(**{**recipe, **changes})
 
 
-def recommended(model: ModelConfig, **changes: Any) -> TrainingConfig:
+def recommended(model: ModelConfig, available: int | None = None, **changes: Any) -> TrainingConfig:
     """Return the recipe that a preset was tuned with, on the validation split.
 
     Args:
         model: The network to be trained.
-        **changes: Single values that override the recipe's.
+        available: Training images of the data set, where they are known: then the recipe counts in steps, since six epochs
+            of a few hundred images teach nothing.
+        **changes: Single values that override the recipe's; `epochs` also its steps.
 
     Raises:
         ConfigError: A changed value is unknown or out of its range.
     """
+    if available is not None and "epochs" not in changes:
+        changes = {"steps": GOOD_STEPS if available >= FEW_IMAGES else FEW_STEPS, **changes}
     if model.preset == "classic":
         return classic_training(**changes)
     recipe: dict[str, Any] = {}

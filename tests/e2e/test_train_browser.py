@@ -35,7 +35,7 @@ from vae_core.runs.directory import Run
 from vae_core.runs.index import list_runs
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
-IMAGES, LONG = 2_000, 1_000  # epochs: a run that goes on until it is told otherwise, or for some minutes
+IMAGES, LONG = 2_000, 32_000  # steps: a run that goes on until it is told otherwise, or for some minutes
 MAP = "window.__liveMap?.training"
 
 
@@ -162,22 +162,24 @@ class Tab:
         found = self.page.evaluate(f"{MAP}.decode({list(z)}).join(' ')")  # so many numbers by themselves take seconds
         return np.array(found.split(), np.float32)
 
-    def start(self, name: str, images: int = IMAGES, epochs: int = LONG, **more: str) -> Run:
+    def start(self, name: str, images: int = IMAGES, steps: int = LONG, **more: str) -> Run:
         """Fill the form and press Train; the run."""
         self.click_run("A new run")
+        self.page.get_by_test_id("stMain").get_by_text("Other", exact=True).click()
+        self.fill("Steps", str(steps))
+        name_box = self.page.get_by_label("Name", exact=True)
+        if not name_box.is_visible():
+            self.page.get_by_text("More: batch").click()
         self.fill("Name", name)
-        self.fill("Images, 0 for all", str(images))
-        self.fill("Epochs", str(epochs))
-        if more:
-            self.page.get_by_text("More: batch size").click()
-            for label, value in more.items():
-                self.fill(label.replace("_", " "), value)
+        self.fill("Training images, 0 for all", str(images))
+        for label, value in more.items():
+            self.fill(label.replace("_", " "), value)
         known = {run.name for run in list_runs(self.place.runs)}
         self.click("Train")
         (made,) = until(lambda: [run for run in list_runs(self.place.runs) if run.name not in known], "a run directory")
         self.page.get_by_test_id("stMain").get_by_role("heading", name=made.name).wait_for()
         until((made.path / "config.json").exists, "its config")
-        assert made.config()["training"]["epochs"] == epochs  # a number out of range would be put back in silence
+        assert made.config()["training"]["steps"] == steps  # a number out of range would be put back in silence
         return made
 
     def click_run(self, name: str) -> None:
@@ -341,7 +343,7 @@ def test_a_run_is_started_steered_left_and_found_again(visit: Any, place: Place)
 
 def test_a_run_ends_and_is_looked_at_everywhere(visit: Any, place: Place, tmp_path: Path) -> None:
     tab = visit().go()
-    run = tab.start("short", epochs=3)
+    run = tab.start("short", steps=96)
     tab.badge("finished", 90)
     assert run.status()["step"] == run.status()["total_steps"] == tab.step
     steps = run.snapshots()
@@ -465,7 +467,7 @@ def test_two_at_once_three_images_and_a_beta_of_a_million(visit: Any) -> None:
     first, second = visit().go(), visit()
     going = first.start("first")
     first.badge("running")
-    waits = second.go().start("second", images=3, epochs=4, Beta="1000000")
+    waits = second.go().start("second", images=3, steps=4, Beta="1000000")
     second.badge("waiting")
     second.says(f"Waiting for {going.name} to end")
     first.click("Stop")
@@ -488,7 +490,7 @@ def test_pictures_of_ones_own_in_colour(visit: Any, tmp_path: Path) -> None:
     tab.page.get_by_text("My pictures (a zip)").click()
     tab.page.set_input_files("input[type=file]", tmp_path / "pets.zip")
     tab.says(re.compile("60 pictures in 2 classes; the model will see them as 64 × 64 in colour"))
-    run = tab.start("pets", images=0, epochs=3)
+    run = tab.start("pets", images=0, steps=3)
     tab.badge("finished", 90)
     assert run.config()["model"]["image_shape"] == [64, 64, 3]
     tab.page.wait_for_function(f"() => {MAP}?.ready", timeout=90_000)

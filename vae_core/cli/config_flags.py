@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from vae_core.config import ModelConfig, TrainingConfig, recommended
+from vae_core.config import FEW_IMAGES, FEW_STEPS, GOOD_STEPS, ModelConfig, TrainingConfig, recommended
 
 
 def image_shape(text: str) -> tuple[int, ...]:
@@ -69,6 +69,10 @@ def _defaults(config: type[ModelConfig] | type[TrainingConfig], name: str) -> st
         return "as the data are"
     if config is ModelConfig:
         return _text(getattr(ModelConfig(), name))
+    if name == "epochs":
+        return "the steps decide"
+    if name == "steps":
+        return f"{GOOD_STEPS:,}; with fewer than {FEW_IMAGES:,} images {FEW_STEPS:,}; not where epochs are given"
     values = {where: _text(getattr(recommended(model), name)) for where, model in _RECIPES.items()}
     return "; ".join(f"{where}{value}" for where, value in values.items() if not where or value != values[""])
 

@@ -80,24 +80,29 @@ class _Job:
         """
         file = options["request"]
         asked = read_object(settings.expanded(file), RequestFile) if file else {}
+        recipe, flags = asked.get("training", {}), given(TrainingConfig, options)
+        if "epochs" in flags:  # they decide now, not the steps of the request
+            recipe = {name: value for name, value in recipe.items() if name != "steps"}
         job = cls(
             {**asked.get("model", {}), **given(ModelConfig, options)},
-            {**asked.get("training", {}), **given(TrainingConfig, options)},
+            {**recipe, **flags},
             options["data"] or asked.get("data") or "auto",
             options["fit"] or asked.get("fit") or "resize",
         )
         job.recipe(ModelConfig.from_dict(job.model))
         return job
 
-    def recipe(self, model: ModelConfig, started: bool = False) -> TrainingConfig:
+    def recipe(self, model: ModelConfig, available: int | None = None, started: bool = False) -> TrainingConfig:
         """The model's recommended recipe with what was given.
 
         Args:
             model: The model.
+            available: Training images of the data set; None while they have not been looked for.
             started: Whether it begins with trained weights: its units are awake already.
         """
         awake = {"kl_warmup": 0.0} if started else {}
-        return TrainingConfig.from_dict({**recommended(model).to_dict(), **awake, **self.training})
+        epochs = {name: value for name, value in self.training.items() if name == "epochs"}
+        return TrainingConfig.from_dict({**recommended(model, available, **epochs).to_dict(), **awake, **self.training})
 
 
 def _new(
@@ -122,7 +127,7 @@ def _new(
         raise ValueError(f"--image-shape is for pictures of your own; {dataset.name} has {dataset.image_shape}.")
     model = ModelConfig.from_dict({**job.model, "image_shape": dataset.image_shape})
     start = store.load(model_path(start_from)) if start_from else None
-    training = job.recipe(model, started=start is not None)
+    training = job.recipe(model, dataset.sizes["train"], started=start is not None)
     print(f"{dataset.title('train')} · {model.preset}, {model.latent_dim} latent units · {run.path}", file=sys.stderr)
     try:
         capacity.check_memory(capacity.memory_of(model, training, dataset.sizes))

@@ -37,6 +37,7 @@ from vae_core.storage.records import read_object
 NOTE = ".pace.json"
 VALIDATION = 0.3  # an image that is only looked at takes so much of one that is learned from
 START_SECONDS = 2.0  # building the network and the first step
+EPOCH_SECONDS = 0.1  # keeping the state, the row of its history, the way in and out of the loop
 LOOK_AT = 20  # past runs
 
 
@@ -72,10 +73,10 @@ def estimate(model: ModelConfig, training: TrainingConfig, sizes: dict[str, int]
         step, method = _scaled(model, training.batch_size, root)
     if step is None:
         return None
-    images = min(training.images or sizes["train"], sizes["train"])
-    steps = -(-images // training.batch_size)
+    steps = training.total_steps(sizes["train"])
+    epochs = -(-steps // training.steps_per_epoch(sizes["train"]))
     validation = VALIDATION * sizes["validation"] * step / training.batch_size
-    seconds = training.epochs * (steps * step + validation) + START_SECONDS
+    seconds = steps * step + epochs * (validation + EPOCH_SECONDS) + START_SECONDS
     return Estimate(seconds, training.batch_size / step, method)
 
 

@@ -1,12 +1,11 @@
 """A run that has ended: rename it, publish it as a model, download it as a zip; and import such a zip. No streamlit.
 
->>> bool(NAME.fullmatch("my-run")), bool(NAME.fullmatch("../x"))
-(True, False)
+>>> FRAMES >= 2
+True
 """
 
 from __future__ import annotations
 
-import re
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -20,13 +19,13 @@ from vae_core.jobs.model_check import check_in_child
 from vae_core.jobs.worker import NICE
 from vae_core.runs.control import RunError
 from vae_core.runs.directory import ENDED, UNREADABLE, Run
+from vae_core.runs.naming import checked_name
 from vae_core.settings import checkpoints_folder, model_folders, start_folder
 from vae_core.storage import limits
 from vae_core.storage.errors import FileProblem
 from vae_core.storage.files import write_json
 from vae_core.storage.records import read_object
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 FRAMES = 7  # of the timeline that a kept model shows
 
 
@@ -44,11 +43,11 @@ def rename(run: Run, name: str) -> Run:
         RunError: If the run is in progress, the name is odd or taken, or the folder cannot be moved.
     """
     _ended(run)
-    target = run.path.with_name(_name(name))
+    target = run.path.with_name(checked_name(name))
     if target == run.path:
         return run
     if target.exists():
-        raise RunError(f"{name!r} is taken. Choose another name.")
+        raise RunError(f"{target.name!r} is taken. Choose another name.")
     try:
         run.path.rename(target)
     except OSError as error:
@@ -101,9 +100,9 @@ def target_of(run: Run, name: str) -> Path:
         RunError: If the run is in progress, the name is odd or taken, or the disk is too full.
     """
     _ended(run)
-    target = checkpoints_folder().resolve() / _name(name)
-    if any((folder / name).exists() for folder in model_folders()):
-        raise RunError(f"there is a model called {name!r} already. Choose another name.")
+    target = checkpoints_folder().resolve() / checked_name(name)
+    if any((folder / target.name).exists() for folder in model_folders()):
+        raise RunError(f"there is a model called {target.name!r} already. Choose another name.")
     check_disk(target.parent)
     return target
 
@@ -141,11 +140,3 @@ def _ended(run: Run) -> None:
     if state not in ENDED:
         step = "" if state == UNREADABLE else "; stop it or wait for its end"
         raise RunError(f"{run.name} is {state}{step}. {note}".rstrip())
-
-
-def _name(name: str) -> str:
-    if not NAME.fullmatch(name):
-        raise RunError(
-            f"a name is 1 to 60 letters, digits, dots, dashes or underscores and begins with a letter or digit; got {name!r}."
-        )
-    return name

@@ -20,7 +20,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from vae_core.checkpoints.bundle import safe_name
 from vae_core.config import ModelConfig, TrainingConfig, recommended
 from vae_core.datasets import fashion_mnist, loading
 from vae_core.jobs import capacity, queue
@@ -31,7 +30,8 @@ from vae_core.runs.control import Control, RunError
 from vae_core.runs.directory import OVER, Run
 from vae_core.runs.health import health
 from vae_core.runs.index import list_runs, unfinished
-from vae_core.settings import RUNS_VARIABLE, runs_folder
+from vae_core.runs.naming import checked_name
+from vae_core.settings import RUNS_VARIABLE, model_folders, runs_folder
 from vae_core.storage.names import encodable
 
 _TRAINERS = Trainers()  # one for all sessions of the server
@@ -42,7 +42,7 @@ class Request:
     """A run that is asked for.
 
     Attributes:
-        name: What its folder is called, with the time behind it.
+        name: What its folder is called (`runs.naming`); with the time behind it where that is taken.
         model: What is trained.
         training: How; the recipe that suits the model, unless another is given.
         data: "auto" (the real pictures if they are here), "fashion", "drawn", or a zip's path.
@@ -61,7 +61,7 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.training is None:
-            object.__setattr__(self, "training", recommended(self.model))
+            object.__setattr__(self, "training", recommended(self.model, self.images()["train"]))
 
     def settled(self) -> str:
         """Value of --data that needs no network, "auto" decided."""
@@ -151,6 +151,7 @@ def may_train_beside() -> bool:
 
 
 def _check(request: Request, root: Path, beside: bool) -> None:
+    checked_name(request.name)
     needed = capacity.memory_of(request.model, request.training, request.images())
     capacity.check_start(root, needed, beside=beside, ready=_TRAINERS.ready_memory())
 
@@ -295,12 +296,14 @@ def _update_control(run: Run, **changes: Any) -> None:
 
 
 def _new_directory(root: Path, name: str, now: Callable[[], datetime] = datetime.now) -> Run:
-    """A directory of its own for a run: the name and the time, and a number where that is taken."""
-    base = f"{safe_name(name)[:40].lower()}-{now():%m%d-%H%M%S}"
+    """A directory of its own for a run: the name; where a run or a model bears it, with the time and then a number behind it."""
+    name = checked_name(name)
+    timed = f"{name[:40]}-{now():%m%d-%H%M%S}"
+    taken = any((folder / name).exists() for folder in model_folders())
     try:
         root.mkdir(parents=True, exist_ok=True)
-        for number in range(1, 1000):
-            path = root / (base if number == 1 else f"{base}-{number}")
+        for number in range(taken, 1000):
+            path = root / (name if number == 0 else timed if number == 1 else f"{timed}-{number}")
             try:
                 path.mkdir()
                 return Run(path)
@@ -308,7 +311,7 @@ def _new_directory(root: Path, name: str, now: Callable[[], datetime] = datetime
                 continue
     except OSError as error:
         raise _unwritable(root, error) from error
-    raise RunError(f"{root} holds a thousand runs called {base}. Choose another name.")
+    raise RunError(f"{root} holds a thousand runs called {timed}. Choose another name.")
 
 
 def _unwritable(path: Path, error: OSError) -> RunError:

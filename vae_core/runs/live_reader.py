@@ -54,7 +54,7 @@ class View:
         health: The run's status.
         version: Rises whenever anything has changed.
         step: Batches trained so far, of `total_steps`.
-        epoch: Epochs trained so far, of `epochs`; a fraction within one.
+        epoch: Epochs trained so far; a fraction within one.
         progress: 0..1.
         eta_seconds: Seconds to the end; None where unknown.
         images_per_second: In the last moments, by the clock; None where unknown.
@@ -75,7 +75,6 @@ class View:
     step: int = 0
     total_steps: int = 0
     epoch: float = 0.0
-    epochs: int = 0
     progress: float = 0.0
     eta_seconds: float | None = None
     images_per_second: float | None = None
@@ -153,7 +152,6 @@ class LiveRun:
             step=step,
             total_steps=total,
             epoch=float(status.get("epoch") or 0.0),
-            epochs=_whole(recipe.get("epochs")),
             progress=min(1.0, step / total) if total else 0.0,
             eta_seconds=float(eta) if isinstance(eta, (int, float)) else None,
             images_per_second=rate * _whole(recipe.get("batch_size")) if rate else None,

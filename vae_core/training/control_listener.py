@@ -51,8 +51,7 @@ class ControlListener(keras.callbacks.Callback):
         if self._paused:
             self._steps += 1
         # An epoch's state is kept before it is validated: by then the model holds the average, not what was trained.
-        epoch_done = self.recorder.progress.step % self.recorder.progress.steps_per_epoch == 0
-        if epoch_done or time.monotonic() - self._saved >= self.every_seconds:
+        if self.recorder.progress.epoch_done or time.monotonic() - self._saved >= self.every_seconds:
             self._keep()
         self._obey(self._keep)
 

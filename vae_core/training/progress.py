@@ -46,6 +46,11 @@ class Progress:
         """Passes over the data so far, with fractions."""
         return self.step / self.steps_per_epoch
 
+    @property
+    def epoch_done(self) -> bool:
+        """Whether the next thing to come is a validation: after each epoch, and after the last step."""
+        return self.step % self.steps_per_epoch == 0 or self.step == self.total_steps
+
 
 class StopOnNaN(keras.callbacks.TerminateOnNaN):
     """Keras' own check, reported with the step and the way out; the last good checkpoint stays."""

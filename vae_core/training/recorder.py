@@ -74,8 +74,12 @@ class Recorder(keras.callbacks.Callback):
         if self._traced:
             self._batches, self._busy = self._batches + 1, self._busy + spent
         now = time.monotonic()
-        last = self.progress.step % self.progress.steps_per_epoch == 0
-        if not self._traced or last or self.state == "paused" or now - self._last_report >= REPORT_SECONDS:
+        if (
+            not self._traced
+            or self.progress.epoch_done
+            or self.state == "paused"
+            or now - self._last_report >= REPORT_SECONDS
+        ):
             self.report()
         if not self._traced or now - self._last_snapshot >= self.snapshot_wait():
             self.snapshot()

@@ -74,9 +74,8 @@ class Session:
         devices = tf.distribute.get_strategy().num_replicas_in_sync
         if devices > 1:
             self._share_out(devices)
-        per_epoch = -(-len(self.pixels) // training.batch_size)
-        total = per_epoch * training.epochs
-        self.progress = Progress(total, per_epoch)
+        total = training.total_steps(len(self.pixels))
+        self.progress = Progress(total, training.steps_per_epoch(len(self.pixels)))
         self.vae, self.schedule = take(model, training, total) or compile_vae(model, training, total)
         self.average = ExponentialMovingAverage(training.ema, self.progress)
         images, labels = dataset.images("test", SNAPSHOT_IMAGES), dataset.labels("test")[:SNAPSHOT_IMAGES]
@@ -123,25 +122,32 @@ class Session:
         # perhaps asked for while TensorFlow was being imported
         if self.run.control().command == "stop" or interruption.asked():
             raise RunStopped
-        per_epoch, epochs = self.progress.steps_per_epoch, self.training.epochs
+        per_epoch, total = self.progress.steps_per_epoch, self.progress.total_steps
         epoch, batch = divmod(self.progress.step, per_epoch)
-        if epoch and not batch and epoch - 1 not in self.history.epochs():
-            self._validate(epoch - 1)
-        if batch:
+        last = -(-self.progress.step // per_epoch) - 1
+        if last >= 0 and self.progress.epoch_done and last not in self.history.epochs():
+            self._validate(last)
+        if batch and self.progress.step < total:
             self._fit(epoch, epoch + 1, batch)
-            epoch += 1
-        if epoch < epochs:
-            self._fit(epoch, epochs, 0)
+        epoch += batch > 0
+        if epoch < total // per_epoch:
+            self._fit(epoch, total // per_epoch, 0)
+        epoch = max(epoch, total // per_epoch)
+        if epoch * per_epoch < total:
+            self._fit(epoch, epoch + 1, 0)
 
     def _fit(self, first: int, last: int, skip: int) -> None:
-        """Train epochs first..last - 1, leaving out `skip` batches of the first."""
+        """Train epochs first..last - 1, leaving out `skip` batches of the first; the run's last one may end within it."""
+        per_epoch = min(
+            self.progress.steps_per_epoch, self.progress.total_steps - first * self.progress.steps_per_epoch
+        )
         callbacks = [*self.callbacks, self.tensorboard] if self.tensorboard else self.callbacks
         try:
             self.vae.fit(
                 batches(self.pixels, self.training, first, last, skip).with_options(pipeline_options()),
                 initial_epoch=first,
                 epochs=last,
-                steps_per_epoch=self.progress.steps_per_epoch - skip,
+                steps_per_epoch=per_epoch - skip,
                 validation_data=self._validation_data(),
                 callbacks=callbacks,
                 # `batches` has seen to that
@@ -216,8 +222,8 @@ class Session:
             average = {name.removeprefix("average/"): a for name, a in arrays.items() if name.startswith("average/")}
             self.average.weights = {name: array.copy() for name, array in average.items()} or None
             sums = [arrays[name] for name in sorted(arrays) if name.startswith("sums/")]
-            self.sums.restore(sums, at_the_end=values["step"] % self.progress.steps_per_epoch == 0)
             self.progress.step, self.progress.seconds = values["step"], values["seconds"]
+            self.sums.restore(sums, at_the_end=self.progress.epoch_done)
             self.schedule.peak.assign(values["peak"])
         self.run.remove_snapshots_after(values["step"])
         self.history.forget_from(values["step"] // self.progress.steps_per_epoch)

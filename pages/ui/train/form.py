@@ -13,7 +13,8 @@ from pages.ui.app.visitor import visitor
 from pages.ui.formatting import SENTENCE, markdown_text, plain_text
 from pages.ui.train.cache import pictures_of, pictures_on_server
 from pages.ui.train.others import SHARED
-from pages.ui.train.recipe import recipe_controls
+from pages.ui.train.recipe import length_control, model_controls, more_controls, note_moves
+from vae_core.config import TrainingConfig, recommended
 from vae_core.jobs import launcher
 from vae_core.jobs.launcher import Request
 from vae_core.jobs.picture_uploads import UploadedPictures
@@ -23,6 +24,7 @@ from vae_core.settings import PROGRAM
 
 REAL, DRAWN, OWN = "Fashion-MNIST", "Drawn clothes", "My pictures (a zip)"
 SERVER = "A folder of this server"
+PROBLEM = "form_problem"  # in the session: why the last click on Train began nothing
 RESIZE, GARMENT = "Resized, nothing else", "Cut to the garment"
 
 
@@ -30,38 +32,54 @@ def run_form() -> None:
     """Every choice has a good default: the button alone is enough."""
     ready = launcher.prepare()
     data, pictures, fit = _data_controls()
-    model, training = recipe_controls(pictures.shape if pictures is not None else (28, 28, 1))
-    name = st.text_input("Name", "my-run", max_chars=40, key="form_name", persist_state="session", width=300)
-    treated = "garment" if pictures is not None and fit == GARMENT else "resize"
-    sizes = None if pictures is None else pictures.sizes
-    request = Request(name or "run", model, training, data, sizes, fit=treated)
+    model = model_controls(pictures.shape if pictures is not None else (28, 28, 1))
+    request = Request("", model, data=data, sizes=None if pictures is None else pictures.sizes, fit=fit)
+    available = request.images()["train"]
+    recipe = recommended(model, available)
+    note_moves(model, recipe, available)
+    steps = length_control(recipe, lambda steps: _length_text(request, recipe, steps))
+    with st.expander("More: batch, learning rate, beta, warm-up, free bits, averaging, schedule, seed, name"):
+        name = st.text_input("Name", "my-run", max_chars=60, key="form_name", persist_state="session", width=300)
+        model, training = more_controls(model, recipe, steps)
+    request = replace(request, name=name or "run", model=model, training=training)
     if ready.state == "unavailable":
         st.markdown(f":material/block: **Nothing can be trained here:** {markdown_text(ready.note, SENTENCE)}")
         return
     unknown = launcher.estimated(request) is None
     measuring = unknown and ready.state != "off"
-    st.fragment(_estimate, run_every=2 if measuring else None)(request, unknown, measuring)
     beside = _beside_control()
     refusal = None if data == "" else launcher.refusal(request, beside=beside)
     if refusal:
         st.warning(markdown_text(refusal, SENTENCE), icon=":material/block:")
     waiting_for_pictures = data == ""
-    # no callback: it would be given the values of the run before, without a number that was typed just before the click
-    if st.button(
-        "Train",
-        type="primary",
-        icon=":material/play_arrow:",
-        key="start",
-        disabled=waiting_for_pictures or refusal is not None,
-    ):
-        _start(request, beside)
-        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        # no callback: it would be given the values of the run before, without a number that was typed just before the click
+        if st.button(
+            "Train",
+            type="primary",
+            icon=":material/play_arrow:",
+            key="start",
+            disabled=waiting_for_pictures or refusal is not None,
+        ):
+            _start(request, beside)
+            st.rerun()
+        with st.container(width="stretch"):
+            st.fragment(_estimate, run_every=2 if measuring else None)(request, unknown, measuring)
+    problem = st.session_state.pop(PROBLEM, None)
+    if problem:
+        st.error(markdown_text(problem, SENTENCE), icon=":material/error:")
     st.caption(
         "A run is a process of its own: it goes on when you close this page or stop the server. Stop it here, or with "
         f"`{PROGRAM} runs --stop NAME`. {SHARED}"
     )
     if ready.state == "off":
         st.caption("No process is kept ready here (VAE_EXPLORER_STANDBY=0): a run begins some seconds after the click.")
+
+
+def _length_text(request: Request, recipe: TrainingConfig, steps: int) -> str:
+    """Words of a chip: "5,000 steps · 3 min", the time as far as it is known."""
+    estimate = launcher.estimated(replace(request, training=replace(recipe, steps=steps)))
+    return f"{steps:,} steps" + ("" if estimate is None else f" · {rough_duration(estimate.seconds)}")
 
 
 def _beside_control() -> bool:
@@ -81,18 +99,18 @@ def _start(request: Request, beside: bool) -> None:
     try:
         run = launcher.start(replace(request, visitor=visitor()), beside=beside)
     except RunError as error:
-        st.session_state["train_error"] = str(error)
+        st.session_state[PROBLEM] = str(error)
         return
     state.choose_run(run.name)
 
 
 def _data_controls() -> tuple[str, UploadedPictures | None, str]:
-    """What --data will name ("" while a zip is awaited), the user's pictures if it is those, and how they are fitted."""
+    """What --data will name ("" while a zip is awaited), the user's pictures if it is those, and what --fit will say."""
     real = real_here()
     opened = offered()
     kinds = [*([REAL] if real else []), DRAWN, OWN, *([SERVER] if opened else [])]
     kind = st.segmented_control(
-        "Train on",
+        "What",
         kinds,
         default=kinds[0],
         key="form_data",
@@ -101,7 +119,7 @@ def _data_controls() -> tuple[str, UploadedPictures | None, str]:
         help=None if real else "Fashion-MNIST is not on this machine: the sidebar can fetch it.",
     )
     if kind not in (OWN, SERVER):
-        return "fashion" if kind == REAL else "drawn", None, RESIZE
+        return "fashion" if kind == REAL else "drawn", None, "resize"
     upload = None
     if kind == SERVER:
         path = st.selectbox(
@@ -122,14 +140,15 @@ def _data_controls() -> tuple[str, UploadedPictures | None, str]:
         help="Resized: and nothing else. Cut to the garment: for clothes, each is cropped to what stands out from its background; "
         "if most are on a light background, all are inverted, as Fashion-MNIST was made.",
     )
+    treated = "garment" if fit == GARMENT else "resize"
     if kind == OWN and upload is None:
-        return "", None, str(fit)
+        return "", None, treated
     name = path.name if upload is None else upload.name
     try:
         pictures = pictures_on_server(path) if upload is None else pictures_of(upload)
     except (ValueError, RunError) as error:
         st.error(f"{markdown_text(name)}: {markdown_text(error)}", icon=":material/folder_zip:")
-        return "", None, str(fit)
+        return "", None, treated
     height, width, channels = pictures.shape
     st.caption(
         f"{pictures.n:,} pictures in {len(pictures.classes)} class{'' if len(pictures.classes) == 1 else 'es'}; the model "
@@ -138,7 +157,7 @@ def _data_controls() -> tuple[str, UploadedPictures | None, str]:
     )
     for line in pictures.lines:
         st.caption(markdown_text(f"{line[:1].upper()}{line[1:]}.", SENTENCE))
-    return pictures.data, pictures, str(fit)
+    return pictures.data, pictures, treated
 
 
 def _estimate(request: Request, unknown: bool, measuring: bool) -> None:
@@ -157,6 +176,11 @@ def _estimate(request: Request, unknown: bool, measuring: bool) -> None:
     st.caption(
         f":material/timer: About **{duration(estimate.seconds)}** on this machine, {estimate.images_per_second:,.0f} images a second ({markdown_text(estimate.method)})."
     )
+
+
+def rough_duration(seconds: float) -> str:
+    """`duration` as short as a chip needs it: "45 s", "3 min", "1 h 20 min"."""
+    return f"{round(seconds / 60)} min" if 90 <= seconds < 3570 else duration(seconds)
 
 
 def duration(seconds: float) -> str:

@@ -1,17 +1,18 @@
-"""The dials of the form of Train. They stand at the recipe that suits preset and units, and move with these until they are touched."""
+"""The dials of the form of Train. They stand at the recipe that suits model and data, and move with these until they are touched."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
 import streamlit as st
 
 from pages.ui.app.widget_sync import set_widget
-from vae_core.config import LIKELIHOODS, PRESETS, ModelConfig, TrainingConfig, recommended
+from vae_core.config import LIKELIHOODS, PRESETS, SCHEDULES, ModelConfig, TrainingConfig, recommended
 
 LABELS = {
-    "epochs": "epochs",
+    "steps": "steps",
     "batch_size": "batch size",
     "learning_rate": "learning rate",
     "schedule": "schedule",
@@ -24,64 +25,135 @@ LABELS = {
     "images": "images",
 }
 KEYS = {  # of the dials' widgets, by the setting's name
-    "epochs": "form_epochs",
+    "steps": "form_length",
     "images": "form_images",
     "batch_size": "form_batch",
     "learning_rate": "form_rate",
+    "schedule": "form_schedule",
+    "warmup": "form_rate_warm",
     "beta": "form_beta",
     "kl_warmup": "form_warm",
+    "free_bits": "form_free_bits",
+    "ema": "form_ema",
     "seed": "form_seed",
 }
 TOUCHED, CHOICE, MOVED = "form_touched", "form_choice", "form_moved"
-MOST_EPOCHS, MOST_IMAGES = 1000, 60_000
+OTHER, OTHER_KEY = "Other", "form_steps"
+MOST_STEPS, MOST_IMAGES = 10_000_000, 60_000
+SHORT_STEPS, LONG_TIMES = 500, 5  # the chips beside the recipe's steps: a first look, and five times as long
+
+Training = tuple[ModelConfig, TrainingConfig]
 
 
-def recipe_controls(shape: tuple[int, int, int]) -> tuple[ModelConfig, TrainingConfig]:
-    """Preset, units and dials; shape: (height, width, channels) of the pictures."""
+def model_controls(shape: tuple[int, int, int]) -> ModelConfig:
+    """Preset and units; shape: (height, width, channels) of the pictures."""
+    defaults = ModelConfig()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        model = _model_controls(shape)
-        recipe = recommended(model)
-        _note_moves(model, recipe)
-        values: dict[str, Any] = {
-            "epochs": _dial("epochs", recipe, high=MOST_EPOCHS, width=140),
-            "images": _dial("images", recipe, label="Images, 0 for all", high=MOST_IMAGES, step=1000, width=160),
-        }
-    more = st.expander("More: batch size, learning rate, beta, warm-up, likelihood, seed")
-    with more, st.container(horizontal=True, vertical_alignment="bottom"):
-        values["batch_size"] = _dial("batch_size", recipe, width=140)
-        values["learning_rate"] = _dial("learning_rate", recipe, format="%.5f", width=160)
-        values["beta"] = _dial("beta", recipe, high=1e6, width=140)
-        values["kl_warmup"] = _dial("kl_warmup", recipe, label="KL warm-up, share of the run", step=0.05, width=220)
-        likelihood = st.selectbox("Likelihood", LIKELIHOODS, key="form_likelihood", persist_state="session", width=160)
-        values["seed"] = _dial("seed", recipe, width=140)
+        preset = st.segmented_control(
+            "Model",
+            PRESETS,
+            default=defaults.preset,
+            key="form_preset",
+            required=True,
+            persist_state="session",
+            help="swift: ours, fast. classic: the textbook model, two convolutions and a dense layer of 16.",
+        )
+        about = _about(ModelConfig, "latent_dim")
+        units = st.number_input(
+            "Latent units",
+            about["low"],
+            about["high"],
+            defaults.latent_dim,
+            key="form_units",
+            persist_state="session",
+            width=130,
+            help="How many numbers the model has for each picture. Two can be seen as a map; sixteen rebuild better.",
+        )
+    return ModelConfig(str(preset), int(units), shape)
+
+
+def length_control(recipe: TrainingConfig, label: Callable[[int], str]) -> int:
+    """Steps of the run: one of three chips, or any number. label: words of a chip, with the time where that is known."""
+    key, chips = KEYS["steps"], sorted({SHORT_STEPS, recipe.steps, LONG_TIMES * recipe.steps})
+    touched = st.session_state.setdefault(TOUCHED, set())
+    if st.session_state.get(key) not in (*chips, OTHER):
+        touched.discard(key)
+    if key not in touched:
+        set_widget(key, recipe.steps)
+    chosen = st.segmented_control(
+        "How long",
+        [*chips, OTHER],
+        key=key,
+        required=True,
+        persist_state="session",
+        format_func=lambda steps: steps if steps == OTHER else label(steps),
+        on_change=_touch,
+        args=(key, recipe.steps),
+        help="A step is one batch of pictures that the model learns from.",
+    )
+    if chosen != OTHER:
+        return chosen if isinstance(chosen, int) else recipe.steps
+    return int(st.number_input("Steps", 1, MOST_STEPS, recipe.steps, key=OTHER_KEY, persist_state="session", width=160))
+
+
+def more_controls(model: ModelConfig, recipe: TrainingConfig, steps: int) -> Training:
+    """The rare dials; call it within their fold. Returns what is to be trained, and how."""
+    values: dict[str, Any] = {"steps": steps}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        values["batch_size"] = _dial("batch_size", recipe, width=130)
+        values["learning_rate"] = _dial("learning_rate", recipe, format="%.5f", width=140)
+        values["schedule"] = _schedule(recipe)
+        values["warmup"] = _dial("warmup", recipe, label="Warm-up, share of the run", step=0.02, width=190)
+        values["beta"] = _dial("beta", recipe, high=1e6, width=130)
+        values["kl_warmup"] = _dial("kl_warmup", recipe, label="KL warm-up, share of the run", step=0.05, width=210)
+        values["free_bits"] = _dial("free_bits", recipe, label="Free bits", step=0.05, width=130)
+        values["ema"] = _dial("ema", recipe, label="Moving average (EMA)", format="%.4f", step=0.001, width=180)
+        likelihood = st.selectbox("Likelihood", LIKELIHOODS, key="form_likelihood", persist_state="session", width=150)
+        values["seed"] = _dial("seed", recipe, width=120)
+        values["images"] = _dial("images", recipe, label="Training images, 0 for all", high=MOST_IMAGES, step=1000)
     training = replace(recipe, **values)
     st.caption(_recipe_text(model, training, recipe))
     return replace(model, likelihood=likelihood), training
 
 
-def _model_controls(shape: tuple[int, int, int]) -> ModelConfig:
-    defaults = ModelConfig()
-    preset = st.segmented_control(
-        "Preset",
-        PRESETS,
-        default=defaults.preset,
-        key="form_preset",
-        required=True,
-        persist_state="session",
-        help="swift: ours, fast. classic: the textbook model, two convolutions and a dense layer of 16.",
+def note_moves(model: ModelConfig, recipe: TrainingConfig, available: int) -> None:
+    """Remember, until model or data change again, which dials have moved with them and which have stayed.
+
+    available: training images of the data set.
+    """
+    before = st.session_state.get(CHOICE)
+    st.session_state[CHOICE] = (model.preset, model.latent_dim, available)
+    if before is None or before == st.session_state[CHOICE]:
+        return
+    old, touched = recommended(ModelConfig(*before[:2]), before[2]), st.session_state.get(TOUCHED, set())
+    differ = [name for name in LABELS if getattr(old, name) != getattr(recipe, name)]
+    moved = [name for name in differ if KEYS.get(name) not in touched]
+    stayed = [name for name in differ if KEYS.get(name) in touched]
+    parts = []
+    if moved:
+        changes = (f"{LABELS[name]} {_text(old, name)} → {_text(recipe, name)}" for name in moved)
+        parts.append(f"Moved with your choice: {', '.join(changes)}.")
+    if stayed:
+        parts.append(f"Left as you set them: {', '.join(LABELS[name] for name in stayed)}.")
+    st.session_state[MOVED] = " ".join(parts)
+
+
+def _schedule(recipe: TrainingConfig) -> str:
+    key = KEYS["schedule"]
+    if key not in st.session_state.setdefault(TOUCHED, set()) or key not in st.session_state:
+        set_widget(key, recipe.schedule)
+    return str(
+        st.selectbox(
+            "Schedule",
+            SCHEDULES,
+            key=key,
+            persist_state="session",
+            width=130,
+            on_change=_touch,
+            args=(key, recipe.schedule),
+            help="Of the learning rate: cosine rises over the warm-up and falls to 1 % of its peak; constant stays.",
+        )
     )
-    about = _about(ModelConfig, "latent_dim")
-    units = st.number_input(
-        "Latent units",
-        about["low"],
-        about["high"],
-        defaults.latent_dim,
-        key="form_units",
-        persist_state="session",
-        width=140,
-        help="Two can be seen as a map; sixteen rebuild better.",
-    )
-    return ModelConfig(str(preset), int(units), shape)
 
 
 def _dial(
@@ -108,32 +180,13 @@ def _dial(
     )
 
 
-def _touch(key: str, recommended_value: float) -> None:
+def _touch(key: str, recommended_value: float | str) -> None:
     """A dial that is turned stays where it is put; turned back to the recipe's value, it follows the recipe again."""
     touched: set[str] = st.session_state.setdefault(TOUCHED, set())
     if st.session_state[key] == recommended_value:
         touched.discard(key)
     else:
         touched.add(key)
-
-
-def _note_moves(model: ModelConfig, recipe: TrainingConfig) -> None:
-    """Remember, until preset or units change again, which dials have moved with them and which have stayed."""
-    before = st.session_state.get(CHOICE)
-    st.session_state[CHOICE] = (model.preset, model.latent_dim)
-    if before is None or before == st.session_state[CHOICE]:
-        return
-    old, touched = recommended(ModelConfig(*before)), st.session_state.get(TOUCHED, set())
-    differ = [name for name in LABELS if getattr(old, name) != getattr(recipe, name)]
-    moved = [name for name in differ if KEYS.get(name) not in touched]
-    stayed = [name for name in differ if KEYS.get(name) in touched]
-    parts = []
-    if moved:
-        steps = (f"{LABELS[name]} {_text(old, name)} → {_text(recipe, name)}" for name in moved)
-        parts.append(f"Moved with your choice: {', '.join(steps)}.")
-    if stayed:
-        parts.append(f"Left as you set them: {', '.join(LABELS[name] for name in stayed)}.")
-    st.session_state[MOVED] = " ".join(parts)
 
 
 def _recipe_text(model: ModelConfig, training: TrainingConfig, recipe: TrainingConfig) -> str:
@@ -152,7 +205,7 @@ def _text(config: TrainingConfig, name: str) -> str:
     value = getattr(config, name)
     if name in ("kl_warmup", "ema") and not value:
         return "off"
-    return f"{value:g}" if isinstance(value, (int, float)) else str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _about(config: type, name: str) -> Any:

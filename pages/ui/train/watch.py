@@ -182,10 +182,7 @@ def standing(view: View) -> None:
         return
     eta = "" if view.eta_seconds is None else f", about {duration(view.eta_seconds)} to go"
     pace = "" if view.images_per_second is None else f", {view.images_per_second:,.0f} images a second"
-    st.progress(
-        view.progress,
-        f"Step {view.step:,} of {view.total_steps:,}, epoch {view.epoch:.2f} of {view.epochs:d}{eta}{pace}",
-    )
+    st.progress(view.progress, f"Step {view.step:,} of {view.total_steps:,}, epoch {view.epoch:.2f}{eta}{pace}")
 
 
 def the_map(run: Run, step: int, latent_dim: int) -> None:
