@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+
 import streamlit as st
 
 from pages.ui.app import state
 from pages.ui.app.frame import frame_without_model
 from pages.ui.app.widget_sync import set_widget
-from pages.ui.formatting import SENTENCE, beside, markdown_text, plain_text
+from pages.ui.formatting import beside, markdown_text, plain_text
 from pages.ui.shared.deletion import deleted_today, deletion_messages
 from pages.ui.train.form import run_form
+from pages.ui.train.kept import example
 from pages.ui.train.watch import watch
 from vae_core.checkpoints.registry import kept_models, newest
 from vae_core.checkpoints.timeline import frame_steps
@@ -17,24 +21,31 @@ from vae_core.jobs import launcher
 from vae_core.jobs.deletion import deleted_runs
 from vae_core.runs.directory import OVER, Run
 from vae_core.settings import PROGRAM
+from vae_core.storage.records import read_object, unchanged
 
 NEW = "A new run"
+# what is drawn anew stays as it is until then
+STYLE = """<style>
+[data-testid="stMain"] [data-stale="true"] { opacity: 1 !important; transition: none !important; }
+.st-key-dials button { min-height: 2rem; padding: 0 0.6rem; }
+</style>"""
 
 
 def main() -> None:
     """Which run, then its form or its life."""
     launcher.prepare()  # a process stands ready by the time the button is pressed
-    problem = st.session_state.pop("train_error", None)
-    if problem:
-        st.error(markdown_text(problem, SENTENCE), icon=":material/error:")
+    st.html(STYLE)
     deletion_messages()
-    run = pick_run()
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        words = st.empty()
+        run = pick_run()
     if run is None:
-        st.markdown(
-            "Press **Train** and watch a variational autoencoder learn a map of pictures from nothing, in a few minutes. "
-            "While it learns you can hover over its map, pause it, turn its dials, and leave: it goes on."
-        )
-        run_form()
+        words.markdown("Press **Train** and watch a map of pictures being learned.", width="content")
+        form, picture = st.columns([5, 8], gap="medium")
+        with form, st.container(border=True):
+            run_form()
+        with picture:
+            example()
     else:
         watch(run)
     deleted_today(deleted_runs(), "runs")
@@ -49,6 +60,8 @@ def pick_run() -> Run | None:
     every = launcher.runs()
     runs = {run.name: run for run in newest(every, [name])}
     timelines = [path for path in kept_models() if frame_steps(path)]
+    kept = {mark for path in timelines if (mark := _mark(path / "config.json", "steps"))}
+    runs = {key: run for key, run in runs.items() if key == name or _mark(run.path / "status.json", "step") not in kept}
     listed = runs | {path.name: Run(path) for path in timelines if path.name not in runs}
     over = {name: condition for name, run in runs.items() if (condition := run.state()[0]) in OVER}
     if name and name not in listed:
@@ -67,10 +80,11 @@ def pick_run() -> Run | None:
         key="run_picker",
         on_change=_picked,
         args=(new,),
-        width=420,
+        width=300,
+        label_visibility="collapsed",
         format_func=lambda name: plain_text(labels[name]),
     )
-    if len(every) > len(runs):
+    if len(every) > len(newest(every, [name])):
         st.caption(
             f"The newest {len(runs)} of {len(every):,} runs. `?run=NAME` in this page's address opens any other; "
             f"`{PROGRAM} runs` lists all."
@@ -81,6 +95,16 @@ def pick_run() -> Run | None:
 def _words(name: str, ended: str | None, kept: bool) -> str:
     """In the picker. How a run in progress stands changes under one's eyes: the page says it, not the picker."""
     return f"{name} ({ended})" if ended else f"{name} (timeline of a kept model)" if kept else name
+
+
+def _mark(file: Path, step: str) -> tuple[int, float] | None:
+    """Steps and seconds of a training: a model has those of the run that it was kept from, which then hides behind it."""
+    with suppress(ValueError):
+        values = unchanged(file, read_object)
+        steps, seconds = values.get(step), values.get("seconds")
+        if isinstance(steps, int) and isinstance(seconds, int | float) and seconds > 0:
+            return steps, float(seconds)
+    return None
 
 
 def _picked(new: str) -> None:

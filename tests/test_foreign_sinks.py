@@ -150,7 +150,6 @@ REVIEWED: dict[tuple[str, str], str] = {
     ("pages/ui/train/recipe.py", "_recipe_text(model, training, recipe)"): "numbers, names of settings and of presets",
     ("pages/ui/train/recipe.py", "label"): "constants of this file",
     ("pages/ui/train/recipe.py", "about"): "the help of a field of the configuration",
-    ("pages/ui/train/watch.py", "rows"): "constants and numbers of fixed_images.sheet",
     ("pages/ui/train/watch.py", "words"): "constants of this file",
 }
 

@@ -73,7 +73,7 @@ def test_steps_done_again_and_a_file_that_is_another(run: Run) -> None:
     run.append_metrics({"kind": "validation", "step": 4, "val_loss": 250.0})
     run.append_metrics({"kind": "event", "event": "beta", "step": 4, "old": 1.0, "new": 4.0})
     view = reader.view(fresh=True)
-    assert view.validation["val_loss"].tolist() == [250.0] and view.marks == ((4, "beta 4"),)
+    assert view.validation["val_loss"].tolist() == [250.0] and view.marks == ((4, "beta 1 → 4"),)
     run.append_metrics({"kind": "event", "event": "resumed", "step": 2})
     run.append_metrics(row(3, loss=111.0))
     view = reader.view(fresh=True)

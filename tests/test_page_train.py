@@ -18,8 +18,9 @@ from app_testing import DRAWN, MAIN, go, problems, visit, words
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from pages.ui.components.live_map import Timeline
 from pages.ui.train import cache as timelines
-from pages.ui.train import finished
+from pages.ui.train import finished, moments
 from pages.ui.train.charts import bars, curve
 from vae_core.config import ModelConfig, TrainingConfig, recommended
 from vae_core.datasets import fashion_mnist, image_folders, loading
@@ -345,12 +346,12 @@ def test_how_long_it_will_take(stand: Stand, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("state", "buttons"),
     [
-        ("waiting", {"pause", "one_step", "stop", "at_once"}),
-        ("running", {"pause", "one_step", "stop", "apply_dials"}),
-        ("paused", {"go_on", "one_step", "stop", "apply_dials"}),
-        ("stopped", {"resume", "open_heatmaps", "rename", "keep"}),
-        ("failed", {"resume", "open_heatmaps", "rename", "keep"}),
-        ("finished", {"open_heatmaps", "rename", "keep"}),
+        ("waiting", {"pause", "one_step", "stop"}),
+        ("running", {"pause", "one_step", "stop", "rate_half", "beta_4", "apply_dials"}),
+        ("paused", {"go_on", "one_step", "stop", "rate_double", "beta_0", "apply_dials"}),
+        ("stopped", {"explore", "resume", "open_heatmaps", "rename", "keep"}),
+        ("failed", {"explore", "resume", "open_heatmaps", "rename", "keep"}),
+        ("finished", {"explore", "open_heatmaps", "rename", "keep"}),
     ],
 )
 def test_each_state_has_its_buttons(stand: Stand, state: str, buttons: set[str]) -> None:
@@ -361,6 +362,9 @@ def test_each_state_has_its_buttons(stand: Stand, state: str, buttons: set[str])
     keys = {button.key for button in at.button}
     assert buttons <= keys
     assert ("resume" in keys) == ("resume" in buttons) and ("stop" in keys) == ("stop" in buttons)
+    assert "at_once" not in keys  # there is nothing that it could begin beside
+    if "explore" in keys:  # what comes next stands first
+        assert next(button.key for button in at.button if button.key not in ("fetch",)) == "explore"
     if state == "failed":
         assert "It fell over." in problems(at)
 
@@ -372,9 +376,15 @@ def test_the_buttons_ask_the_trainer(stand: Stand) -> None:
     assert run.control().command == "pause"
     press(at, "one_step")
     assert (run.control().command, run.control().steps) == ("pause", 1)
-    at.number_input(key="dial_beta_mine").set_value(4.0)
+    at.number_input(key="dial_beta_mine").set_value(4.5)
     press(at, "apply_dials")
-    assert (run.control().command, run.control().beta) == ("pause", 4.0)
+    assert (run.control().command, run.control().beta) == ("pause", 4.5)
+    press(at, "beta_0.25")
+    assert run.control().beta == 0.25
+    rate = run.config()["training"]["learning_rate"]
+    for key, expected in (("rate_double", 2 * rate), ("rate_double", 4 * rate), ("rate_half", 2 * rate)):
+        press(at, key)
+        assert run.control().learning_rate == pytest.approx(expected)
     run.write_status("paused", step=1, total_steps=90, heartbeat=time.time())
     press(at.run(), "go_on")
     assert run.control().command == "run"
@@ -397,12 +407,12 @@ def test_a_link_to_a_run_that_is_gone(stand: Stand) -> None:
     assert problem == "There is no run called “<b>gone`” here: it may have been renamed or deleted."
 
 
-def test_the_timeline_moves_everything(stand: Stand) -> None:
-    a_run(stand.folder / "mine", "finished", snapshots=(1, 30, 90), step=90)
+def test_the_pictures_of_one_unit_move_with_a_slider(stand: Stand) -> None:
+    a_run(stand.folder / "mine", "finished", ModelConfig("classic", 1), snapshots=(1, 30, 90), step=90)
     at = visit(PAGE, run="mine")
-    assert "The map at step 90" in words(at) and "At step 90, from the top: 10 fixed test images" in words(at)
+    assert "At step 90, from the top: 10 fixed test images" in words(at)
     at.select_slider[0].set_value(30).run()
-    assert "The map at step 30" in words(at) and "At step 30, from the top" in words(at)
+    assert "At step 30, from the top" in words(at)
 
 
 def test_a_run_that_is_called_as_the_form(stand: Stand) -> None:
@@ -446,7 +456,9 @@ def test_a_run_half_deleted(stand: Stand, part: str) -> None:
 
 
 @pytest.mark.parametrize("file", ["weights", "latents"])
-def test_a_snapshot_half_deleted(stand: Stand, file: str) -> None:
+def test_a_snapshot_half_deleted(stand: Stand, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    shown: list[Timeline] = []
+    monkeypatch.setattr(moments, "live_map", lambda *_, timeline, **__: shown.append(timeline))
     run = a_run(stand.folder / "half", "finished", snapshots=(1, 30), step=90)
     (damaged,) = [
         path
@@ -455,10 +467,9 @@ def test_a_snapshot_half_deleted(stand: Stand, file: str) -> None:
     ]
     damaged.write_bytes(b"torn")
     at = visit(PAGE, run="half")
-    found = problems(at)
-    assert found and all("The snapshot of step 30 cannot be shown: " in problem for problem in found)
-    at.select_slider[0].set_value(1).run()
-    assert problems(at) == []  # the others are as they were
+    (problem,) = problems(at)
+    assert "The snapshot of step 30 cannot be shown: " in problem
+    assert [frame.step for frame in shown[0].frames] == [1]  # the others are as they were
 
 
 def test_a_new_snapshot_reads_neither_layers_nor_config_again(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -468,7 +479,7 @@ def test_a_new_snapshot_reads_neither_layers_nor_config_again(stand: Stand, monk
     monkeypatch.setattr(timelines, "read_config", config)
     for step in (1, 30):
         assert timelines.map_at(path, step, 3.5, 4).latent_dim == 2
-        assert timelines.sheet_at(path, step)[1]
+        assert timelines.snapshot_pictures(path, step)[1]
     assert (network.call_count, config.call_count) == (1, 1)
 
 
@@ -484,23 +495,25 @@ def test_a_folder_that_cannot_be_read(stand: Stand, monkeypatch: pytest.MonkeyPa
 def test_a_chart_leaves_out_what_would_flatten_the_rest() -> None:
     steps = np.arange(1, 101)
     values = np.concatenate([[9000.0, 4000.0], np.linspace(300, 250, 98)])
-    spec = curve(steps, values, values, name="loss", marks=[(40, "beta 2")], floor=188.28)
+    spec = curve(steps, values, values, title="loss", marks=[(40, "beta 2")], floor=(188.28, "least"))
     low, high = spec["yAxis"]["min"], spec["yAxis"]["max"]
     assert low < 188.28 and 300 < high < 400
     assert len(spec["series"][0]["data"]) == 100  # nothing is hidden from the tooltip
     marks = spec["series"][1]["markLine"]["data"]
     assert [mark.get("xAxis", mark.get("yAxis")) for mark in marks] == [40, 188.28]
+    assert marks[1]["label"]["formatter"] == "least: 188.28"
+    assert (spec["xAxis"]["name"], spec["yAxis"]["name"]) == ("step", "nats")
 
 
 def test_a_chart_of_nothing_finite() -> None:
     nan = np.full(3, np.nan)
-    spec = curve(np.arange(3), nan, nan, name="loss")
+    spec = curve(np.arange(3), nan, nan, title="loss")
     assert (spec["yAxis"]["min"], spec["yAxis"]["max"]) == (0.0, 1.0)
     assert all(line["data"] == [] for line in spec["series"])
 
 
 def test_units_are_sorted_by_what_they_tell() -> None:
-    spec = bars(np.array([0.1, 3.0, 1.0]), name="KL per unit")
+    spec = bars(np.array([0.1, 3.0, 1.0]), title="KL per unit")
     assert spec["xAxis"]["data"] == ["z2", "z3", "z1"] and spec["series"][0]["data"] == [3.0, 1.0, 0.1]
 
 

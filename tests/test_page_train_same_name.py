@@ -13,7 +13,7 @@ from own_models import own_run, own_zip
 from test_page_train import MODEL, Stand, a_run
 
 from pages.ui.train import cache as timelines
-from pages.ui.train import watch
+from pages.ui.train import moments
 from vae_core.jobs import launcher as trainer
 from vae_core.jobs.deletion import delete_run, restore
 from vae_core.jobs.finished_runs import rename
@@ -52,7 +52,8 @@ def everything(run: Run) -> tuple[object, ...]:
     path = str(run.path)
     drawn = timelines.map_at(path, 7, 3.5, 4)
     parts = tuple(part.digest for part in (drawn.decoder, drawn.codes, drawn.grid) if part is not None)
-    return (*parts, timelines.sheet_at(path, 7), timelines.frame_at(path, 7).latents.z_mean.tobytes())
+    sheet, rows = timelines.snapshot_pictures(path, 7)
+    return (*parts, (sheet.tobytes(), rows), timelines.frame_at(path, 7).latents.z_mean.tobytes())
 
 
 def test_what_is_shown_goes_with_the_run_and_not_with_its_name(stand: Stand) -> None:
@@ -74,9 +75,9 @@ def test_a_run_trained_anew_under_its_old_name(stand: Stand) -> None:
 def test_the_view_is_of_the_run_that_is_shown(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(st, "session_state", {})
     first, second = a_run(stand.folder / "demo", "finished", snapshots=(7,)), another(stand.folder / "other")
-    narrow = watch._extent(first, 7)
+    narrow = moments._extent(first, 7)
     delete_run(first)
-    assert narrow == watch.LEAST_EXTENT < watch._extent(rename(second, "demo"), 7)
+    assert narrow == moments.LEAST_EXTENT < moments._extent(rename(second, "demo"), 7)
 
 
 def test_curves_of_a_model_that_was_replaced(tmp_path: Path) -> None:
@@ -94,16 +95,8 @@ def test_curves_of_a_model_that_was_replaced(tmp_path: Path) -> None:
 def test_own_pictures_that_are_taken_away_and_put_back(stand: Stand, tmp_path: Path) -> None:
     data = own_zip(tmp_path / "mine.zip")
     path = str(own_run(stand.folder / "mine", data).path)
-    assert len(timelines.sheet_at(path, 7)[1]) == 3
+    assert len(timelines.snapshot_pictures(path, 7)[1]) == 3
     data.rename(tmp_path / "elsewhere.zip")
-    assert len(timelines.sheet_at(path, 7)[1]) == 2
+    assert len(timelines.snapshot_pictures(path, 7)[1]) == 2
     (tmp_path / "elsewhere.zip").rename(data)
-    assert len(timelines.sheet_at(path, 7)[1]) == 3
-
-
-def test_the_slider_of_a_run_in_progress_stands_at_its_own_steps(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(st, "session_state", {})
-    run = Run(stand.folder / "demo")
-    assert watch._which(run, [1, 30], active=True, follow=False) == 30
-    assert watch._which(run, [1, 30, 60], active=True, follow=False) == 30  # its ends stay where they are
-    assert watch._which(run, [1, 9], active=True, follow=False) == 9  # trained anew
+    assert len(timelines.snapshot_pictures(path, 7)[1]) == 3

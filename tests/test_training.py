@@ -221,6 +221,7 @@ def test_the_page_is_obeyed(tmp_path: Path) -> None:
         marks = {row["event"]: row for row in run.metrics() if row["kind"] == "event"}
         assert (marks["beta"]["old"], marks["beta"]["new"]) == (1.0, 4.0)
         assert marks["learning_rate"]["new"] == 2e-4 and marks["beta"]["step"] == at + 5
+        wait_for(lambda: at + 5 in run.snapshots(), "how the map looked until then")
         run.update_control(steps=6)
         wait_for(lambda: step_of(run) == at + 6, "a step with the new values")
         row = run.metrics()[-1]
@@ -454,6 +455,18 @@ def test_snapshots_take_a_small_share_however_dear_they_are(tmp_path: Path) -> N
         progress.seconds, writer._snapshot_cost = seconds, cost
         assert writer.snapshot_wait() == pytest.approx(wait)
         assert cost / writer.snapshot_wait() < 0.02
+
+
+def test_after_a_dial_was_turned_the_map_is_kept_every_two_seconds_for_half_a_minute(tmp_path: Path) -> None:
+    progress = Progress(1000, 100)
+    writer = Recorder(Run(tmp_path), progress, None, None, None)  # type: ignore[arg-type]
+    writer.report = writer.snapshot = lambda: None  # type: ignore[method-assign]
+    progress.seconds = 600.0
+    assert writer.snapshot_wait() == pytest.approx(120.0)
+    writer.turned("beta", 1.0, 8.0)
+    for seconds, wait in ((600, 2.0), (629, 2.0), (631, 126.2)):
+        progress.seconds = seconds
+        assert writer.snapshot_wait() == pytest.approx(wait)
 
 
 def test_a_dear_first_snapshot_does_not_put_off_the_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from vae_core.config import ModelConfig
 from vae_core.datasets import loading
 from vae_core.network.engine import Engine
 from vae_core.network.presets import build
+from vae_core.network.quantize import dequantize, quantize
 from vae_core.network.schema import random_weights
 from vae_core.runs.directory import Run
 from vae_core.runs.index import list_runs
@@ -100,7 +102,15 @@ class Tab:
         self.charts: dict[str, dict[str, Any]] = {}
         self.page.on("console", lambda message: errors.append(message.text) if is_fault(message) else None)
         self.page.on("pageerror", lambda error: errors.append(str(error)))
-        self.page.on("websocket", lambda socket: socket.on("framereceived", self._hear))
+        self.sent = 0  # messages to the server
+        self.page.on("websocket", self._listen)
+
+    def _listen(self, socket: Any) -> None:
+        socket.on("framereceived", self._hear)
+        socket.on("framesent", self._count)
+
+    def _count(self, _: Any) -> None:
+        self.sent += 1
 
     def _hear(self, data: bytes | str) -> None:
         """The charts are canvases: what is drawn on them is read on its way in."""
@@ -111,7 +121,7 @@ class Tab:
             element = message.delta.new_element
             if element.WhichOneof("type") == "echarts_chart":
                 spec = json.loads(element.echarts_chart.spec)
-                self.charts[spec["title"]["text"].split(" (")[0]] = spec
+                self.charts[spec["title"]["text"].split(": ")[-1].split(",")[0]] = spec
 
     def go(self, query: str = "") -> Tab:
         self.page.goto(f"{self.place.server.url}/train{query}")
@@ -292,17 +302,33 @@ def test_a_run_is_started_steered_left_and_found_again(visit: Any, place: Place)
     assert z[0] > 0 and z[1] > 0  # up and to the right, where the pointer is
     assert tab.step == still + 1  # hovering runs no training
 
-    # another beta, from the next batch on
-    tab.click("Learning rate and beta")
+    # another beta, from the next batch on: by a chip, and by any number; a snapshot shows the map as it was until then
+    tab.click("8")
+    until(lambda: run.control().beta == 8, "the control")
+    until(lambda: run.snapshots()[-1] == still + 1, "a snapshot at once")
+    tab.click("Other")
     tab.fill("Beta", "3.5")
     tab.click("Apply")
     until(lambda: run.control().beta == 3.5, "the control")
     tab.page.keyboard.press("Escape")
+    tab.says(re.compile(f"Since step {still + 1:,} the loss weighs KL by 3.5"))
     tab.click("Continue")
     tab.badge("running")
-    until(lambda: "beta 3.5" in tab.marks(), "the mark on the chart")
-    (event,) = [row for row in run.metrics() if row.get("event") == "beta"]
-    assert (event["old"], event["new"]) == (1.0, 3.5) and event["step"] >= still + 1
+    turned = "beta 1 → 3.5, continued"
+    until(lambda: turned in tab.marks(), "the mark on the chart")
+    events = [row for row in run.metrics() if row.get("event") == "beta"]
+    assert [(row["old"], row["new"], row["step"]) for row in events] == [(1, 8, still + 1), (8, 3.5, still + 1)]
+
+    # the timeline, while it trains: older snapshots come when one turns to them, and what is looked at stays
+    until(lambda: len(run.snapshots()) > 2, "more snapshots")
+    scrub(tab, "Home")
+    tab.page.wait_for_function(
+        f"() => {MAP}.timeline.ready && {MAP}.timeline.step === {run.snapshots()[0]}", timeout=90_000
+    )
+    shown, early = tab.decoded(0.5, -0.5), tab.step
+    until(lambda: tab.step > early, "it goes on")
+    assert tab.map("timeline.step") == run.snapshots()[0] and (tab.decoded(0.5, -0.5) == shown).all()
+    scrub(tab, "End")
 
     # a reload and a second tab find it; what one does the other sees
     tab.page.reload()
@@ -325,7 +351,7 @@ def test_a_run_is_started_steered_left_and_found_again(visit: Any, place: Place)
     until(lambda: run.status()["step"] > done, "it trains without a server")
     tab.go()
     tab.badge("running")
-    marks = ["paused", "beta 3.5", "continued", "paused", "continued"]
+    marks = ["paused", turned, "paused"]
     until(lambda: tab.marks() == marks, "all marks on the chart of the new server")
 
     # stop, and resume where it was
@@ -336,7 +362,7 @@ def test_a_run_is_started_steered_left_and_found_again(visit: Any, place: Place)
     tab.click("Resume")
     tab.badge("running", 60)
     until(lambda: tab.step > stopped, "it goes on")
-    until(lambda: "resumed" in tab.marks(), "the mark on the chart")
+    until(lambda: any("resumed" in mark for mark in tab.marks()), "the mark on the chart")
     tab.click("Stop")
     tab.badge("stopped")
 
@@ -352,14 +378,20 @@ def test_a_run_ends_and_is_looked_at_everywhere(visit: Any, place: Place, tmp_pa
     # the newest snapshot, then the first: map, samples and reconstructions move together
     tab.page.wait_for_function(f"() => {MAP}?.ready", timeout=90_000)
     network, sheets = run.network(), []
+    tab.page.wait_for_function(f"() => {MAP}?.timeline?.ready", timeout=90_000)
     for key, step in (("End", steps[-1]), ("Home", steps[0])):
         scrub(tab, key)
-        tab.says(f"The map at step {step:,}")
-        the_decoder_of(tab, timeline.load_frame(run.path, network, step).engine(network), step)
+        tab.says(f"At step {step:,}, from the top")
+        frame = timeline.load_frame(run.path, network, step)
+        rounded = frame if key == "End" else replace(frame, decoder=dequantize(quantize(frame.decoder)))
+        the_decoder_of(tab, rounded.engine(network), step)
         until(lambda: picture(tab) not in sheets, f"the pictures of step {step}")
         sheets.append(picture(tab))
 
     # the other pages open it
+    tab.click("Explore this model")
+    tab.page.get_by_test_id("stSidebar").get_by_text(re.compile("drawn clothes")).first.wait_for()
+    assert f"model=runs%2F{run.name}" in tab.page.url and "/train" not in tab.page.url
     for words, title in (("Latent space",) * 2, ("Reconstruction",) * 2, ("Heatmaps",) * 2):
         tab.go(f"?run={run.name}")
         tab.click(f"Open on {words}")
@@ -397,7 +429,7 @@ def test_a_run_ends_and_is_looked_at_everywhere(visit: Any, place: Place, tmp_pa
 
 
 def picture(tab: Tab) -> str:
-    return str(tab.page.locator("img[alt^='At step']").first.get_attribute("src"))
+    return str(tab.page.locator(".lm-sheet").evaluate("canvas => canvas.toDataURL()"))
 
 
 def the_decoder_of(tab: Tab, engine: Engine, step: int) -> None:
@@ -408,22 +440,40 @@ def the_decoder_of(tab: Tab, engine: Engine, step: int) -> None:
 
 def scrub(tab: Tab, key: str) -> None:
     """The timeline's slider, by keyboard."""
-    tab.page.get_by_role("slider").first.focus()
+    tab.page.locator(".lm-time").focus()
     tab.page.keyboard.press(key)
-    tab.page.wait_for_timeout(400)
-    settle(tab.page)
 
 
 def test_the_timeline_of_a_kept_model(visit: Any, place: Place) -> None:
-    tab = visit().go("?run=fashion-2d")
+    """Played and dragged in the browser: nothing is asked of the server."""
+    tab = visit().go()
+    example = "window.__liveMap?.example?.timeline"
+    tab.page.wait_for_function(f"() => {example}?.playing && {example}.place > 0.2", timeout=90_000)  # by itself
+
+    tab.go("?run=fashion-2d")
     tab.says("The timeline of a kept model")
-    tab.page.wait_for_function(f"() => {MAP}?.ready", timeout=90_000)
-    network = build(ModelConfig("classic", 2))
+    tab.page.wait_for_function(f"() => {MAP}?.timeline?.ready", timeout=90_000)
+    tab.page.wait_for_timeout(1000)  # what the page itself has to say is said
+    network, sent = build(ModelConfig("classic", 2)), tab.sent
     for key, step in (("End", 900), ("ArrowLeft", 60), ("ArrowLeft", 1)):
         scrub(tab, key)
-        tab.says(f"The map at step {step:,}")
+        tab.says(f"At step {step:,}, from the top")
         frame = timeline.load_frame(place.models / "fashion-2d", network, step)
         the_decoder_of(tab, frame.engine(network), step)
+    tab.page.get_by_role("button", name="Play the timeline").click()
+    tab.page.wait_for_function(f"() => {MAP}.timeline.between")
+    tab.page.wait_for_function(f"() => !{MAP}.timeline.playing && {MAP}.timeline.step === 900", timeout=90_000)
+    slider = tab.page.locator(".lm-time").bounding_box()
+    tab.page.mouse.move(slider["x"] + slider["width"] - 8, slider["y"] + slider["height"] / 2)
+    tab.page.mouse.down()
+    tab.page.mouse.move(slider["x"] + 0.3 * slider["width"], slider["y"] + slider["height"] / 2, steps=8)
+    tab.page.wait_for_function(f"() => {MAP}.timeline.between")  # held between two snapshots
+    tab.page.mouse.up()
+    tab.page.wait_for_function(f"() => !{MAP}.timeline.between && {MAP}.timeline.step === 60")  # let go: at the nearest
+    assert tab.sent == sent
+    with tab.page.expect_download() as waiting:
+        tab.click("Save as GIF")
+    assert waiting.value.suggested_filename == "fashion-2d.gif"
 
 
 def test_a_killed_trainer_is_said_and_resumed(visit: Any, place: Place) -> None:

@@ -229,6 +229,8 @@ def _in_turn(run: Run, job: Callable[[], Go]) -> None:
             go = job()
             with turn(run, asked if isinstance(asked, float) else None) as mine:
                 if mine:
+                    if "tensorflow" not in sys.modules:
+                        run.write_status("waiting", doing="importing TensorFlow, which takes some seconds")
                     _watched(run, go)
                 else:
                     print(f"stopped before its turn: {run.path}")

@@ -141,6 +141,15 @@ def refusal(request: Request, *, beside: bool = False) -> str | None:
     return None
 
 
+def waits_for(run: Run) -> Run | None:
+    """The run whose end a queued one waits for; None for one that does not wait."""
+    status = run.status()
+    since = status.get("since")
+    if status.get("state") != "waiting" or not isinstance(since, int | float) or run.control().command != "wait":
+        return None
+    return next(iter(queue.before(run, since)), None)
+
+
 def may_train_beside() -> bool:
     """Whether one more run may train at once."""
     try:

@@ -20,8 +20,10 @@ from typing import Any
 import numpy as np
 from scipy.signal import lfilter
 
+from vae_core.runs import events
 from vae_core.runs.control import Control
 from vae_core.runs.directory import Run
+from vae_core.runs.events import Event
 from vae_core.runs.health import Health, health
 from vae_core.runs.metrics_log import MetricsLog, lost_after, number
 from vae_core.runs.readers import read_config
@@ -34,8 +36,6 @@ MARKS = 200
 READERS = 32
 COLUMNS = ("step", "seconds", "loss", "reconstruction_loss", "kl_loss", "batch_time", "beta", "learning_rate")
 VALIDATION = ("step", "val_loss", "val_reconstruction_loss", "val_kl_loss")
-WORDS = {"learning_rate": "learning rate", "beta": "beta"}
-EVENTS = ("paused", "continued", "resumed", "stopped", "failed", "finished")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,10 @@ class View:
         series: By name, the columns of `COLUMNS` without step and seconds.
         validation: By name, the columns of `VALIDATION`, float64 (m,).
         kl_per_unit: float64 (latent_dim,), nats, of the newest report; None before it.
-        marks: (step, words) of events.
+        marks: (step, words) of events, those of a step in one.
+        events: (step, seconds, words) of each, oldest first.
+        turned: A sentence where beta was turned, so that the loss before and after is another sum; else "".
+        doing: What a run does that trains no batch just now: "validating"; else "".
         snapshots: Their steps, oldest first.
         config: config.json, {} before there is one.
         control: What was asked of the trainer last.
@@ -85,6 +88,9 @@ class View:
     validation: dict[str, np.ndarray] = field(default_factory=dict)
     kl_per_unit: np.ndarray | None = None
     marks: tuple[tuple[int, str], ...] = ()
+    events: tuple[tuple[int, float, str], ...] = ()
+    turned: str = ""
+    doing: str = ""
     snapshots: tuple[int, ...] = ()
     config: dict[str, Any] = field(default_factory=dict)
     control: Control = field(default_factory=Control)
@@ -122,7 +128,7 @@ class LiveRun:
     def _forget(self) -> None:
         self._rows: list[tuple[float, ...]] = []
         self._validation: list[tuple[float, ...]] = []
-        self._marks: deque[tuple[int, str]] = deque(maxlen=MARKS)
+        self._events: deque[Event] = deque(maxlen=MARKS)
         self._units: np.ndarray | None = None
         # of the rows that come, every so many-th is kept
         self._every, self._skipped = 1, 0
@@ -159,16 +165,17 @@ class LiveRun:
             snapshots=tuple(self.run.snapshots()),
             config=self._config,
             control=self.run.control(),
+            doing=str(status.get("doing", "")) if run_health.state == "running" else "",
         )
         before = self._view
-        same = (before.health, before.step, before.snapshots, before.marks, len(before.steps), before.control) == (
-            view.health,
-            view.step,
-            view.snapshots,
-            view.marks,
-            len(view.steps),
-            view.control,
-        )
+        same = before.doing == view.doing and (
+            before.health,
+            before.step,
+            before.snapshots,
+            before.marks,
+            len(before.steps),
+            before.control,
+        ) == (view.health, view.step, view.snapshots, view.marks, len(view.steps), view.control)
         return replace(view, version=before.version + (not same))
 
     # --- the rows ---------------------------------------------------------------------------------------------
@@ -213,11 +220,11 @@ class LiveRun:
         if lost_after(row) is not None:
             self._rows = [old for old in self._rows if old[0] <= step]
             self._validation = [old for old in self._validation if old[0] <= step]
-            self._marks = deque((mark for mark in self._marks if mark[0] <= step), maxlen=MARKS)
-        if event in WORDS:
-            self._marks.append((step, f"{WORDS[event]} {number(row.get('new')):g}"))
-        elif event in EVENTS:
-            self._marks.append((step, event))
+            self._events = deque((old for old in self._events if old.step <= step), maxlen=MARKS)
+        if event in events.DIALS or event in events.OTHERS:
+            seconds = number(row.get("seconds"))
+            values = (number(row.get("old")), number(row.get("new"))) if event in events.DIALS else None
+            self._events.append(Event(step, seconds if np.isfinite(seconds) else 0.0, event, values))
 
     # --- what is shown ----------------------------------------------------------------------------------------
 
@@ -226,7 +233,7 @@ class LiveRun:
         if self._newest is not None and (not rows or rows[-1][0] < self._newest[0]):
             rows = [*rows, self._newest]
         if not rows:
-            return {"marks": tuple(self._marks)}
+            return self._happened()
         table = np.array(rows)  # (n, columns)
         chosen = np.unique(np.linspace(0, len(table) - 1, min(POINTS, len(table))).round().astype(int))
         series = {
@@ -243,7 +250,14 @@ class LiveRun:
             "kl_per_unit": self._units,
             "beta": last[COLUMNS.index("beta")],
             "learning_rate": last[COLUMNS.index("learning_rate")],
-            "marks": tuple(self._marks),
+            **self._happened(),
+        }
+
+    def _happened(self) -> dict[str, Any]:
+        return {
+            "marks": events.marks(self._events),
+            "events": tuple((event.step, event.seconds, event.words) for event in self._events),
+            "turned": events.beta_sentence(self._events),
         }
 
     def _rate(self, state: str, status: dict[str, Any], step: int) -> float | None:

@@ -107,6 +107,5 @@ class ControlListener(keras.callbacks.Callback):
         for name, variable in dials.items():
             old, new = float(variable.numpy()), getattr(self._control, name)
             if new is not None and not np.isclose(old, new, rtol=1e-6, atol=0):
-                self.recorder.report()
-                self.recorder.event(name, old=old, new=float(new))
+                self.recorder.turned(name, old, float(new))
                 variable.assign(new)

@@ -25,6 +25,7 @@ from vae_core.training.progress import Progress, diverged
 REPORT_SECONDS = 0.5
 FIRST_SNAPSHOT_SECONDS, SNAPSHOT_SPACING = 2.0, 0.2  # the next one after 20 % more of the run's time
 SNAPSHOT_SHARE = 0.015  # of the run's time that snapshots may take
+TURNED_SECONDS = 30.0  # of training after a dial was turned: what it does is to be seen
 
 
 class Recorder(keras.callbacks.Callback):
@@ -61,6 +62,13 @@ class Recorder(keras.callbacks.Callback):
         self._snapshot_cost = 0.0  # seconds that the last snapshot took
         self._engine_started = False
         self._row: dict[str, Any] = {}
+        self._turned = -TURNED_SECONDS  # seconds of training when a dial was turned last
+        self._doing = ""  # besides training batches
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no batch has been trained by this process yet."""
+        return not self._traced
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Start the clock."""
@@ -84,6 +92,15 @@ class Recorder(keras.callbacks.Callback):
         if not self._traced or now - self._last_snapshot >= self.snapshot_wait():
             self.snapshot()
         self._traced = True
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Say that the batches stand still for a validation."""
+        self._doing = "validating"
+        self.beat()
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """Say that they go on."""
+        self._doing = ""
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """Update the heartbeat, since validation takes a while too."""
@@ -143,7 +160,9 @@ class Recorder(keras.callbacks.Callback):
             key: self._row[key] for key in ("loss", "reconstruction_loss", "kl_loss", "batch_time") if key in self._row
         }
         total = self.progress.total_steps
-        self.run.write_status(self.state, **self._position(), total_steps=total, eta_seconds=self.eta(), **figures)
+        doing = {"doing": self._doing} if self._doing else {}
+        position = {**self._position(), "total_steps": total, "eta_seconds": self.eta()}
+        self.run.write_status(self.state, **position, **figures, **doing)
 
     def beat_if_due(self) -> None:
         """Write status.json unless that was done within `REPORT_SECONDS`."""
@@ -159,8 +178,27 @@ class Recorder(keras.callbacks.Callback):
         """
         self.run.append_metrics({"kind": "event", "event": event, **self._position(), **values})
 
+    def turned(self, dial: str, old: float, new: float) -> None:
+        """Report up to here, mark that a dial was turned, and keep how the map looked until now.
+
+        Args:
+            dial: "learning_rate" or "beta".
+            old: Its value until now.
+            new: From the next batch on.
+        """
+        self.report()
+        self.event(dial, old=old, new=new)
+        self._turned = self.progress.seconds
+        if self.progress.step:
+            self.snapshot()
+
     def snapshot_wait(self) -> float:
-        """Return the seconds from one snapshot to the next: 2 at first, then a share of the run; more where they take long."""
+        """Return the seconds from one snapshot to the next.
+
+        2 at first and for half a minute after a dial was turned, then a share of the run; more where they take long.
+        """
+        if self.progress.seconds - self._turned < TURNED_SECONDS:
+            return FIRST_SNAPSHOT_SECONDS
         return max(
             FIRST_SNAPSHOT_SECONDS, SNAPSHOT_SPACING * self.progress.seconds, self._snapshot_cost / SNAPSHOT_SHARE
         )

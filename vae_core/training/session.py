@@ -142,6 +142,8 @@ class Session:
             self.progress.steps_per_epoch, self.progress.total_steps - first * self.progress.steps_per_epoch
         )
         callbacks = [*self.callbacks, self.tensorboard] if self.tensorboard else self.callbacks
+        if self.recorder.is_new:  # the first batch of a process takes seconds: its graph is made
+            self.run.write_status("waiting", doing="compiling the first batch")
         try:
             self.vae.fit(
                 batches(self.pixels, self.training, first, last, skip).with_options(pipeline_options()),

@@ -1,6 +1,7 @@
 """The cached functions of the page Train: what a run looked like at a snapshot, and what an uploaded zip holds.
 
-    network_of(path), frame_at(path, step), map_at(path, step, extent=3.5, side=12), sheet_at(path, step), pictures_of(upload)
+    network_of(path), frame_at(path, step), map_at(path, step, extent=3.5, side=12), snapshot_pictures(path, step)
+    timeline_at(path, steps, extent=3.5, side=12), pictures_of(upload)
 
 Viewers of one run share them. A path is no key: runs are deleted, renamed and trained again under the same name. So each key
 holds the stamps of the files that were read (see `vae_core.storage.records.stamps`).
@@ -8,6 +9,8 @@ holds the stamps of the files that were read (see `vae_core.storage.records.stam
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +20,12 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from pages.ui.app.cache import Source
 from pages.ui.app.model_pictures import own_pictures
-from pages.ui.components.live_map import MapData, grid_part, snapshot_map
+from pages.ui.components.live_map import FramePart, MapData, Pictures, decoded_grid, grid_part, pack_frame, snapshot_map
 from pages.ui.formatting import plain_text
-from pages.ui.images import class_colour, data_uri
+from pages.ui.images import class_colour
 from pages.ui.map.cache import codes_of
 from pages.ui.train import fixed_images
+from pages.ui.train.animation import animation
 from vae_core.checkpoints.history import Curves, curves
 from vae_core.checkpoints.probe import affordable
 from vae_core.checkpoints.timeline import Frame, load_frame
@@ -69,7 +73,7 @@ def frame_at(path: str, step: int) -> Frame:
     return _frame(path, step, _snapshot(path, step))
 
 
-@st.cache_resource(max_entries=12, show_spinner=False)
+@st.cache_resource(max_entries=24, show_spinner=False)
 def _frame(path: str, step: int, files: Stamps) -> Frame:
     return load_frame(path, network_of(path), step)
 
@@ -111,27 +115,66 @@ def _map(path: str, step: int, extent: float, side: int, files: Stamps) -> MapDa
     return snapshot_map(network, frame, names, colours, codes_of(dataset, fixed=True), grid, extent)
 
 
-def sheet_at(path: str, step: int) -> tuple[str, tuple[str, ...]]:
-    """Fixed test images, their reconstructions and fixed samples at one snapshot: a data URI, and the rows in words."""
-    own = None
-    if _fixed(path, stamps(Path(path), "fixed.npz")) is None:  # they may be taken away or put back at any time
-        own = own_pictures(Path(path), trained_on(path), network_of(path).image_shape)
-    return _sheet(
-        path, step, _snapshot(path, step, "config.json", "fixed.npz"), own if isinstance(own, Source) else None
-    )
+def snapshot_pictures(path: str, step: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Fixed test images, their reconstructions and fixed samples at one snapshot: uint8 (10 * rows, h, w, c), and words."""
+    return _pictures(path, step, _snapshot(path, step, "config.json", "fixed.npz"), _own(path))
 
 
-@st.cache_data(max_entries=16, show_spinner=False, hash_funcs={Source: lambda own: own.dataset.checksum})
-def _sheet(path: str, step: int, files: Stamps, own: Source | None) -> tuple[str, tuple[str, ...]]:
+def _own(path: str) -> Source | None:
+    """The user's own pictures, where the run has no fixed ones; they may be taken away or put back at any time."""
+    if _fixed(path, stamps(Path(path), "fixed.npz")) is not None:
+        return None
+    own = own_pictures(Path(path), trained_on(path), network_of(path).image_shape)
+    return own if isinstance(own, Source) else None
+
+
+@st.cache_data(max_entries=48, show_spinner=False, hash_funcs={Source: lambda own: own.dataset.checksum})
+def _pictures(path: str, step: int, files: Stamps, own: Source | None) -> tuple[np.ndarray, tuple[str, ...]]:
     fixed = Run(path).fixed() if own is None else own.pixels[: fixed_images.SHOWN]
     codes = frame_at(path, step).latents.z_mean
-    whole, rows = fixed_images.sheet(_engine_at(path, step), codes, fixed)
-    return data_uri(whole), rows
+    return fixed_images.rows(_engine_at(path, step), codes, fixed)
+
+
+def timeline_at(path: str, steps: Sequence[int], extent: float, side: int) -> tuple[FramePart, ...]:
+    """The snapshots of these steps for the map's timeline, oldest first; they are read when a browser wants them."""
+    return tuple(_frame_part(path, step, extent, side, step == steps[-1]) for step in steps)
+
+
+def _frame_part(path: str, step: int, extent: float, side: int, newest: bool) -> FramePart:
+    """One snapshot. newest: the map holds decoder and codes already."""
+    own = _own(path)
+    files = _snapshot(path, step, "config.json", "fixed.npz")
+    return _packed(path, step, extent, side, newest, files, "" if own is None else own.dataset.checksum)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _packed(path: str, step: int, extent: float, side: int, newest: bool, files: Stamps, own: str) -> FramePart:
+    def pack() -> tuple[dict[str, Any], bytes]:
+        network, frame = network_of(path), frame_at(path, step)
+        sheet, words = snapshot_pictures(path, step)
+        pictures = Pictures(sheet, fixed_images.SHOWN, tuple(map(plain_text, words)))
+        # of the newest the map has the grid already
+        if network.latent_dim == 2 and not newest and affordable(_engine_at(path, step), side * side) == side * side:
+            grid = decoded_grid(_engine_at(path, step), side, extent)
+            pictures = replace(pictures, grid=grid, side=side, extent=extent)
+        return pack_frame(network, frame, pictures, newest)
+
+    return FramePart(step, repr((path, step, extent, side, newest, files, own)), pack)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _fixed(path: str, files: Stamps) -> np.ndarray | None:
     return Run(path).fixed()
+
+
+def gif_at(path: str, steps: Sequence[int]) -> bytes:
+    """The animation of these snapshots. Raises `ValueError` where there is none."""
+    return _gif(path, tuple(steps), tuple(_snapshot(path, step, "config.json") for step in steps))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _gif(path: str, steps: tuple[int, ...], files: tuple[Stamps, ...]) -> bytes:
+    return animation(Path(path), steps=steps).data
 
 
 def kept_curves(path: str) -> Curves:

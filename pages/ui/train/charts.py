@@ -1,16 +1,27 @@
 """A run's curves as ECharts options: raw thin, smoothed bold, validation as dots, marks where a dial was turned. No streamlit.
 
-ECharts redraws such an option in place, without flicker, once a second (plotly builds its chart anew each time).
+ECharts redraws such an option in place, without flicker, once a second (plotly builds its chart anew each time). Where the
+axes lie is also known to `components/live_map/timeline_panel.js`, which draws the timeline's marker over a chart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 ACCENT, VALIDATION, FLOOR = "#8e5bd6", "#e8862e", "#8a8a8a"
+OTHERS = ("#8e5bd6", "#e8862e", "#2f8f9d", "#c2456b", "#5b8c2a", "#7a6a58")  # runs beside each other
+GRID: dict[str, Any] = {"left": 56, "right": 16, "top": 34, "bottom": 44, "containLabel": False}
+LEGEND_ROOM = 24  # pixels below the title
+TITLES = {
+    "reconstruction_loss": "How badly it rebuilds: reconstruction, nats",
+    "kl_loss": "How much z says: KL, nats",
+    "loss": "What training lowers: loss, nats",
+    "batch_time": "How long a batch takes: time, ms",
+}
+REPORT, SMOOTH, CHECKED = "each report", "smoothed", "validation"
 
 
 def curve(
@@ -18,75 +29,61 @@ def curve(
     raw: np.ndarray,
     smooth: np.ndarray,
     *,
-    name: str,
+    title: str,
     unit: str = "nats",
     validation: tuple[np.ndarray, np.ndarray] | None = None,
-    floor: float | None = None,
+    floor: tuple[float, str] | None = None,
     marks: Sequence[tuple[int, str]] = (),
+    legend: bool = False,
+    narrow: bool = False,
 ) -> dict[str, Any]:
     """One quantity over steps.
 
-    steps, raw, smooth: (n,) of the reports. validation: steps and values (m,). floor: a grey line and what it is in words of
-    the caption. marks: (step, words) of events. The axis leaves out the first moments, which would flatten the rest.
+    steps, raw, smooth: (n,) of the reports. validation: steps and values (m,). floor: a grey line, and what it is in words.
+    marks: (step, words) of events. narrow: the title takes two lines. The axis leaves out the first moments, which would flatten the rest.
     """
-    low, high = _range(smooth, validation, floor)
+    low, high = _range(smooth, validation, None if floor is None else floor[0])
     series: list[dict[str, Any]] = [
-        _line(f"{name}, each report", steps, raw, {"width": 1, "opacity": 0.35}, ACCENT),
-        _line(f"{name}, smoothed", steps, smooth, {"width": 2.5}, ACCENT),
+        _line(REPORT, steps, raw, {"width": 1, "opacity": 0.35}, ACCENT),
+        _line(SMOOTH, steps, smooth, {"width": 2.5}, ACCENT),
     ]
     if validation is not None and len(validation[0]):
-        series.append(
-            {
-                **_line(f"{name}, validation", *validation, {"width": 1.5}, VALIDATION),
-                "symbol": "circle",
-                "symbolSize": 6,
-            }
-        )
-    lines = [
-        {"xAxis": int(step), "label": {"formatter": words, "fontSize": 10, "position": "insideEndTop"}}
-        for step, words in marks
-    ]
-    if floor is not None:
-        lines.append(
-            {
-                "yAxis": floor,
-                "lineStyle": {"color": FLOOR, "type": "solid"},
-                "label": {"formatter": f"floor {floor:.2f}", "position": "insideStartTop", "color": FLOOR},
-            }
-        )
+        dots = {"symbol": "circle", "symbolSize": 6}
+        series.append({**_line(CHECKED, *validation, {"width": 1.5}, VALIDATION), **dots})
     series[1]["markLine"] = {
-        "data": lines,
+        "data": _marks(marks, floor),
         "symbol": "none",
         "animation": False,
         "lineStyle": {"color": FLOOR, "type": "dashed"},
     }
-    return {
-        "animation": False,
-        "title": {"text": f"{name} ({unit})", "textStyle": {"fontSize": 13, "fontWeight": "normal"}, "left": 0},
-        "grid": {"left": 48, "right": 12, "top": 34, "bottom": 28},
-        "tooltip": {"trigger": "axis", "valueFormatter": "%.2f"},
-        "xAxis": {"type": "value", "min": 0, "max": "dataMax", "axisLabel": {"hideOverlap": True}},
-        "yAxis": {
-            "type": "value",
-            "scale": True,
-            "min": low,
-            "max": high,
-            "axisLabel": {"showMinLabel": False, "showMaxLabel": False},
-        },
-        "series": series,
-    }
+    chart = _chart(title, series, low, high, unit, legend)
+    if narrow:
+        chart["title"]["text"] = title.replace(": ", ":\n")
+        chart["grid"]["top"] += 10
+    return chart
 
 
-def bars(values: np.ndarray, *, name: str, unit: str = "nats") -> dict[str, Any]:
+def together(lines: Mapping[str, tuple[np.ndarray, np.ndarray]], *, title: str) -> dict[str, Any]:
+    """One quantity of several runs over their steps: name -> steps and values (n,)."""
+    series = [
+        _line(name, steps, values, {"width": 2}, OTHERS[number % len(OTHERS)])
+        for number, (name, (steps, values)) in enumerate(lines.items())
+    ]
+    ends = np.array([_range(values, None, None) for _, values in lines.values()])
+    low, high = (float(ends[:, 0].min()), float(ends[:, 1].max())) if len(ends) else (0.0, 1.0)
+    return _chart(title, series, low, high, "nats", True)
+
+
+def bars(values: np.ndarray, *, title: str, unit: str = "nats") -> dict[str, Any]:
     """A number per latent unit (d,), sorted from the highest."""
     order = np.argsort(-values, kind="stable")
     return {
         "animation": False,
-        "title": {"text": f"{name} ({unit})", "textStyle": {"fontSize": 13, "fontWeight": "normal"}, "left": 0},
-        "grid": {"left": 48, "right": 12, "top": 34, "bottom": 28},
+        "title": _title(title),
+        "grid": GRID,
         "tooltip": {"trigger": "axis", "valueFormatter": "%.3f"},
-        "xAxis": {"type": "category", "data": [f"z{unit + 1}" for unit in order.tolist()]},
-        "yAxis": {"type": "value", "min": 0},
+        "xAxis": {"type": "category", "data": [f"z{unit + 1}" for unit in order.tolist()], **_axis("latent unit")},
+        "yAxis": {"type": "value", "min": 0, "name": unit},
         "series": [
             {
                 "type": "bar",
@@ -98,6 +95,56 @@ def bars(values: np.ndarray, *, name: str, unit: str = "nats") -> dict[str, Any]
     }
 
 
+def _chart(
+    title: str, series: list[dict[str, Any]], low: float, high: float, unit: str, legend: bool
+) -> dict[str, Any]:
+    chart = {
+        "animation": False,
+        "title": _title(title),
+        "grid": {**GRID, "top": GRID["top"] + LEGEND_ROOM * legend},
+        "tooltip": {"trigger": "axis", "valueFormatter": "%.2f"},
+        "xAxis": {"type": "value", "min": 0, "max": "dataMax", "axisLabel": {"hideOverlap": True}, **_axis("step")},
+        "yAxis": {
+            "type": "value",
+            "scale": True,
+            "min": low,
+            "max": high,
+            "axisLabel": {"showMinLabel": False, "showMaxLabel": False},
+            "name": unit,
+            "nameLocation": "middle",
+            "nameGap": 40,
+        },
+        "series": series,
+    }
+    if legend:
+        chart["legend"] = {"top": 22, "left": 0, "itemHeight": 8, "type": "scroll"}
+    return chart
+
+
+def _title(text: str) -> dict[str, Any]:
+    return {"text": text, "textStyle": {"fontSize": 13, "lineHeight": 16, "fontWeight": "normal"}, "left": 0}
+
+
+def _axis(name: str) -> dict[str, Any]:
+    return {"name": name, "nameLocation": "middle", "nameGap": 26}
+
+
+def _marks(marks: Sequence[tuple[int, str]], floor: tuple[float, str] | None) -> list[dict[str, Any]]:
+    lines: list[dict[str, Any]] = [
+        {"xAxis": int(step), "label": {"formatter": words, "fontSize": 10, "position": "insideEndTop"}}
+        for step, words in marks
+    ]
+    if floor is not None:
+        lines.append(
+            {
+                "yAxis": floor[0],
+                "lineStyle": {"color": FLOOR, "type": "solid"},
+                "label": {"formatter": f"{floor[1]}: {floor[0]:.2f}", "position": "insideStartTop", "color": FLOOR},
+            }
+        )
+    return lines
+
+
 def _line(name: str, steps: np.ndarray, values: np.ndarray, style: dict[str, Any], colour: str) -> dict[str, Any]:
     known = np.isfinite(values)
     points = list(zip(steps[known].tolist(), np.round(values[known], 4).tolist(), strict=True))
@@ -106,7 +153,7 @@ def _line(name: str, steps: np.ndarray, values: np.ndarray, style: dict[str, Any
         "name": name,
         "data": points,
         "symbol": "none",
-        "lineStyle": style,
+        "lineStyle": {**style, "color": colour},
         "itemStyle": {"color": colour},
         "color": colour,
         "clip": True,

@@ -7,47 +7,99 @@ import time
 import streamlit as st
 
 from pages.ui.app import state
-from pages.ui.formatting import file_text, markdown_text
+from pages.ui.formatting import SENTENCE, file_text, markdown_text
 from pages.ui.shared.deletion import deletion_control
 from pages.ui.train.form import duration
 from pages.ui.train.others import guarded_button
+from vae_core.checkpoints.placement import is_shipped
 from vae_core.jobs import finished_runs, launcher
-from vae_core.jobs.deletion import delete_run
+from vae_core.jobs.command import command_of
+from vae_core.jobs.deletion import delete_model, delete_run
 from vae_core.jobs.keeping import QUEUE, Keeping
 from vae_core.runs.control import RunError
 from vae_core.runs.directory import Run
 from vae_core.runs.live_reader import View
-from vae_core.storage.trash import Deleted
+from vae_core.storage.trash import Deleted, folder_size
 
+NAME_PROBLEM, RESUME_PROBLEM = "name_problem", "resume_problem"  # in the session
+PAGES = (
+    ("latent_space", "Latent space", "scatter_plot"),
+    ("reconstruction", "Reconstruction", "compare"),
+    ("heatmaps", "Heatmaps", "blur_on"),
+)
 TICK = 1.0  # seconds between two looks at a run that is being kept
 
 
+def end_buttons(run: Run, view: View) -> None:
+    """What comes next: explore it, or go on."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if view.snapshots:
+            _explore(f"runs/{run.name}")
+        if view.health.resumable:
+            primary = "secondary" if view.snapshots else "primary"
+            st.button("Resume", icon=":material/play_arrow:", type=primary, key="resume", on_click=_resume, args=(run,))  # type: ignore[arg-type]
+        if view.snapshots:
+            for page, words, icon in PAGES:
+                if st.button(f"Open on {words}", icon=f":material/{icon}:", key=f"open_{page}"):
+                    _open(f"runs/{run.name}", f"pages/{page}.py")
+    _problem(RESUME_PROBLEM)
+
+
+def kept_buttons(run: Run) -> None:
+    """A kept model: explore it, its size, delete it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _explore(run.name)
+    if not is_shipped(run.path):
+        _size(run)
+        deletion_control(
+            run.path,
+            f"the model {markdown_text(run.name)}",
+            lambda: delete_model(run.path),
+            after=lambda: state.choose_run(""),
+        )
+
+
 def after_its_end(run: Run, view: View) -> None:
-    """Resume, open, rename, keep, download, delete."""
-    if view.health.resumable:
-        st.button("Resume", icon=":material/play_arrow:", type="primary", key="resume", on_click=_resume, args=(run,))
+    """Keep, rename, download, delete; its command."""
     if view.snapshots:
-        look_and_keep(run)
+        keep_and_rename(run)
+    command = command_of(run)
+    if command:
+        with st.expander("The command that trains this run", icon=":material/terminal:", key="command"):
+            st.code(command, language="bash", wrap_lines=True)
+            st.caption("It starts the same recipe on the same data anew; another `--run-dir` keeps both.")
+    _size(run)
     deletion_control(
         run.path, f"the run {markdown_text(run.name)}", lambda: _delete(run), after=lambda: state.choose_run("")
     )
 
 
-def look_and_keep(run: Run) -> None:
-    """Pages to open it on, its name, keeping it as a model, its zip."""
-    st.header("Look at it, keep it", anchor=False)
-    with st.container(horizontal=True):
-        for page, words, icon in (
-            ("latent_space", "Latent space", "scatter_plot"),
-            ("reconstruction", "Reconstruction", "compare"),
-            ("heatmaps", "Heatmaps", "blur_on"),
-        ):
-            if st.button(f"Open on {words}", icon=f":material/{icon}:", key=f"open_{page}"):
-                state.choose_model(f"runs/{run.name}")
-                st.switch_page(f"pages/{page}.py", query_params=state.in_links())
+def _size(run: Run) -> None:
+    st.caption(f"It takes {folder_size(run.path) / 1e6:,.1f} MB on this disk.")
+
+
+def _explore(model_id: str) -> None:
+    if st.button("Explore this model", icon=":material/explore:", type="primary", key="explore"):
+        _open(model_id, "streamlit_app.py")
+
+
+def _open(model_id: str, page: str) -> None:
+    state.choose_model(model_id)
+    st.switch_page(page, query_params=state.in_links())
+
+
+def _problem(key: str) -> None:
+    """Why a click did nothing, beside what was clicked; said once."""
+    problem = st.session_state.pop(key, None)
+    if problem:
+        st.error(markdown_text(problem, SENTENCE), icon=":material/error:")
+
+
+def keep_and_rename(run: Run) -> None:
+    """Keeping it as a model, its name, its zip."""
+    st.header("Keep it, rename it", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Name", run.name, key=_name_key(run), width=320)
-        guarded_button(run, "Rename the run", "edit", "rename", lambda: _rename(run))
         st.button(
             "Keep as a model",
             icon=":material/bookmark:",
@@ -56,6 +108,7 @@ def look_and_keep(run: Run) -> None:
             on_click=_keep,
             args=(run,),
         )
+        guarded_button(run, "Rename the run", "edit", "rename", lambda: _rename(run))
         st.download_button(
             "Download (zip)",
             lambda: finished_runs.download(run.path),
@@ -65,6 +118,7 @@ def look_and_keep(run: Run) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
+    _problem(NAME_PROBLEM)
     job = QUEUE.newest(run)
     if job is not None:
         st.fragment(_keeping, run_every=None if job.over else TICK)(job, job.over)
@@ -79,7 +133,7 @@ def _keep(run: Run) -> None:
     try:
         QUEUE.begin(run, st.session_state[_name_key(run)])
     except (RunError, ValueError) as error:
-        st.session_state["train_error"] = str(error)
+        st.session_state[NAME_PROBLEM] = str(error)
 
 
 def _keeping(job: Keeping, was_over: bool) -> None:
@@ -117,7 +171,7 @@ def _resume(run: Run) -> None:
         with QUEUE.at_rest(run):
             launcher.resume(run)
     except (RunError, ValueError) as error:
-        st.session_state["train_error"] = str(error)
+        st.session_state[RESUME_PROBLEM] = str(error)
 
 
 def _rename(run: Run) -> None:
@@ -125,6 +179,6 @@ def _rename(run: Run) -> None:
         with QUEUE.at_rest(run):
             renamed = finished_runs.rename(run, st.session_state[_name_key(run)])
     except (RunError, ValueError) as error:
-        st.session_state["train_error"] = str(error)
+        st.session_state[NAME_PROBLEM] = str(error)
         return
     state.choose_run(renamed.name)

@@ -20,9 +20,22 @@ def another_visitors(run: Run) -> bool:
     return bool(starter) and starter != visitor()
 
 
-def guarded_button(run: Run, words: str, icon: str, key: str, act: Callable[[], None], disabled: bool = False) -> None:
-    """A button that does something to a run; to another visitor's only after a question. act: what it does."""
-    st.button(words, icon=f":material/{icon}:", key=key, on_click=_pressed, args=(run, key, act), disabled=disabled)
+def guarded_button(
+    run: Run, words: str, icon: str, key: str, act: Callable[[], None], disabled: bool = False, chosen: bool = False
+) -> None:
+    """A button that does something to a run; to another visitor's only after a question.
+
+    icon: a Material symbol, "" for none. act: what it does. chosen: it is what the run stands at.
+    """
+    st.button(
+        words,
+        icon=f":material/{icon}:" if icon else None,
+        key=key,
+        on_click=_pressed,
+        args=(run, key, act),
+        disabled=disabled,
+        type="primary" if chosen else "secondary",
+    )
     if st.session_state.get(ASKED) == (run.name, key):
         st.dialog("Another visitor's run", on_dismiss=_close)(_question)(run, words, icon, act)
 
@@ -35,7 +48,8 @@ def _question(run: Run, words: str, icon: str, act: Callable[[], None]) -> None:
         f"{words} all the same?"
     )
     with st.container(horizontal=True):
-        st.button(words, key="asked_yes", icon=f":material/{icon}:", type="primary", on_click=_agreed, args=(act,))
+        symbol = f":material/{icon}:" if icon else None
+        st.button(words, key="asked_yes", icon=symbol, type="primary", on_click=_agreed, args=(act,))
         st.button("Leave it", key="asked_no", on_click=_close)
 
 

@@ -19,20 +19,35 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.components._assets import script, style
-from pages.ui.components.live_map.parts import MapData, Part, Thumbnails, grid_part, map_data, snapshot_map
+from pages.ui.components.live_map.frames import FramePart, Pictures, Timeline, pack_frame
+from pages.ui.components.live_map.parts import (
+    MapData,
+    Part,
+    Thumbnails,
+    decoded_grid,
+    grid_part,
+    map_data,
+    snapshot_map,
+)
 
 __all__ = [
+    "FramePart",
     "MapData",
+    "Pictures",
     "Pin",
     "Selected",
     "Strip",
+    "Timeline",
     "carry_decoder",
     "clicked_part",
+    "decoded_grid",
     "grid_part",
     "live_map",
     "map_data",
+    "pack_frame",
     "pinned",
     "snapshot_map",
+    "wishes_frames",
 ]
 
 FOLDER = Path(__file__).parent
@@ -42,7 +57,9 @@ REMEMBERED = 200
 
 _carrier = st.components.v2.component("vae_explorer_carrier", js=script(FOLDER / "carrier.js"))
 _map = st.components.v2.component(
-    "vae_explorer_live_map", css=style(FOLDER / "live_map.css"), js=script(FOLDER / "live_map.js")
+    "vae_explorer_live_map",
+    css=style(FOLDER / "live_map.css") + style(FOLDER / "timeline.css"),
+    js=script(FOLDER / "live_map.js"),
 )
 
 
@@ -90,6 +107,7 @@ def live_map(
     strip: Strip | None = None,
     fit: bool = False,
     guide: bool = False,
+    timeline: Timeline | None = None,
 ) -> Pin | None:
     """Show the map; returns the `Pin` in the one run after a click (or Enter, or a slider let go), else None.
 
@@ -97,7 +115,8 @@ def live_map(
     latent units or "pca"; by default the two with the highest KL. height: the map's largest side in pixels.
     tiles: pictures along a side at first, one of 10, 12, 16, 20, 24, 30; a narrow map has 10. strip: what stands above the
     map. fit: the map is as large as the window has room for below what lies above it, up to `height`. guide: a cursor glides
-    over the map until the visitor moves.
+    over the map until the visitor moves. timeline: the
+    snapshots that a bar below the map leads through, `data` being the newest of them.
     Raises `ValueError` if z, selected or units do not fit the model.
     """
     # tuples only: where it meets a list or a dict Streamlit looks whether it is a table, and imports pandas for that
@@ -124,16 +143,26 @@ def live_map(
     now = [part.digest for part in (data.decoder, data.codes, data.grid) if part is not None]
     later = None if data.thumbnails is None else data.thumbnails.digest
     coming = _coming(key, now, later)
+    frames = {} if timeline is None else {f"frame_{frame.step}": frame for frame in timeline.frames}
+    coming_frames = [] if timeline is None else _coming_frames(key, timeline)
+    if timeline is not None:
+        settings["timeline"] = timeline.settings(coming_frames)
     settings["parts"] = tuple((kind, part and part.digest) for kind, part in parts.items())
     settings["coming"] = tuple(coming)
     with st.container(gap=None):  # what comes and goes has places of its own, so that the map stays where it is
         with st.container(gap=None):
             _carry(key, {kind: parts[kind] for kind in ("decoder", "codes", "grid")}, coming)
         result = _map(
-            key=key, data=settings, on_pinned_change=_ignore, on_missing_change=_ignore, on_part_change=_ignore
+            key=key,
+            data=settings,
+            on_pinned_change=_ignore,
+            on_missing_change=_ignore,
+            on_part_change=_ignore,
+            on_frames_change=_ignore,
         )
         with st.container(gap=None):
             _carry(key, {"thumbnails": data.thumbnails}, coming)  # megabytes that the map need not wait for
+            _carry(key, frames, coming_frames)
     return _pin(result.get("pinned"), data.latent_dim)
 
 
@@ -159,7 +188,7 @@ def clicked_part(key: str) -> str | None:
     return part if isinstance(part, str) else None
 
 
-def _carry(key: str, parts: Mapping[str, Part | Thumbnails | None], coming: Sequence[str]) -> None:
+def _carry(key: str, parts: Mapping[str, Part | Thumbnails | FramePart | None], coming: Sequence[str]) -> None:
     for kind, part in parts.items():
         if part is not None and part.digest in coming:
             _carrier(key=f"{key}_{kind}", data=part.data)
@@ -182,6 +211,21 @@ def _coming(key: str, now: Sequence[str], later: str | None) -> list[str]:
         sent[digest] = None
     for old in list(sent)[:-REMEMBERED]:  # a training sends a decoder every few seconds
         del sent[old]
+    return coming
+
+
+def _coming_frames(key: str, timeline: Timeline) -> list[str]:
+    """Digests of the snapshots to send in this run: the newest, and the others once somebody turns to them."""
+    value, wished = st.session_state.get(key), f"{key}_wishes_frames"
+    lost = value.get("frames") if isinstance(value, Mapping) else None
+    lost = [str(digest) for digest in lost] if isinstance(lost, list) else []
+    if lost:
+        st.session_state[wished] = True
+    every = [frame.digest for frame in timeline.frames]
+    now = every if timeline.eager or st.session_state.get(wished) else every[-1:]
+    sent: dict[str, None] = st.session_state.setdefault(SENT, {})
+    coming = [digest for digest in now if digest not in sent or digest in lost]
+    sent.update(dict.fromkeys(coming))
     return coming
 
 
@@ -227,3 +271,8 @@ def _pin(value: Any, latent_dim: int) -> Pin | None:
         index if isinstance(index, int) and index >= 0 else None,
         serial if isinstance(serial, int) else 0,
     )
+
+
+def wishes_frames(key: str) -> bool:
+    """Whether this visitor has turned to the timeline below the map of this key."""
+    return bool(st.session_state.get(f"{key}_wishes_frames"))

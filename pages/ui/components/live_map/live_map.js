@@ -19,6 +19,7 @@ import { makePlane, makeView, visibleTiles } from "./plane.js";
 import { listen } from "./pointer.js";
 import { axisNames, codeOf, countOfCodes, isNarrow, liftTo, makeState, NARROW_SIDE, placeOf, shownPosterior } from "./state.js";
 import { makeTiles } from "./tiles.js";
+import { makeTimeline } from "./timeline.js";
 import { makeWay } from "./way.js";
 
 /** @typedef {import("./types").Settings} Settings */
@@ -63,6 +64,8 @@ function makeMap(parent) {
   /** @type {number | null} */
   let extent = null;
 
+  const timeline = makeTimeline({ panel, state, view, tiles, schedule, status });
+
   // ---- frames ----
 
   /** @param {string[]} what */
@@ -76,13 +79,14 @@ function makeMap(parent) {
   function draw(now) {
     frame = 0;
     if (!state.decoder || !view.size) return;
+    timeline.tick(now);
     const todo = { ...dirty };
     Object.assign(dirty, { tiles: false, marks: false, picture: false, top: false });
     const gliding = state.codes?.moved(now) ?? false;
     clearTimeout(glideRest);
     if (gliding) glideRest = setTimeout(glide, GLIDE_FRAME);
     if (todo.picture) movePicture(now);
-    if (todo.tiles) tiles.draw(ratio);
+    if (todo.tiles && !(timeline.away() && timeline.draw(clear(panel.tiles, view, ratio)))) tiles.draw(ratio);
     if (todo.marks || gliding) drawMarks();
     if (todo.top || !gliding) drawTop();
     status.ready = true;
@@ -278,10 +282,12 @@ function makeMap(parent) {
       if (opened.codes !== wanted.codes) state.codes = wanted.codes ? openCodes(part("codes")) : null;
       if (opened.grid !== wanted.grid) state.grid = wanted.grid ? openGrid(part("grid")) : null;
       if (changed) adopt(before);
-      if (changed && before === state.latentDim && state.codes && codesBefore && state.codes !== codesBefore) {
+      if (changed && !timeline.away() && before === state.latentDim && state.codes && codesBefore && state.codes !== codesBefore) {
         state.codes.glideFrom(codesBefore); // from one snapshot of a training to the next
         schedule("marks");
       }
+      if (changed) timeline.adopted();
+      else timeline.came();
       if (opened.thumbnails !== wanted.thumbnails) { // the map need not wait for them
         const thumbnails = part("thumbnails");
         state.thumbnails = thumbnails ? openThumbnails(thumbnails, () => schedule("picture")) : null;
@@ -323,7 +329,12 @@ function makeMap(parent) {
 
   /** @param {Settings} settings @param {import("./types").Trigger} trigger */
   function update(settings, trigger) {
-    const news = link.hear(settings, trigger);
+    const { timeline: snapshots, ...own } = settings; // told by itself: its charts grow each second
+    const news = link.hear(own, trigger);
+    if (snapshots) {
+      const [frames, coming, plays, plain, charts, lastStep, eager] = snapshots;
+      timeline.update({ frames, coming, plays, plain, charts, lastStep, eager }, trigger);
+    }
     if (!news) return;
     if (!settings.fit) panel.root.style.setProperty("--lm-height", `${settings.height}px`);
     if (name !== settings.name) {
@@ -400,6 +411,7 @@ function makeMap(parent) {
       [rest, glideRest].forEach(clearTimeout);
       cancelAnimationFrame(frame);
       interaction.end();
+      timeline.end();
       link.end();
       tiles.end();
       if (window.__liveMap?.[name] === status) delete window.__liveMap[name];

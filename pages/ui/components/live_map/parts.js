@@ -91,6 +91,7 @@ export function openCodes({ header, buffer }) {
 export function openGrid({ header, buffer }) {
   const { side, extent } = header, bytes = new Uint8Array(buffer), pixels = bytes.length / side ** 2;
   return {
+    bytes, side, extent,
     fits: (view, count) => !view.quantile && count === side && view.extent === extent,
     picture({ key, place }, z) {
       const [level, i, j] = key.split(",").map(Number);

@@ -63,7 +63,7 @@ class Thumbnails:
     @cached_property
     def data(self) -> bytes:
         """Packed now, and kept."""
-        return _framed(self._header, self.digest, png(_sheet(self._images, self._header["columns"])))
+        return framed(self._header, self.digest, png(_sheet(self._images, self._header["columns"])))
 
 
 @dataclass(frozen=True)
@@ -130,10 +130,14 @@ def grid_part(engine: Engine, side: int, extent: float) -> Part:
 
     From the lower left, row by row. Here that takes hundredths of a second; in a browser tenths, on the cores of a training.
     """
+    return _part({"side": side, "extent": extent}, decoded_grid(engine, side, extent).tobytes())
+
+
+def decoded_grid(engine: Engine, side: int, extent: float) -> np.ndarray:
+    """The pictures of `grid_part`: uint8 (side, side, h * w * c), rows upwards."""
     z, _ = latent_points.grid(2, side, extent=extent * (side - 1) / side)
     images = np.round(255 * engine.decode(z)).astype(np.uint8)
-    upwards = np.ascontiguousarray(images.reshape(side, side, -1)[::-1])
-    return _part({"side": side, "extent": extent}, upwards.tobytes())
+    return np.ascontiguousarray(images.reshape(side, side, -1)[::-1])
 
 
 def _sheet(images: np.ndarray, columns: int) -> np.ndarray:
@@ -218,7 +222,7 @@ def snapshot_map(
 ) -> MapData:
     """One frame of a training, packed: its decoder and the codes of the fixed test images, called `what`.
 
-    The axes are the first two units whatever the KL: they must not jump from one frame to the next. Nor must the `extent`.
+    The page says which units are the axes (`live_map`) and the `extent`: they must not jump from one frame to the next.
     """
     if network.latent_dim < 2:
         raise ValueError(f"the map needs two latent units or more, this model has {network.latent_dim}.")
@@ -235,7 +239,7 @@ def kl_per_unit(latents: Latents) -> np.ndarray:
 
 def _part(header: dict[str, Any], payload: bytes) -> Part:
     digest = _digest(header, payload)
-    return Part(digest, _framed(header, digest, payload))
+    return Part(digest, framed(header, digest, payload))
 
 
 def _digest(header: dict[str, Any], content: bytes | memoryview) -> str:
@@ -244,6 +248,6 @@ def _digest(header: dict[str, Any], content: bytes | memoryview) -> str:
     return known.hexdigest()
 
 
-def _framed(header: dict[str, Any], digest: str, payload: bytes) -> bytes:
+def framed(header: dict[str, Any], digest: str, payload: bytes) -> bytes:
     text = json.dumps({**header, "digest": digest}).encode()
     return len(text).to_bytes(4, "little") + text + payload

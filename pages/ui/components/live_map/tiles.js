@@ -20,7 +20,7 @@ export function makeTiles(canvas, view) {
   let asked = 0;
   const kept = new Map(); // key -> {tile, cell}
   const fresh = new Set(); // keys that were decoded for the present base
-  const current = { side: 20, shown: true, missing: 0 };
+  const current = { side: 20, shown: true, covered: false, missing: 0 };
   const level = (key) => Number(key.split(",", 1)[0]);
 
   function arrived(tag, image) {
@@ -36,7 +36,7 @@ export function makeTiles(canvas, view) {
       kept.delete(key);
       fresh.delete(key);
     }
-    if (current.shown) drawTile(canvas.getContext("2d"), view, tile, tag);
+    if (current.shown && !current.covered) drawTile(canvas.getContext("2d"), view, tile, tag);
   }
 
   function ask() {

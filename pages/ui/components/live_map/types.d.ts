@@ -117,6 +117,10 @@ export interface Codes {
 
 /** Pictures that the server has decoded for the cells of one view. */
 export interface DecodedGrid {
+  /** The pictures in 8 bits, from the lower left, row by row; how many along a side, and half the side that they cover. */
+  bytes: Uint8Array;
+  side: number;
+  extent: number;
   fits(view: View, side: number): boolean;
   picture(cell: Cell, z: Float32Array): Float32Array | null;
 }
@@ -154,6 +158,8 @@ export interface Settings {
   strip: [number[], [string, number[]][], string | null, [string, string][]] | null;
   parts: [Kind, string | null][];
   coming: string[];
+  /** frames, coming, plays, plain, charts, last step, eager: see `TimelineSettings`. */
+  timeline?: [[number, string][], string[], boolean, boolean, string[], number, boolean] | null;
 }
 
 /** `setTriggerValue` of Streamlit. */
@@ -219,13 +225,65 @@ export interface Status {
   readonly zoom: number;
   readonly missing: number;
   readonly atlasMissing: number;
+  /** See `timeline.js`. */
+  timeline?: { place: number; step: number; frames: number; ready: boolean; playing: boolean; fps: number; between: boolean };
   decode?: (z: ArrayLike<number>) => number[];
+}
+
+/** One snapshot of a training: see `frames.js`. */
+export interface Snapshot {
+  step: number;
+  /** Rows of pictures, and what each row is. */
+  sheet: HTMLCanvasElement;
+  words: string[];
+  rows: number;
+  /** Pictures over the map, and half the side that they cover. */
+  mosaic: HTMLCanvasElement | null;
+  extent: number | null;
+  decoder: Decoder | null;
+  codes: Codes | null;
+}
+
+/** What Python tells of a timeline: see `frames.py`. */
+export interface TimelineSettings {
+  frames: [number, string][];
+  coming: string[];
+  plays: boolean;
+  plain: boolean;
+  charts: string[];
+  lastStep: number;
+  eager: boolean;
+}
+
+/** What the timeline needs of its map. */
+export interface TimelineMap {
+  panel: any;
+  state: MapState;
+  view: View;
+  tiles: Tiles;
+  status: Status;
+  schedule(...what: string[]): void;
+}
+
+/** What the map tells its timeline. */
+export interface TimelineLink {
+  update(settings: TimelineSettings | null, send: Trigger): void;
+  /** The map has taken up the newest decoder and codes. */
+  adopted(): void;
+  /** A part has come. */
+  came(): void;
+  tick(now: number): void;
+  draw(context: CanvasRenderingContext2D): boolean;
+  away(): boolean;
+  end(): void;
 }
 
 /** The decoded grid: see `tiles.js`. */
 export interface Tiles {
   side: number;
   shown: boolean;
+  /** The timeline draws pictures of its own. */
+  covered: boolean;
   missing: number;
   open(decoder: Decoder, lift: (a: number, b: number) => Float32Array, forget: boolean, decoded: DecodedGrid | null): void;
   stale(forget?: boolean): void;
