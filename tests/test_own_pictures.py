@@ -130,7 +130,7 @@ def test_what_is_left_out_is_counted_by_reason_and_named(tmp_path: Path) -> None
 def test_text_with_a_pictures_name(tmp_path: Path) -> None:
     files = {f"a/{i}.png": content for i, content in enumerate(many(20))}
     _, said = read(write(tmp_path / "x", {**files, "a/note.png": b"just some text"}))
-    assert "cannot be read: 1 (a/note.png: these 14 bytes are no picture" in said
+    assert "cannot be read: 1 (a/note.png: this file is not a picture" in said
 
 
 def test_equal_names_in_one_zip(tmp_path: Path) -> None:

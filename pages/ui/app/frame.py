@@ -56,7 +56,7 @@ h2 { font-size: 1.45rem !important; }
 /* the bar with the app's menu lies over the title, and lets it be seen and clicked */
 @media (min-width: 641px) { [data-testid="stHeader"] { background: none; pointer-events: none; } [data-testid="stHeader"] :is(button, a) { pointer-events: auto; } }
 /* small print of a contrast of 4.5 and more */
-[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] :is(p, li, dfn, strong, em) { color: light-dark(#5c5766, #b5afc2) !important; }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] :is(p, li, dfn, strong, em) { color: light-dark(#5c5766, #b5afc2) !important; opacity: 1 !important; }
 [data-testid="stCaptionContainer"] code { color: inherit !important; }
 /* white on the light accent of the dark theme would have a contrast of 2.5 */
 [data-testid^="stBaseButton-primary"] { color: light-dark(#ffffff, #14121a) !important; }
