@@ -41,6 +41,10 @@ COMMANDS = (
     "app",
     "check-model",
     "models",
+    "compress",
+    "denoise",
+    "anomalies",
+    "cluster",
     "app",
     "check-model",
 )

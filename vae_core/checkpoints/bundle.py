@@ -23,7 +23,7 @@ from typing import IO
 
 from vae_core.analysis import image_scores
 from vae_core.analysis.generation import density
-from vae_core.checkpoints import saving, store, thresholds, timeline
+from vae_core.checkpoints import measurements, saving, store, thresholds, timeline
 from vae_core.checkpoints.card import model_card
 from vae_core.checkpoints.probe import probe
 from vae_core.checkpoints.publish import spaced_steps
@@ -51,6 +51,7 @@ FILES = {
     image_scores.FILE: 16 * MIB,
     thresholds.FILE: MIB,
     density.FILE: 16 * MIB,
+    **dict.fromkeys(measurements.FILES, measurements.LIMIT),
 }
 FRAME_FILES = {"decoder.safetensors": 96 * MIB, "latents.npz": 16 * MIB}
 MOST_FRAMES = 200

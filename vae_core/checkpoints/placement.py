@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 from vae_core import settings
+from vae_core.checkpoints import measurements
 from vae_core.checkpoints.errors import CheckpointError
 from vae_core.storage.files import recover
 from vae_core.storage.kind import MODEL, RUN, kind_of, surroundings
@@ -29,6 +30,7 @@ FILES = (
     "history.csv",
     "MODEL_CARD.md",
     "data.json",
+    *measurements.FILES,
 )
 FRAMES = "snapshots"
 

@@ -15,6 +15,14 @@ from pathlib import Path
 NO_TEXT = ("Cc", "Zl", "Zp")  # Unicode's categories of control characters, line and paragraph separators
 
 
+MOST = 2**31 - 1
+MODEL_HELP = "a checkpoint folder (checkpoints/fashion-2d) or a run directory (runs/demo), or its name"
+OWN_HELP = (
+    "other pictures than the model's own: fashion, drawn, auto, or a folder, zip or .npz of your own pictures "
+    "(the data it was trained on)"
+)
+
+
 def name(text: str) -> str:
     """Read a path or name.
 

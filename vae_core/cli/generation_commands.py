@@ -17,7 +17,7 @@ import numpy as np
 
 from vae_core import settings
 from vae_core.cli.common import note
-from vae_core.cli.model_commands import _dataset, _load, _pictures, _scale
+from vae_core.cli.model_inputs import dataset_of, load_model, mosaic_scale, named_pictures
 from vae_core.cli.written_files import MARK, check_output, save_png
 from vae_core.storage.files import write_bytes
 from vae_core.storage.kind import RUN, kind_of
@@ -66,8 +66,8 @@ def generate(
         raise ValueError(f"-n must be in 1..{sampling.MOST:,}, got {n}.")
     path = check_output(output, replace=replace)
     table = None if csv is None else _check_csv(csv, replace)
-    checkpoint = _load(model)
-    scale = _scale(n, checkpoint.model.image_shape, 2)
+    checkpoint = load_model(model)
+    scale = mosaic_scale(n, checkpoint.model.image_shape, 2)
     fitted = density_of(checkpoint, data) if prior == DENSITY or label is not None else None
     kind = None if label is None else class_index(label, checkpoint.dataset.get("classes", ()))
     samples = sampling.draw(checkpoint.engine(), n, seed, temperature, fitted, kind)
@@ -100,7 +100,7 @@ def density_of(checkpoint: Checkpoint, data: str | None) -> Density:
     found = density.load(checkpoint.path, checkpoint.network.latent_dim)
     if found is not None:
         return found
-    dataset = _dataset(checkpoint, data)
+    dataset = dataset_of(checkpoint, data)
     note(f"fitting where the codes of {dataset.title('train')} lie; this is done once for a model")
     found = publish.fit_density(checkpoint.engine(), dataset)
     same = dataset.checksum == checkpoint.dataset.get("checksum")
@@ -162,8 +162,8 @@ def interpolate(
         raise ValueError("a way needs two pictures or more; name them after --index or --picture.")
     place = check_output(output, picture or [], replace)
     table = None if csv is None else _check_csv(csv, replace)
-    checkpoint = _load(model)
-    images, names = _pictures(checkpoint, picture, index, data)
+    checkpoint = load_model(model)
+    images, names = named_pictures(checkpoint, picture, index, data)
     engine = checkpoint.engine()
     z = paths.path_through(engine.encode(images)[0], max(frames, len(images)), path)
     walk = engine.decode(z)
@@ -171,7 +171,9 @@ def interpolate(
         write_bytes(place, gif(walk, comment=MARK), new=not os.path.lexists(place))
     else:
         save_png(
-            place, mosaic(walk, columns=len(walk), scale=_scale(len(walk), checkpoint.model.image_shape, 3)), replace
+            place,
+            mosaic(walk, columns=len(walk), scale=mosaic_scale(len(walk), checkpoint.model.image_shape, 3)),
+            replace,
         )
     if table is not None:
         _write_csv(table, z)

@@ -15,7 +15,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from vae_core.cli.arguments import name, number, png, strip_or_animation, whole
+from vae_core.cli.application_flags import add_application_commands
+from vae_core.cli.arguments import MODEL_HELP, MOST, OWN_HELP, name, number, png, strip_or_animation, whole
 from vae_core.cli.common import TrainingFailed
 from vae_core.cli.config_flags import add_config_flags
 from vae_core.cli.output import lost_output, make_output_last
@@ -27,12 +28,7 @@ FIT_HELP = (
     "your own pictures: resize (and nothing else), or garment: cut to the garment and, where most are on a light "
     "background, all inverted, as Fashion-MNIST was made (resize)"
 )
-MODEL_HELP = "a checkpoint folder (checkpoints/fashion-2d) or a run directory (runs/demo), or its name"
 RUN_HELP = "the run directory, or its name"
-OWN_HELP = (
-    "other pictures than the model's own: fashion, drawn, auto, or a folder, zip or .npz of your own pictures "
-    "(the data it was trained on)"
-)
 
 MODULES = {  # that define a command; the others are in `model_commands`
     "app": "app_command",
@@ -42,8 +38,11 @@ MODULES = {  # that define a command; the others are in `model_commands`
     "runs": "run_commands",
     "generate": "generation_commands",
     "interpolate": "generation_commands",
+    "compress": "application_commands",
+    "denoise": "application_commands",
+    "anomalies": "application_commands",
+    "cluster": "application_commands",
 }
-MOST = 2**31 - 1
 MOST_IWAE = 5000  # samples per image, as many as papers take: minutes of work, and not days
 
 
@@ -224,6 +223,8 @@ def build_parser() -> argparse.ArgumentParser:
     arg("--channel", type=whole(0, MOST), help="one channel (all, as a mosaic)")
     arg("--alpha", type=number(0, 1), default=0.6, help="weight of the heatmap over the picture, 0..1 (0.6)")
     arg("--colormap", type=name, default="viridis", help="a matplotlib colour map (viridis)")
+
+    add_application_commands(add)
 
     arg = add(
         "export",

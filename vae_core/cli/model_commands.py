@@ -10,26 +10,22 @@ no models in ... `keep` makes one of a run.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vae_core import settings
 from vae_core.cli.common import deletion_note, model_path, named_model, note
+from vae_core.cli.model_inputs import as_rgb, data_of, dataset_of, load_model, mosaic_scale, named_pictures
 from vae_core.cli.written_files import check_names, check_output, save_png
-from vae_core.datasets.preprocessing import treatment
 from vae_core.runs.directory import Run
 from vae_core.runs.readers import check_described
-from vae_core.storage import limits
 
 if TYPE_CHECKING:
     from vae_core.checkpoints.store import Checkpoint
     from vae_core.datasets.dataset import Dataset
-
-MOST_PIXELS = limits.PICTURE_PIXELS  # of a PNG that is written: no more than is read
 
 
 def evaluate(
@@ -68,10 +64,10 @@ def evaluate(
         raise ValueError("--thresholds and --samples each print figures of their own. Leave one of them out.")
     if write and (split != "test" or n is not None):
         raise ValueError("--write keeps the figures of the whole test split; leave out --split and -n.")
-    checkpoint = _load(model)
+    checkpoint = load_model(model)
     if write:
         Run(checkpoint.path).check_model()
-    dataset = _dataset(checkpoint, data)
+    dataset = dataset_of(checkpoint, data)
     if write and dataset.checksum != checkpoint.dataset.get("checksum"):
         raise ValueError(
             f"--write keeps figures of the data that the model was trained on, {data_name(checkpoint.dataset)}; "
@@ -216,9 +212,9 @@ def reconstruct(
     from vae_core.analysis.mosaics import mosaic
 
     path = check_output(output, picture or [], replace)
-    checkpoint = _load(model)
-    images, names = _pictures(checkpoint, picture, index, data)
-    scale = _scale(4 * len(images), checkpoint.model.image_shape, 4)
+    checkpoint = load_model(model)
+    images, names = named_pictures(checkpoint, picture, index, data)
+    scale = mosaic_scale(4 * len(images), checkpoint.model.image_shape, 4)
     engine = checkpoint.engine()
     rebuilt = engine.reconstruct(images)
     mse, psnr, ssim = (
@@ -229,8 +225,8 @@ def reconstruct(
     rows = []
     for image, reconstruction in zip(images, rebuilt, strict=True):
         rows += [
-            _rgb(image),
-            _rgb(reconstruction),
+            as_rgb(image),
+            as_rgb(reconstruction),
             signed_error(image, reconstruction),
             ssim_colours(image, reconstruction),
         ]
@@ -279,8 +275,8 @@ def heatmap(
     if max(len(picture or ()), len(index or ())) > 1:
         raise ValueError("heatmap shows one picture at a time; name one after --picture or --index.")
     path = check_output(output, picture or [], replace)
-    checkpoint = _load(model)
-    images, names = _pictures(checkpoint, picture, index, data)
+    checkpoint = load_model(model)
+    images, names = named_pictures(checkpoint, picture, index, data)
     maps = activations.feature_maps(checkpoint.engine(), images[0], part)
     layer = layer or [name for name in maps if name != "logits"][-1]
     if layer not in maps:
@@ -291,7 +287,7 @@ def heatmap(
             raise ValueError(f"--channel must be in 0..{selected.shape[-1] - 1} for {layer}, got {channel}.")
         selected = selected[..., channel : channel + 1]
     low, high = float(selected.min()), float(selected.max())
-    scale = _scale(selected.shape[-1], checkpoint.model.image_shape, 3)
+    scale = mosaic_scale(selected.shape[-1], checkpoint.model.image_shape, 3)
     tiles = heatmaps.overlay_channels(images[0], selected, alpha=alpha, colormap=colormap)
     save_png(path, mosaics.mosaic(tiles, scale=scale), replace)
     height, width, channels = selected.shape
@@ -316,8 +312,8 @@ def export(model: str, format: str, output: str, data: str | None, replace: bool
     from vae_core.checkpoints.export import NAMES, projector_files
 
     check_names(settings.expanded(output), NAMES[format], replace)
-    checkpoint = _load(model)
-    dataset = _dataset(checkpoint, data) if format == "projector" else None
+    checkpoint = load_model(model)
+    dataset = dataset_of(checkpoint, data) if format == "projector" else None
     folder = settings.expanded(output)
     folder.mkdir(parents=True, exist_ok=True)
     if dataset is not None:
@@ -360,72 +356,7 @@ def keep(run: str, folder: str, data: str | None, snapshots: int, half: bool, re
     place = settings.expanded(folder) if folder.strip() else folder
     placement.check_place(place, replace)  # before the data are read and measured
     check_described(config, opened.path / "config.json")
-    dataset = _data_of(opened.path, config["dataset"], tuple(config["model"]["image_shape"]), data)
+    dataset = data_of(opened.path, config["dataset"], tuple(config["model"]["image_shape"]), data)
     path, figures = publish.publish(opened, place, dataset, snapshots, half, note, data, replace)
     print(card.figures_table(figures))
     print(path)
-
-
-def _dataset(checkpoint: Checkpoint, data: str | None) -> Dataset:
-    """The data set that --data names, else the model's own."""
-    return _data_of(checkpoint.path, checkpoint.dataset, checkpoint.model.image_shape, data)
-
-
-def _data_of(path: Path, described: Mapping[str, Any], image_shape: Any, data: str | None) -> Dataset:
-    from vae_core.checkpoints import training_data
-
-    if data is None:
-        return training_data.own_dataset(path, described, image_shape, notify=note)
-    return training_data.load(data, image_shape, described, notify=note)
-
-
-def _load(model: str) -> Checkpoint:
-    from vae_core.checkpoints import store
-
-    return store.load(model_path(model))
-
-
-def _pictures(
-    checkpoint: Checkpoint, picture: list[str] | None, index: list[int] | None, data: str | None
-) -> tuple[np.ndarray, list[str]]:
-    """The pictures that were named, as model input, and what to call them."""
-    if picture and (index is not None or data is not None):
-        raise ValueError(
-            "--picture stands alone: --index and --data choose among the images of a data set. Leave one out."
-        )
-    if picture:
-        from vae_core.datasets.preprocessing import prepare
-
-        treated = treatment(checkpoint.dataset)
-        prepared = []
-        for name in picture:
-            if not settings.expanded(name).is_file():
-                missing = "is no regular file" if os.path.lexists(name) else "does not exist"
-                raise ValueError(f"{name} {missing}. Name the file of a picture.")
-            try:
-                prepared.append(prepare(settings.expanded(name), checkpoint.model.image_shape, **treated).image)
-            except ValueError as error:
-                raise ValueError(f"{name}: {error}") from error
-        return np.stack(prepared), [Path(name).name for name in picture]
-    dataset = _dataset(checkpoint, data)
-    size, chosen = dataset.sizes["test"], index or [0]
-    if not all(0 <= i < size for i in chosen):
-        raise ValueError(f"--index must be in 0..{size - 1} for {dataset.title('test')}, got {chosen}.")
-    images = dataset.images("test", max(chosen) + 1)[chosen]
-    return images, [f"{dataset.name} test {i}" for i in chosen]
-
-
-def _scale(tiles: int, image_shape: tuple[int, int, int], scale: int) -> int:
-    """How large a mosaic's pixels are drawn: `scale`, or less where the picture would have too many."""
-    height, width, _ = image_shape
-    pixels = tiles * (height + 1) * (width + 1)
-    if pixels > MOST_PIXELS:
-        raise ValueError(
-            f"{tiles:,} pictures of {height} × {width} are too many for one PNG of {MOST_PIXELS:,} pixels. Ask for fewer."
-        )
-    return next(size for size in range(scale, 0, -1) if size == 1 or pixels * size**2 <= MOST_PIXELS)
-
-
-def _rgb(image: np.ndarray) -> np.ndarray:
-    """(h, w, 1 or 3) float in [0, 1] -> (h, w, 3) uint8."""
-    return np.broadcast_to(np.round(255 * image).astype(np.uint8), (*image.shape[:2], 3))

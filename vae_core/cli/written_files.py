@@ -44,6 +44,33 @@ def check_output(output: str, inputs: Iterable[str] = (), replace: bool = False)
     return path
 
 
+def check_file(output: str, replace: bool = False) -> Path:
+    """Check that a file that is no PNG may be written; quick, so that it comes before any work.
+
+    Args:
+        output: What the flag names.
+        replace: Whether a file that is there may be replaced.
+
+    Returns:
+        The path to write to.
+
+    Raises:
+        ValueError: If it is a folder, its folder is missing, or it exists.
+    """
+    path = settings.expanded(output)
+    if path.is_dir() or not path.parent.is_dir():
+        what = "is a folder" if path.is_dir() else f"would lie in {path.parent}, which is no folder"
+        raise ValueError(f"{output} {what}. Name a file in a folder that exists.")
+    if os.path.lexists(path) and not replace:
+        raise ValueError(f"{output} exists. Choose another name, or add --replace.")
+    return path
+
+
+def save_file(path: Path, data: bytes) -> None:
+    """Write a file that `check_file` has allowed."""
+    write_bytes(path, data)
+
+
 def save_png(path: Path, image: np.ndarray, replace: bool = False) -> None:
     """Write a PNG that bears this program's mark.
 

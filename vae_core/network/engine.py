@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from vae_core.network.layers import Network, Part, Weights
+from vae_core.network.onnx_gradient import kl_gradient_model
 from vae_core.network.onnx_graph import onnx_model
 from vae_core.network.onnx_runtime import ort
 from vae_core.network.schema import check_weights
@@ -62,6 +63,7 @@ class Engine:
         self.log_sigma = float(self.weights.get(Network.sigma_name, np.float32(0)))
         self._threads = threads or os.cpu_count() or 1
         self._sessions: dict[tuple[str, bool], ort.InferenceSession] = {}
+        self._gradient: ort.InferenceSession | None = None
         self._lock = threading.Lock()
         # Worked out once: walking the layers would cost as much as running them on one image.
         walks = {part.name: part.walk() for part in (network.encoder, network.decoder)}
@@ -121,6 +123,30 @@ class Engine:
     def decoder_activations(self, z: np.ndarray) -> dict[str, np.ndarray]:
         """Compute the output of every decoder layer for z (n, latent_dim) float32, as `encoder_activations` does."""
         return self._activations(self.network.decoder, _as_batch(z, (self.latent_dim,), "z"))
+
+    def kl_gradient(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the KL of each image's posterior to the prior, and its gradient by the pixels.
+
+        Args:
+            images: (n, h, w, c) float32 in [0, 1].
+
+        Returns:
+            KL in nats, (n,) float32, and gradients, (n, h, w, c) float32.
+
+        Raises:
+            ValueError: The shape is another one, or the encoder has a layer without a gradient here.
+        """
+        batch = _as_batch(images, self.image_shape, "images")
+        with self._lock:
+            if self._gradient is None:
+                model = kl_gradient_model(self.network.encoder, self.weights)
+                self._gradient = start_session(model.SerializeToString())
+        step = self._slice["encoder"]
+        pieces = self._in_slices(
+            self._gradient, [batch[start : start + step] for start in range(0, max(1, len(batch)), step)]
+        )
+        kl, gradient = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
+        return kl[:, 0], gradient
 
     def _activations(self, part: Part, batch: np.ndarray) -> dict[str, np.ndarray]:
         return dict(zip(self._names[part.name], self._run(part, batch, every=True), strict=True))

@@ -35,7 +35,7 @@ def onnx_model(part: Part, weights: Weights, every: bool = False) -> onnx.ModelP
     Returns:
         A model with the input "input"; its outputs are "z_mean" and "z_log_var", or "logits" and "image".
     """
-    graph = _Graph()
+    graph = Graph()
     # layer name -> its tensor, channels last; made when it is first needed
     tensors: dict[str, str] = {}
     # layer name -> (its tensor as computed, whether that is channels first)
@@ -55,7 +55,7 @@ def onnx_model(part: Part, weights: Weights, every: bool = False) -> onnx.ModelP
         elif channels_first and not convolution:
             source = channels_last(before)
         kernel, bias = (weights.get(f"{part.name}/{layer.name}/{key}") for key in ("kernel", "bias"))
-        result = _add_layer(graph, layer, source, shape, after, kernel, bias)
+        result = add_layer(graph, layer, source, shape, after, kernel, bias)
         ends[layer.name] = (graph.activation(layer.activation, result), convolution)
     heads = [head.name for head in part.heads]
     outputs = [name for name in ends if name != "input"] if every else heads
@@ -66,8 +66,8 @@ def onnx_model(part: Part, weights: Weights, every: bool = False) -> onnx.ModelP
     return graph.model(part, outputs)
 
 
-def _add_layer(
-    graph: _Graph,
+def add_layer(
+    graph: Graph,
     layer: Layer,
     source: str,
     shape: tuple[int, ...],
@@ -126,7 +126,7 @@ def same_padding(wide: int, narrow: int, layer: Layer) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-class _Graph:
+class Graph:
     """An ONNX graph under construction: nodes and constants, each tensor named once."""
 
     def __init__(self) -> None:
@@ -134,6 +134,7 @@ class _Graph:
         self.constants: list[onnx.TensorProto] = []
 
     def node(self, kind: str, inputs: list[str], output: str | None = None, **attributes: Any) -> str:
+        """Add a node; returns the name of its output."""
         # a layer name holds no slash
         name = output or f"t/{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
@@ -152,11 +153,13 @@ class _Graph:
                 tensors[:] = [names.get(tensor, tensor) for tensor in tensors]
 
     def constant(self, value: np.ndarray | np.generic) -> str:
+        """Add a constant; returns its name."""
         name = f"c/{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
     def activation(self, name: str, source: str) -> str:
+        """Add an activation; returns the name of its output."""
         if name == "relu":
             return self.node("Relu", [source])
         if name == "silu":
@@ -164,6 +167,7 @@ class _Graph:
         return source
 
     def model(self, part: Part, outputs: list[str]) -> onnx.ModelProto:
+        """Make the model of the nodes so far."""
         shapes = {layer.name: after for layer, _, _, after in part.walk()}
         shapes["image"] = shapes.get("logits", ())
         values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shapes[name]]) for name in outputs]

@@ -31,6 +31,7 @@ PAGES = (
     ("pages/reconstruction.py", "Reconstruction", ":material/compare:"),
     ("pages/heatmaps.py", "Heatmaps", ":material/blur_on:"),
     ("pages/generate.py", "Generate", ":material/auto_awesome:"),
+    ("pages/applications.py", "Applications", ":material/build:"),
     ("pages/models.py", "Models", ":material/view_list:"),
 )
 PROBLEMS = "link_problems"  # in the session: what a link asked for and cannot have
