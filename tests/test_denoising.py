@@ -11,6 +11,7 @@ from tiny_models import save_checkpoint
 
 from vae_core.analysis.applications import denoising
 from vae_core.analysis.applications.denoising import FILTERS, GAUSSIAN, METHODS, NOISY, PATCH, SALT, VAE
+from vae_core.analysis.applications.statistics import Interval
 from vae_core.checkpoints import measurements, store
 from vae_core.cli.main import main
 from vae_core.config import ModelConfig
@@ -87,6 +88,13 @@ def test_measure(tmp_path: Path) -> None:
     measurements.save(folder, "denoising", denoising.to_dict(figures), "sum")
     kept = measurements.load(folder, "denoising", denoising.DenoisingFigures, "sum")
     assert kept == figures and {VAE, NOISY} < {row.method for row in kept.noises[0].methods}
+
+
+def test_a_setting_that_nobody_offers_is_not_taken() -> None:
+    """Of a stranger's file: a median over 10,000 pixels would hold up the server."""
+    odd = Interval(1.0, 1.0, 1.0)
+    rows = [denoising.MethodFigures(name, 1e4, odd, odd) for name in METHODS]
+    assert denoising.NoiseFigures(SALT, 0.1, rows).settings() == denoising.USUAL
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from pages.ui.applications.cache import data_of, measured
 from pages.ui.applications.measuring import offer_to_measure
 from pages.ui.applications.parts import WIDE, plain_chart, say
 from pages.ui.formatting import html_text, markdown_text, number, plain_text
+from pages.ui.glossary import term
 from pages.ui.images import class_colour
 from pages.ui.shared.picture import picture
 from vae_core.analysis.applications.clustering import CODES, PCA, PIXELS, Clustering, ClusteringFigures, LabelFigures
@@ -121,8 +122,9 @@ def _map(model: LoadedModel, chosen: Clustering, selected: Subject, figures: Clu
         alt="Codes of test images in the colours of their clusters",
     )
     st.caption(
-        f"z_mean of the first {n:,} test images, coloured by cluster (colours come again after ten); the star is the chosen picture. "
-        f"The clusters were fitted on {figures.train:,} train images without a label."
+        f"{term('z_mean')} of the first {n:,} test images, coloured by cluster (colours come again after ten); the star is the chosen picture. "
+        f"The clusters were fitted on {figures.train:,} train images without a label.",
+        unsafe_allow_html=True,
     )
 
 

@@ -14,6 +14,7 @@ from pages.ui.applications.cache import data_of, measured
 from pages.ui.applications.measuring import offer_to_measure
 from pages.ui.applications.parts import WIDE, Shown, picture_row, plain_chart, say
 from pages.ui.formatting import file_text, html_text, markdown_text, number, plain_text
+from pages.ui.glossary import term
 from vae_core.analysis import image_quality
 from vae_core.analysis.applications import image_codecs
 from vae_core.analysis.applications.code_archive import SUFFIX, header_bytes, pack, quantise, unpack
@@ -131,8 +132,10 @@ def _picture(model: LoadedModel, selected: Subject, done: Compressed) -> None:
     decoder = 4 * sum(array.size for name, array in model.engine.weights.items() if name.startswith("decoder/"))
     st.caption(
         f"The file of codes was written and read back: {header} of its {len(done.data)} bytes are header and checksum, which "
-        f"all pictures of one file share. KL to the prior: {number(done.kl_bits)} bits, what ideal coding would take. Whoever reads "
-        f"it needs the decoder, {decoder / 1e6:.1f} MB. JPEG and WebP at quality {QUALITY}, with their headers."
+        f"all pictures of one file share. {term('KL')} to the {term('prior')}: {number(done.kl_bits)} bits, what ideal coding would take. Whoever reads "
+        f"it needs the {term('decoder')}, {decoder / 1e6:.1f} MB. JPEG and WebP at quality {QUALITY}, with their headers. Higher {term('PSNR')} and "
+        f"{term('SSIM')} are better.",
+        unsafe_allow_html=True,
     )
 
 

@@ -12,6 +12,7 @@ from pages.ui.applications.cache import data_of, measured
 from pages.ui.applications.measuring import offer_to_measure
 from pages.ui.applications.parts import WIDE, Shown, picture_row, plain_chart, say
 from pages.ui.formatting import html_text, markdown_text, number
+from pages.ui.glossary import term
 from vae_core.analysis import image_quality
 from vae_core.analysis.applications import denoising as core
 from vae_core.analysis.applications.denoising import DenoisingFigures, MethodFigures, NoiseFigures
@@ -91,8 +92,9 @@ def _picture(
         else "at their usual settings"
     )
     st.caption(
-        f"PSNR and SSIM against the clean picture, of this one picture. The VAE shows its reconstruction of the noisy picture; it was "
-        f"trained on clean pictures only. The filters are scikit-image's, {tuned}."
+        f"{term('PSNR')} and {term('SSIM')} against the clean picture, of this one picture. The VAE shows its {term('reconstruction')} of the noisy picture; it was "
+        f"trained on clean pictures only. The filters are scikit-image's, {tuned}.",
+        unsafe_allow_html=True,
     )
 
 

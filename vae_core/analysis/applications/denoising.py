@@ -175,8 +175,11 @@ class NoiseFigures:
     methods: list[MethodFigures]
 
     def settings(self) -> dict[str, float]:
-        """Each filter's setting."""
-        return {figures.method: figures.setting for figures in self.methods if figures.setting is not None}
+        """Each filter's setting; the usual one where another than those of `SETTINGS` was noted, which could take for ever."""
+        noted = {figures.method: figures.setting for figures in self.methods}
+        return {
+            name: chosen if (chosen := noted.get(name)) in known else USUAL[name] for name, known in SETTINGS.items()
+        }
 
     def best(self) -> MethodFigures:
         """The method with the highest mean PSNR."""
