@@ -115,13 +115,13 @@ def _maps(model: LoadedModel, selected: Subject) -> None:
         Shown(
             "Where it is odd",
             overlay(selected.image, coloured.rgb, 0.75),
-            f"|x − x′| · |∂KL/∂x| over the picture, 0 to {number(coloured.high)} a pixel",
+            f"|x − x′| · |∂KL/∂x| over the picture, up to {number(coloured.high)} a pixel",
         )
     )
     picture_row(row, columns=3)
     st.caption(
         "Bright: the reconstruction is wrong there, at pixels that the code depends on, |x − x′| · |∂KL/∂x| (Zimmerer et al. 2019), "
-        f"from {number(coloured.low)} to {number(coloured.high)}."
+        f"up to {number(coloured.high)} a pixel."
     )
 
 
@@ -260,10 +260,20 @@ def histogram(
             hovertemplate=f"{label}, about %{{x:.4g}}: %{{y}}<extra></extra>",
         )
     figure.update_layout(barmode="overlay", bargap=0)
-    figure.add_vline(x=threshold, line={"color": "#888", "width": 2, "dash": "dash"}, annotation_text="threshold")
+    # Each with its words on the side away from the other.
+    lower = value is not None and value <= threshold
+    figure.add_vline(
+        x=threshold,
+        line={"color": "#888", "width": 2, "dash": "dash"},
+        annotation_text="threshold",
+        annotation_position="top right" if lower else "top left",
+    )
     if value is not None:
         figure.add_vline(
-            x=value, line={"color": THIS, "width": 3}, annotation_text="this picture", annotation_position="top left"
+            x=value,
+            line={"color": THIS, "width": 3},
+            annotation_text="this picture",
+            annotation_position="top left" if lower else "top right",
         )
     return plain_chart(figure, score, "pictures", height=300).update_layout(margin={"t": 28})
 

@@ -30,8 +30,11 @@ class Shown(NamedTuple):
 
 def picture_row(pictures: Sequence[Shown], columns: int) -> None:
     """Pictures side by side, in rows of so many, on a phone too."""
+    # Streamlit's columns have a least width, which cuts off the last of many.
+    st.html('<style>[class*="st-key-use_pictures_"] [data-testid="stColumn"] { min-width: 0; flex: 1 1 0; }</style>')
     for first in range(0, len(pictures), columns):
-        slots = st.columns(columns, wrap=False, gap="small")
+        with st.container(key=f"use_pictures_{first}"):
+            slots = st.columns(columns, wrap=False, gap="small")
         for slot, shown in zip(slots, pictures[first : first + columns], strict=False):
             with slot:
                 st.markdown(f"**{plain_text(shown.title)}**")
