@@ -74,6 +74,14 @@ def test_the_archive_gives_back_the_codes_bit_for_bit(engine: Engine) -> None:
         assert len(data) <= header_bytes(3) + quantised.bits().sum() / 8 + 5
 
 
+def test_a_single_picture_pays_for_its_codes() -> None:
+    """Under the prior, as when it is one of many: a table that ended at its own codes would give them away."""
+    z_mean, z_log_var = np.array([[0.0, 2.0]], np.float32), np.full((1, 2), 2 * math.log(0.1), np.float32)
+    alone = quantise(z_mean, z_log_var)
+    expected = compression.rounded_gaussian_bits(alone.symbols, float(alone.steps[0]), np.ones(2)).sum(axis=1)
+    assert alone.bits() == pytest.approx(expected, abs=0.02)
+
+
 def test_odd_codes_make_an_archive_too(engine: Engine) -> None:
     """Dead units, very sure ones, and codes far outside the prior."""
     z_mean = np.array([[0, 1e4, -3], [0, 2.5, 1e-3]], np.float32)

@@ -79,7 +79,8 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     others = {"drawn digits": draw_digits(6)}
     figures = anomalies.measure(engine, pixels, pixels, np.arange(6) % 2, others)
     blank = replace(figures.sets[-1], auroc={name: Interval(0.2, 0.1, 0.4) for name in figures.normal})
-    figures = replace(figures, sets=[*figures.sets[:-1], blank])
+    fine = [replace(odd, auroc={name: Interval(0.9, 0.8, 1.0) for name in figures.normal}) for odd in figures.sets[:-1]]
+    figures = replace(figures, sets=[*fine, blank])
     measurements.save(folder, "anomalies", anomalies.to_dict(figures), "0" * 64)
     pixels, labels = wardrobe.draw(70)
     clusters = clustering.measure(engine, pixels[:40], labels[:40], pixels[40:], labels[40:], sizes=(2, 4))

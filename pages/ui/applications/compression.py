@@ -195,7 +195,7 @@ def _plot(
         f"Left is smaller, up is better{' (MSE: down)' if field == 'mse' else ''}. {markdown_text(model.checkpoint.dataset['name'])} test, the first "
         f"{figures.n:,} images, means. In one real file of all of them {name} takes {figures.file_bytes:.1f} bytes a picture; their KL is "
         f"{figures.kl_bits:.1f} bits. Decoder {figures.decoder_bytes / 1e6:.1f} MB, PCA's basis of as many units "
-        f"{figures.pca_bytes / 1e6:.2f} MB: neither is counted. PCA is fitted on train and rounded likewise. “One sheet” is one file of all pictures, "
+        f"{figures.pca_bytes / 1e6:.2f} MB: neither is counted, nor the header of the file of codes. PCA is fitted on train and rounded likewise. “One sheet” is one file of all pictures, "
         f"which shares JPEG's header."
     )
 
@@ -229,7 +229,7 @@ def rate_distortion(
             marker={"symbol": "star", "size": 15, "color": CHOSEN},
             hovertemplate="this picture<br>%{x:.0f} bits<br>%{y:.4g}<extra></extra>",
         )
-    plain_chart(figure, "bits a picture (header and decoder of VAE and PCA not counted)", axis)
+    plain_chart(figure, "bits a picture", axis)
     return figure.update_xaxes(type="log")
 
 

@@ -24,6 +24,7 @@ from vae_core.network.engine import Engine
 MAGIC, VERSION = b"VAEZ", 1
 SUFFIX = ".vaez"
 MOST_CODES = 4_000_000  # pictures times units: some seconds of work
+PRIOR_REACH = 4  # deviations of the prior that a table covers at least
 STEPS_PER_OCTAVE = 8  # a step is 2^(b / 8), b a signed byte
 _HEAD = struct.Struct("<4sBxHI8s")
 _SUM = struct.Struct("<I")
@@ -56,12 +57,22 @@ class QuantisedCodes:
         return (self.symbols * self.steps).astype(np.float32)
 
     def tables(self) -> list[entropy_coding.Table]:
-        """A frequency table per unit: the prior N(0, 1), cut at the widest code."""
-        reaches = (1 << _reach_bits(self.symbols).astype(int)) - 1
+        """A frequency table per unit: the prior N(0, 1), cut at four deviations, or at the widest code beyond them."""
+        reaches = (1 << self.reach_bits().astype(int)) - 1
         return [
             entropy_coding.gaussian_table(float(step), int(reach))
             for step, reach in zip(self.steps, reaches, strict=True)
         ]
+
+    def reach_bits(self) -> np.ndarray:
+        """Bits of the largest symbol of each unit's table, (latent_dim,) uint8.
+
+        Never fewer than four deviations of the prior need: a table that ends at the codes of a single picture would tell most
+        of them, and the count of bits would leave that out.
+        """
+        wide = np.minimum(np.ceil(PRIOR_REACH / self.steps), entropy_coding.MOST_REACH).astype(int)
+        most = np.maximum(np.abs(self.symbols).max(axis=0, initial=0), wide)
+        return np.array([int(reach).bit_length() for reach in most], np.uint8)
 
     def bits(self) -> np.ndarray:
         """What each picture's codes cost in the file, in bits, without its header: (n,) float64."""
@@ -119,7 +130,7 @@ def pack(codes: QuantisedCodes, engine: Engine) -> bytes:
     if n * units > MOST_CODES:
         raise ArchiveError(f"{n:,} pictures of {units} units are too many for one file. Write several.")
     head = _HEAD.pack(MAGIC, VERSION, units, n, decoder_digest(engine))
-    head += codes.exponents.tobytes() + _reach_bits(codes.symbols).tobytes()
+    head += codes.exponents.tobytes() + codes.reach_bits().tobytes()
     body = head + entropy_coding.encode(codes.symbols.ravel().tolist(), codes.tables())
     return body + _SUM.pack(zlib.crc32(body))
 
@@ -176,8 +187,3 @@ def decoder_digest(engine: Engine) -> bytes:
             digest.update(name.encode())
             digest.update(np.ascontiguousarray(engine.weights[name], "<f4").data)
     return digest.digest()
-
-
-def _reach_bits(symbols: np.ndarray) -> np.ndarray:
-    """Bits of the largest symbol of each unit, (latent_dim,) uint8."""
-    return np.array([int(most).bit_length() for most in np.abs(symbols).max(axis=0, initial=0)], np.uint8)
