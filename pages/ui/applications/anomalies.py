@@ -13,7 +13,7 @@ from pages.ui.app.subject import Subject
 from pages.ui.applications.cache import data_of, measured
 from pages.ui.applications.measuring import offer_to_measure
 from pages.ui.applications.parts import WIDE, Shown, picture_row, plain_chart, say
-from pages.ui.formatting import html_text, markdown_text, number, plain_text
+from pages.ui.formatting import SENTENCE, html_text, markdown_text, number, plain_text
 from pages.ui.shared.picture import picture
 from vae_core.analysis import heatmaps
 from vae_core.analysis.applications import anomalies as core
@@ -152,7 +152,7 @@ def _verdict(
         others = _others(figures, name, selected, test_images, model)
         rows.append({"score": markdown_text(name), "value": number(one, 4), "p": number(core.p_value(others, one))})
     st.table(rows, border="horizontal", height="content")
-    st.caption(f"{markdown_text(choice.score)}: {core.MEANINGS.get(choice.score, '')}.")
+    st.caption(f"{markdown_text(choice.score)}: {markdown_text(core.MEANINGS.get(choice.score, ''), SENTENCE)}.")
 
 
 def _chart(

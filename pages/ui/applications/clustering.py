@@ -63,7 +63,7 @@ def _sheets(model: LoadedModel, test_images: Source | None, chosen: Clustering, 
     """A row of typical pictures for each cluster, the largest first."""
     sizes = np.bincount(chosen.assigned, minlength=len(chosen.means))
     if own is not None:
-        st.markdown(f"**This picture is in cluster {own}**, {_content(model, chosen, own, sizes)}.")
+        st.markdown(f"**This picture is in cluster {own:d}**, {_content(model, chosen, own, sizes)}.")
     order = np.argsort(-sizes, kind="stable")[:SHEETS]
     columns = st.columns(2, gap="small")
     for place, k in enumerate(order.tolist()):
@@ -72,10 +72,10 @@ def _sheets(model: LoadedModel, test_images: Source | None, chosen: Clustering, 
             continue
         with columns[place % 2]:
             mark = ":violet-badge[this picture] " if k == own else ""
-            st.caption(f"{mark}**Cluster {k}**: {_content(model, chosen, k, sizes)}")
+            st.caption(f"{mark}**Cluster {k:d}**: {_content(model, chosen, k, sizes)}")
             picture(
                 mosaic(images, columns=12, gap=1, scale=1),
-                alt=plain_text(f"The most typical pictures of cluster {k}"),
+                alt=plain_text(f"The most typical pictures of cluster {k:d}"),
                 width="stretch",
             )
 
@@ -153,7 +153,7 @@ def _agreement(figures: ClusteringFigures) -> None:
     rows = [
         {
             "clustered": markdown_text(one.features),
-            "by": f"{markdown_text(one.method)}, {one.k}",
+            "by": f"{markdown_text(one.method)}, {one.k:d}",
             "adjusted Rand index": _cell(one.ari),
             "normalised mutual information": _cell(one.nmi),
             "purity": _cell(one.purity),

@@ -78,7 +78,7 @@ def compression(model: LoadedModel, test_images: Source | None, selected: Subjec
     assert axis is not None  # required
     if selected.z_log_var is None:
         with left:
-            st.info("A decoded point is its own code: choose a picture to compress it.", icon=":material/info:")
+            st.markdown("A decoded point is its own code: choose a picture to compress it.")
         done = None
     else:
         done = compressed(model, selected, precision)
@@ -122,16 +122,26 @@ def _picture(model: LoadedModel, selected: Subject, done: Compressed) -> None:
     header = header_bytes(model.engine.latent_dim)
     say(
         "compression",
-        f"{number(done.code_bits)} bits of codes bring this picture back at {_cell(rows[0]['PSNR, dB'])} dB; its PNG takes "
+        f"{done.code_bits:.1f} bits of codes bring this picture back at {_cell(rows[0]['PSNR, dB'])} dB; its PNG takes "
         f"{_bytes(rows, 'PNG') * 8:,} bits and loses nothing.",
         level="notice",
     )
     st.table(
-        [{name: _cell(value) for name, value in row.items()} for row in rows], border="horizontal", height="content"
+        [
+            {
+                "format": _cell(row["format"]),
+                "bytes": _cell(row["bytes"]),
+                "PSNR, dB": _cell(row["PSNR, dB"]),
+                "SSIM": _cell(row["SSIM"]),
+            }
+            for row in rows
+        ],
+        border="horizontal",
+        height="content",
     )
     decoder = 4 * sum(array.size for name, array in model.engine.weights.items() if name.startswith("decoder/"))
     st.caption(
-        f"The file of codes was written and read back: {header} of its {len(done.data)} bytes are header and checksum, which "
+        f"The file of codes was written and read back: {header:d} of its {len(done.data)} bytes are header and checksum, which "
         f"all pictures of one file share. {term('KL')} to the {term('prior')}: {number(done.kl_bits)} bits, what ideal coding would take. Whoever reads "
         f"it needs the {term('decoder')}, {decoder / 1e6:.1f} MB. JPEG and WebP at quality {QUALITY}, with their headers. Higher {term('PSNR')} and "
         f"{term('SSIM')} are better.",
@@ -164,7 +174,9 @@ def _bytes(rows: list[dict[str, object]], name: str) -> int:
 
 
 def _cell(value: object) -> str:
-    return number(value) if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    return (
+        number(value) if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else markdown_text(value)
+    )
 
 
 def _plot(

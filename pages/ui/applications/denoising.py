@@ -11,7 +11,7 @@ from pages.ui.app.subject import Subject
 from pages.ui.applications.cache import data_of, measured
 from pages.ui.applications.measuring import offer_to_measure
 from pages.ui.applications.parts import WIDE, Shown, picture_row, plain_chart, say
-from pages.ui.formatting import html_text, markdown_text, number
+from pages.ui.formatting import html_text, markdown_text, number, plain_text
 from pages.ui.glossary import term
 from vae_core.analysis import image_quality
 from vae_core.analysis.applications import denoising as core
@@ -40,7 +40,7 @@ def denoising(model: LoadedModel, test_images: Source | None, selected: Subject)
             key="denoise_strength",
             persist_state="session",
             width=260,
-            help=f"{core.MEANINGS[kind]}.",
+            help=f"{markdown_text(core.MEANINGS[kind])}.",
         )
         seed = int(st.session_state.get("denoise_seed", 0))
         st.button("Other noise", key="denoise_again", icon=":material/casino:", on_click=_again)
@@ -125,12 +125,12 @@ def _means(model: LoadedModel, figures: DenoisingFigures, noise: NoiseFigures, f
         bars(noise, field, axis),
         key="denoise_means",
         config=WIDE,
-        alt=f"{axis} of each method over the test images, with 95 % intervals",
+        alt=f"{plain_text(axis)} of each method over the test images, with 95 % intervals",
     )
     psnr = {row.method: row.psnr.mean for row in noise.methods if row.method in core.METHODS}
     words = verdict(psnr) if set(core.METHODS) <= set(psnr) else ""
     st.markdown(f"**On average: {words[:1].lower()}{words[1:]}**")
-    tuned = f"on {figures.tuned_on} validation images" if figures.tuned_on else "not: there were no validation images"
+    tuned = f"on {figures.tuned_on:d} validation images" if figures.tuned_on else "not: there were no validation images"
     st.caption(
         f"{markdown_text(model.checkpoint.dataset['name'])} test, the first {figures.n:,} images; {markdown_text(noise.kind)} of strength {number(noise.strength)}, the measured "
         f"one nearest to the slider's. Means with 95 % intervals (Student's t); PSNR {core.HIGHEST_PSNR:.0f} dB at most. Filters tuned "

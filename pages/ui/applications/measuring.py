@@ -20,7 +20,8 @@ def offer_to_measure(model: LoadedModel, test_images: Source | None, use: str, w
     """
     reason = _why_not(model, test_images)
     if reason:
-        st.info(f"{what} has not been measured for this model. {reason}", icon=":material/info:")
+        with st.container(border=True):
+            st.markdown(f"{markdown_text(what)} has not been measured for this model. {reason}")
         return
     measurement = MEASURING.get(model.entry.path, use)
     if measurement is not None and measurement.in_progress:
@@ -28,7 +29,7 @@ def offer_to_measure(model: LoadedModel, test_images: Source | None, use: str, w
         return
     with st.container(border=True):
         st.markdown(
-            f"{what} has not been measured for this model yet. It takes under a minute, once; you can go on meanwhile."
+            f"{markdown_text(what)} has not been measured for this model yet. It takes under a minute, once; you can go on meanwhile."
         )
         if measurement is not None and measurement.state == "failed":
             st.error(

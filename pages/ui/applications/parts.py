@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui.formatting import plain_text
+from pages.ui.formatting import markdown_text, plain_text
 from pages.ui.images import enlarge
 from pages.ui.shared.picture import picture
 from pages.ui.shared.verdict_card import show_verdict
@@ -37,10 +37,10 @@ def picture_row(pictures: Sequence[Shown], columns: int) -> None:
             slots = st.columns(columns, wrap=False, gap="small")
         for slot, shown in zip(slots, pictures[first : first + columns], strict=False):
             with slot:
-                st.markdown(f"**{plain_text(shown.title)}**")
+                st.markdown(f"**{markdown_text(shown.title)}**")
                 picture(enlarge(shown.image, 168), alt=plain_text(shown.alt), width="stretch")
                 if shown.note:
-                    st.caption(plain_text(shown.note))
+                    st.caption(markdown_text(shown.note))
 
 
 def say(kind: str, sentence: str, why: str = "", level: Level = "good") -> None:
