@@ -19,7 +19,7 @@ from vae_core.checkpoints import measurements, store
 from vae_core.cli.main import main
 from vae_core.config import ModelConfig
 from vae_core.network.engine import Engine
-from vae_core.storage.records import FileProblem
+from vae_core.storage.errors import FileProblem
 
 
 @pytest.fixture(scope="module")

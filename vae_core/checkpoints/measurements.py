@@ -13,9 +13,10 @@ from typing import Any
 
 import msgspec
 
+from vae_core.storage.errors import FileProblem
 from vae_core.storage.files import write_bytes
 from vae_core.storage.kind import WEIGHTS
-from vae_core.storage.records import FileProblem, check, object_from, read_bytes
+from vae_core.storage.records import check, object_from, read_bytes
 
 USES = ("compression", "denoising", "anomalies", "clustering")
 LIMIT = 2_000_000  # bytes of one file

@@ -9,8 +9,9 @@ import streamlit as st
 
 from pages.ui.app.cache import LoadedModel
 from vae_core.checkpoints import measurements
+from vae_core.storage.errors import FileProblem
 from vae_core.storage.kind import WEIGHTS
-from vae_core.storage.records import FileProblem, stamps
+from vae_core.storage.records import stamps
 
 T = TypeVar("T")
 
