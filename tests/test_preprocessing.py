@@ -283,7 +283,10 @@ JPEG = packed(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64)
     ("data", "message"),
     [
         (b"", "0 bytes"),
-        (b"just some text, whatever its name", r"not a picture that can be read \(33 bytes, beginning with 'just som'\)"),
+        (
+            b"just some text, whatever its name",
+            r"not a picture that can be read \(33 bytes, beginning with 'just som'\)",
+        ),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG drawing.*PNG"),
         (b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- hi -->\n<svg/>", "SVG drawing"),
         (GOOD[: len(GOOD) // 2], "PNG picture is damaged or truncated"),

@@ -45,6 +45,8 @@ STYLE = """<style>
 .st-key-picture_line [data-testid="stFileUploader"]:has([data-testid="stFileChipIconError"])::after {
     content: "Not taken: PICTURE_MB MB at most. Remove it to choose another."; font-size: 0.875rem; line-height: 1.3; }
 /* an icon to see, words for who cannot */
+.st-key-choose_default button, .st-key-choose_previous button, .st-key-choose_next button { width: 2.25rem; padding: 0; }
+.st-key-choose_default button > *, .st-key-choose_previous button > *, .st-key-choose_next button > * { gap: 0; }
 .st-key-choose_default button p, .st-key-choose_previous button p, .st-key-choose_next button p {
     position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 </style>""".replace("PICTURE_MB", str(PICTURE_MB))
@@ -59,20 +61,15 @@ def picture_line(model: LoadedModel, test_images: Source | None) -> Subject:
     take_cut()
     choices = choices_of(model, test_images)
     with st.container(key="picture_line", gap="small"):
-        row = st.container(horizontal=True, vertical_alignment="center", gap="small")
-        chip, ways, own = (
-            row.container(horizontal=True, vertical_alignment="center", gap="small", width="content") for _ in range(3)
-        )
-        with own:  # first, so that the chip knows of an upload
+        _take_upload(model)  # before the thumbnail is drawn
+        selected = subject(model, test_images)
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            _chip(selected, choices)
+            if choices is not None:
+                _other_ways(choices)
             upload_button(model)
             if model.clothes:
                 _sample_menu()
-        selected = subject(model, test_images)
-        with chip:
-            _chip(selected, choices)
-        if choices is not None:
-            with ways:
-                _other_ways(choices)
         refused_upload(selected)
         if selected.prepared is not None:
             upload_steps(selected.prepared, model)
@@ -88,12 +85,11 @@ def upload_button(model: LoadedModel) -> None:
         key=key,
         max_upload_size=PICTURE_MB,
         label_visibility="collapsed",
-        width=130,
+        width=105,
         help=f"{_wanted(model)}. {READABLE}, {PICTURE_MB} MB at most. Drop it here, or click into the field and paste a picture.",
         on_change=_uploaded,
         args=(key,),
     )
-    _take_upload(model)
 
 
 def _uploaded(key: str) -> None:

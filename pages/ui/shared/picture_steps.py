@@ -35,9 +35,8 @@ def upload_steps(prepared: Prepared, model: LoadedModel) -> None:
         _switches(upload, prepared, model)
     if prepared.uneven and _cropped(upload, model):
         st.warning(
-            f"The background is uneven: a corner differs from the rest by {prepared.unevenness:.2f} of full brightness, and "
-            f"what differs by more than {TRIM:.2f} counts as part of the {model.thing}. Cut closer to it with *Cut by hand*, or "
-            "photograph it on something plain in even light.",
+            f"The background is uneven: a corner differs from it by {prepared.unevenness:.2f} of full brightness, and from "
+            f"{TRIM:.2f} on it counts as part of the {model.thing}. *Cut by hand* closer to it.",
             icon=":material/texture:",
         )
 
