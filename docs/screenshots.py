@@ -28,7 +28,7 @@ PAGES = {
     "heatmaps": "heatmaps?model=fashion-2d&image=100",
     "models": "models?model=fashion-2d",
 }
-README = {"front-page": (248, 0, 1160, 760), "heatmaps": (248, 0, 1160, 760)}  # x, y, width, height of what is cut out
+README = {"front-page": (300, 0, 1140, 760), "heatmaps": (300, 0, 1140, 760)}  # x, y, width, height of what is cut out
 
 
 def shoot(

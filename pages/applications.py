@@ -11,6 +11,7 @@ from pages.ui.applications.anomalies import anomalies
 from pages.ui.applications.clustering import clustering
 from pages.ui.applications.compression import compression
 from pages.ui.applications.denoising import denoising
+from pages.ui.glossary import term
 from pages.ui.shared.picture_line import picture_line
 
 USES = {"Compression": compression, "Denoising": denoising, "Anomalies": anomalies, "Unsupervised learning": clustering}
@@ -30,6 +31,11 @@ def main(model: LoadedModel) -> None:
         label_visibility="collapsed",
     )
     assert use is not None  # required
+    st.caption(
+        f"Four uses of a {term('VAE')}, each from what it has learned: the {term('posterior')} of a picture, its "
+        f"{term('reconstruction')}, and its place in {term('latent space')}.",
+        unsafe_allow_html=True,
+    )
     USES[use](model, test_images, selected)
 
 

@@ -11,6 +11,7 @@ from pages.ui.generate.arithmetic import carry_view, sum_view
 from pages.ui.generate.interpolation import interpolation_view
 from pages.ui.generate.quality import quality_view
 from pages.ui.generate.samples import samples_view, take_click
+from pages.ui.glossary import term
 from pages.ui.shared.picture_line import picture_line
 
 SAMPLES, WALK, SUM, CARRY, QUALITY = "Samples", "Interpolate", "A − B + C", "Carry a style over", "How good are they?"
@@ -18,6 +19,11 @@ SAMPLES, WALK, SUM, CARRY, QUALITY = "Samples", "Interpolate", "A − B + C", "C
 
 def main(model: LoadedModel) -> None:
     """One of five views."""
+    st.caption(
+        f"Pictures that do not exist: {term('z')} is drawn from the {term('prior')}, or found between real pictures, and the "
+        f"{term('decoder')} draws it.",
+        unsafe_allow_html=True,
+    )
     test_images = pictures_for(model)
     take_click()
     view = st.segmented_control(

@@ -171,13 +171,13 @@ def training(entry: Entry, facts: Facts) -> None:
     st.caption(
         f"Train ({sizes.get('train', 0):,} images): the mean over an epoch, while the weights still moved. Validation "
         f"({sizes.get('validation', 0):,} images): after it, one sample of z per image. Loss = reconstruction + beta · KL."
-        + (" At another beta than 1 it is no ELBO." if beta != 1 else "")
+        + (" With a beta other than 1 it is not an ELBO." if beta != 1 else "")
         + (
             " The floor is the entropy of the pixels of all 60,000 train images, the least a reconstruction loss can be."
             if facts.floor
             else ""
         )
-        + " Double-click a chart to see its first moments."
+        + " Double-click a chart to see its first epochs."
     )
 
 

@@ -14,12 +14,14 @@ from pages.ui.app.model_pictures import pictures_for
 from pages.ui.app.subject import Subject
 from pages.ui.app.widget_sync import set_widget
 from pages.ui.formatting import markdown_text, plain_text
+from pages.ui.glossary import term
 from pages.ui.reconstruction import comparison
 from pages.ui.reconstruction.cache import quick_to_score, scores_of
 from pages.ui.reconstruction.comparison import Rebuilt
 from pages.ui.reconstruction.view import comparable, downloads, four, pair, sixteen, sixteen_figures, standing, wipes
 from pages.ui.shared.picture_choices import among
 from pages.ui.shared.picture_line import picture_line
+from pages.ui.shared.verdict_card import picture_verdict, show_verdict
 from vae_core.analysis.image_scores import best_first
 from vae_core.checkpoints.errors import CheckpointError
 
@@ -170,10 +172,17 @@ def details(
     models: Sequence[LoadedModel], test_images: Source | None, selected: Subject, rebuilt: Sequence[Rebuilt]
 ) -> None:
     """The figures, the wipe, and where this picture stands in the split."""
+    for model in models if not selected.decoded else ():
+        show_verdict(picture_verdict(model, selected, good=False), f"reconstruction_{models.index(model)}")
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.markdown("**Figures of this one picture**")
         st.table(comparison.table(rebuilt), border="horizontal")
+        st.caption(
+            f"What they mean: {term('MSE')}, {term('PSNR')}, {term('SSIM')}, {term('BCE')}, {term('KL')}, {term('ELBO')}; the last "
+            f"three in {term('nats')}.",
+            unsafe_allow_html=True,
+        )
         comparable(rebuilt)
         downloads(rebuilt, [selected.name])
     with right:

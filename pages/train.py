@@ -11,6 +11,7 @@ from pages.ui.app import state
 from pages.ui.app.frame import frame_without_model
 from pages.ui.app.widget_sync import set_widget
 from pages.ui.formatting import beside, markdown_text, plain_text
+from pages.ui.glossary import term
 from pages.ui.shared.deletion import deleted_today, deletion_messages
 from pages.ui.train.form import run_form
 from pages.ui.train.kept import example
@@ -40,7 +41,11 @@ def main() -> None:
         words = st.empty()
         run = pick_run()
     if run is None:
-        words.markdown("Press **Train** and watch a map of pictures being learned.", width="content")
+        words.markdown(
+            f"Press **Train** and watch a {term('VAE')} learn a map of pictures, {term('step')} by step.",
+            width="content",
+            unsafe_allow_html=True,
+        )
         form, picture = st.columns([5, 8], gap="medium")
         with form, st.container(border=True):
             run_form()

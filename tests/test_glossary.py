@@ -66,3 +66,9 @@ def test_a_term_is_shown_as_html() -> None:
             ]
             flags = {keyword.arg for keyword in node.keywords}
             assert not terms or "unsafe_allow_html" in flags, f"{path.name}:{node.lineno}"
+
+
+@pytest.mark.parametrize("page", [*sorted(path.stem for path in (ROOT / "pages").glob("*.py")), "home"])
+def test_each_page_explains_its_terms(page: str) -> None:
+    places = (f"pages/{page}.py", f"pages/ui/{page}/")
+    assert {name for path, name in used() if path.startswith(places)}, "a page has a term or two that need explaining"

@@ -311,7 +311,7 @@ def test_a_loss_at_another_beta_is_called_so(folder: Path) -> None:
     at = view(visit(PAGE), "Training")
     first = json.loads(at.get("plotly_chart")[0].proto.spec)
     assert first["layout"]["title"]["text"] == "Loss at beta = 4, nats"
-    assert "At another beta than 1 it is no ELBO" in words(at)
+    assert "With a beta other than 1 it is not an ELBO" in words(at)
 
 
 def test_the_floor_of_fashion_mnist() -> None:

@@ -181,7 +181,7 @@ class Tab:
         if not name_box.is_visible():
             self.page.get_by_text("More: batch").click()
         self.fill("Name", name)
-        self.fill("Training images, 0 for all", str(images))
+        self.fill("Training images (0: all)", str(images))
         for label, value in more.items():
             self.fill(label.replace("_", " "), value)
         known = {run.name for run in list_runs(self.place.runs)}

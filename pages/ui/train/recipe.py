@@ -110,7 +110,7 @@ def more_controls(model: ModelConfig, recipe: TrainingConfig, steps: int) -> Tra
         values["ema"] = _dial("ema", recipe, label="Moving average (EMA)", format="%.4f", step=0.001, width=180)
         likelihood = st.selectbox("Likelihood", LIKELIHOODS, key="form_likelihood", persist_state="session", width=150)
         values["seed"] = _dial("seed", recipe, width=120)
-        values["images"] = _dial("images", recipe, label="Training images, 0 for all", high=MOST_IMAGES, step=1000)
+        values["images"] = _dial("images", recipe, label="Training images (0: all)", high=MOST_IMAGES, step=1000)
     training = replace(recipe, **values)
     st.caption(_recipe_text(model, training, recipe))
     return replace(model, likelihood=likelihood), training

@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.formatting import SENTENCE, markdown_text, plain_text, sentence
+from pages.ui.glossary import term
 from pages.ui.train import charts
 from pages.ui.train.comparison import compare_runs
 from pages.ui.train.controls import steer
@@ -202,14 +203,16 @@ def _events(view: View) -> None:
 def curve_captions(floor: float | None) -> None:
     """The method behind the curves."""
     st.caption(
-        "Train: means over the batches between two reports (thin), and their moving average (bold). Validation (orange): the "
-        "whole split after each epoch, one sample of z per image, weights averaged."
+        f"Train: means over the batches between two reports (thin), and their moving average (bold). {term('validation', 'Validation')} "
+        f"(orange): the whole split after each {term('epoch')}, one sample of {term('z')} per image, weights {term('EMA', 'averaged')}. "
+        f"What they mean: {term('loss')}, {term('reconstruction loss')}, {term('KL')}, {term('nats')}."
         + (
             ""
             if floor is None
-            else f" The grey line at {floor:.2f} nats is the entropy of the train pixels: no model gets below it."
+            else f" The grey line, the {term('floor')}, at {floor:.2f} nats is the entropy of the train pixels: no model gets below it."
         )
-        + " The first moments may lie above the charts."
+        + " The first steps may lie above the top of a chart.",
+        unsafe_allow_html=True,
     )
 
 
