@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import io
 import os
+import re
 import sys
 import tempfile
 import time
@@ -79,9 +80,9 @@ def clicks(page: Any, count: int = 40) -> list[float]:
     box = page.locator("canvas").last.bounding_box()
     rng, times = np.random.default_rng(0), []
     for right, down in rng.uniform(0.1, 0.9, (count, 2)):
-        words = page.locator("strong", has_text="z = (").inner_text()
+        words = page.locator("strong").filter(has_text=re.compile(r"^z = \(")).inner_text()
         page.mouse.move(box["x"] + right * box["width"], box["y"] + down * box["height"])
-        page.wait_for_timeout(450)  # a second click within 350 ms would be a double click
+        page.wait_for_timeout(450)
         began = time.perf_counter()
         page.mouse.down()
         page.mouse.up()

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from server import Server, serving, settle
 from tiny_models import save_checkpoint
-from visitor import menu, pick_model, saved, sentences, shirt, upload
+from visitor import menu, model_is, pick_model, saved, sentences, shirt, upload
 
 from vae_core.config import ModelConfig
 
@@ -162,7 +162,7 @@ def test_a_link_that_cannot_be_followed(open_page: Any, query: str, sentence: st
     page.get_by_text("Reconstruction", exact=True).last.wait_for()
     assert [sentence in text for text in sentences(page)] == [True]
     pick_model(page, "sixteen")  # the session lives
-    page.get_by_text("Model sixteen: classic").wait_for()
+    model_is(page, "sixteen")
 
 
 def test_a_bad_link_in_an_open_tab_leaves_the_model(open_page: Any, server: Server) -> None:
@@ -210,7 +210,7 @@ def test_a_reload_keeps_model_and_choice(open_page: Any) -> None:
     pick_model(page, "sixteen")
     page.reload()
     settle(page)
-    page.get_by_text("Model sixteen: classic").wait_for()
+    model_is(page, "sixteen")
     page.get_by_text("test image 7 (").first.wait_for()
     assert sentences(page) == []
 

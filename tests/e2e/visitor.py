@@ -49,6 +49,15 @@ def pick_model(page: Any, name: str) -> None:
     settle(page)
 
 
+def model_is(page: Any, name: str) -> None:
+    """The sidebar's picker comes to show this model."""
+    picker = "[data-testid=stSidebar] [data-testid=stSelectbox] input"
+    page.wait_for_function(
+        "([at, name]) => document.querySelector(at)?.value === name", arg=[picker, name], timeout=60_000
+    )
+    settle(page)
+
+
 def menu(page: Any, label: str) -> None:
     """Go to another page by the menu."""
     page.get_by_test_id("stSidebar").get_by_role("link", name=label).click()
