@@ -99,9 +99,11 @@ def test_a_phone_is_no_trap(open_page: Any) -> None:
                 page.get_by_text("Hold a finger").is_visible() and not page.get_by_text("Move your mouse").is_visible()
             )
             page.get_by_test_id("stExpandSidebarButton").tap()
-            page.locator("[data-testid=stSidebar][aria-expanded=true]").wait_for(timeout=60_000)
+            page.get_by_test_id("stSidebarCollapseButton").wait_for(state="attached", timeout=60_000)
             page.get_by_test_id("stSidebar").get_by_role("link", name="Latent space").tap()
-            page.locator("[data-testid=stSidebar][aria-expanded=false]").wait_for(state="attached", timeout=60_000)
+            page.get_by_test_id("stExpandSidebarButton").wait_for(
+                timeout=60_000
+            )  # which is there while the menu is closed
 
 
 def pin(page: Any, right: float, down: float) -> None:

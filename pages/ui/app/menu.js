@@ -10,9 +10,10 @@ export default function () {
   listening = true;
   document.addEventListener("click", (event) => {
     if (window.innerWidth > NARROW || event.ctrlKey || event.metaKey || event.shiftKey || !(event.target instanceof Element)) return;
-    const sidebar = document.querySelector("[data-testid=stSidebar]"), open = sidebar?.getAttribute("aria-expanded") === "true";
-    const link = event.target.closest("a[href]");
+    const sidebar = document.querySelector("[data-testid=stSidebar]");
+    // there while the menu is open
+    const close = /** @type {HTMLElement | null} */ (sidebar?.querySelector(CLOSE)), link = event.target.closest("a[href]");
     const chosen = (link && sidebar?.contains(link)) || event.target.closest("[role=option]");
-    if (open && chosen) setTimeout(() => /** @type {HTMLElement | null} */ (sidebar.querySelector(CLOSE))?.click(), 50);
+    if (close && chosen) setTimeout(() => close.click(), 50);
   });
 }

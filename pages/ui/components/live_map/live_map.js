@@ -118,7 +118,7 @@ function makeMap(parent) {
     const image = state.decoder.decode(state.current);
     status.decodeMs = performance.now() - start;
     status.approximate = false;
-    let note = state.hover ? "following the pointer" : state.ghost ? "it is your turn" : "pinned";
+    let note = state.hover ? "following the pointer" : state.ghost ? "now it is your turn" : "pinned";
     if (blended) {
       status.error = image.reduce((sum, value, p) => sum + Math.abs(value - blended[p]), 0) / image.length;
       note = `exact; the approximation was ${status.error.toFixed(3)} off here (mean absolute difference)`;
