@@ -32,6 +32,12 @@ def test_modules_stand_before_those_that_import_them_and_once(tmp_path: Path) ->
     assert joined.count("const c = 3") == 1
 
 
+def test_comments_and_indentation_stay_here(tmp_path: Path) -> None:
+    """The script travels in every run that shows the component."""
+    text = "/** @type {(a: number) => void}\n *  more */\nconst a = 'http://x'; // beside\n  // alone\n\n  /** b */ const b = a;\n"
+    assert script(write(tmp_path, entry=text)) == "const a = 'http://x'; // beside\n\n/** b */ const b = a;\n"
+
+
 def test_a_module_of_another_component_is_taken_along_once(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     write(tmp_path / "other", one='import { c } from "./two.js";\nexport const b = c;\n', two="export const c = 3;\n")

@@ -225,7 +225,7 @@ def test_wheel_buttons_and_drag_do_as_on_any_map(open_map: Any) -> None:
     page.set_viewport_size({"width": 1200, "height": 1000})
     page.get_by_role("button", name="Show the whole map").click()
     view.until("zoom === 1")
-    assert page.get_by_role("button", name="Show the whole map").is_disabled()
+    page.locator(".lm-corner button").first.wait_for(state="hidden")  # there is nothing to reset
     page.get_by_role("button", name="Zoom in").click()
     page.get_by_role("button", name="Zoom in").click()
     page.get_by_role("button", name="Zoom out").click()

@@ -3,6 +3,7 @@
 Each file is a module that an editor, a type checker and `node --test` understand. A Streamlit component takes one string of
 JavaScript, so the modules that an entry file imports are joined here, each once and before whoever needs it: the import
 lines fall away, and so does the word `export`, except that of the entry's default export. Nothing is built or fetched.
+Comments on lines of their own and the indentation stay here too: Streamlit sends the script in every run that shows the component.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from pathlib import Path
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "(\.{1,2}/(?:[\w-]+/)?[\w-]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|const|let|class)", re.MULTILINE)
+_COMMENT = re.compile(r"^[ \t]*(?:/\*\*(?:[^*]|\*(?!/))*\*/[ \t]*|//.*)\n", re.MULTILINE)
+_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
 def script(entry: Path) -> str:
@@ -20,7 +23,7 @@ def script(entry: Path) -> str:
     Args:
         entry: A file with `export default`. It and what it imports lie in the components' folders, and import only by
             `import { a, b } from "./file.js";`, or `"../component/file.js"` for a module of another component. All
-            top-level names of the modules differ, since they end in one scope.
+            top-level names of the modules differ, since they end in one scope, and no line of a text begins with `//`.
 
     Raises:
         ValueError: Two modules declare the same top-level name, modules import each other in a circle, or a line
@@ -41,7 +44,7 @@ def script(entry: Path) -> str:
             if name in declared:
                 raise ValueError(f"{path.name} and {declared[name]} both declare {name}. Rename one of them.")
             declared[name] = path.name
-        joined.append(_EXPORT.sub("", text))
+        joined.append(_INDENT.sub("", _COMMENT.sub("", _EXPORT.sub("", text))))
     return "\n".join(joined)
 
 

@@ -56,6 +56,13 @@ export function listen(canvas, wishes) {
     wishes.hover(pointer.last);
   }
 
+  /** What goes sideways explores; what goes up or down is the page's, and rests no more. */
+  function sideways(pointer, at) {
+    if (!pointer.moved) return;
+    if (Math.abs(at[0] - pointer.start[0]) > Math.abs(at[1] - pointer.start[1])) explore(pointer);
+    else clearTimeout(hold);
+  }
+
   function pinch(event, pointer, at) {
     const other = [...pointers].find(([id]) => id !== event.pointerId)[1].last;
     /** @type {(point: Point) => Point} */
@@ -75,8 +82,8 @@ export function listen(canvas, wishes) {
     pointer.last = at;
     if (distance(at, pointer.start) > CLICK) pointer.moved = true;
     if (pointers.size > 1) pinch(event, { last: before }, at);
-    else if (pointer.waits && pointer.moved) explore(pointer); // sideways: the page takes what goes up or down
-    else if (pointer.waits || pinched) return;
+    else if (pointer.waits) sideways(pointer, at);
+    else if (pinched) return;
     else if (pointer.pans) pan(pointer, before, at);
     else wishes.hover(at);
   }
