@@ -173,7 +173,7 @@ def test_the_choice_goes_along(show: Callable[..., AppTest], models: Path) -> No
     at = show(models)
     at.button(key="rank_Worst").click().run()
     worst = chosen(at).index
-    assert f"test image {worst} (" in words(go(at, "pages/heatmaps.py"))
+    assert chosen_picture(go(at, "pages/heatmaps.py")).startswith(f"Test image {worst} (")
     assert at.query_params["image"] == str(worst)
 
 
@@ -318,7 +318,7 @@ def test_two_models_in_one_row_and_in_the_address(show: Callable[..., AppTest], 
     ]
     x = drawn()[0][3:4]
     first, second = (store.load(models / name).engine().reconstruct(x)[0] for name in ("fashion-2d", "other"))
-    assert f"are apart: {np.abs(first - second).max():.4f} at most" in words(at)
+    assert f"the two reconstructions are: {np.abs(first - second).max():.4f} at most" in words(at)
     at.selectbox(key="rebuilt_other").set_value("").run()
     assert "beside" not in at.query_params
     at.selectbox(key="rebuilt_other").set_value("gaussian").run()
