@@ -13,7 +13,7 @@ import numpy as np
 
 ACCENT, VALIDATION, FLOOR = "#8e5bd6", "#e8862e", "#8a8a8a"
 OTHERS = ("#8e5bd6", "#e8862e", "#2f8f9d", "#c2456b", "#5b8c2a", "#7a6a58")  # runs beside each other
-GRID: dict[str, Any] = {"left": 56, "right": 16, "top": 34, "bottom": 44, "containLabel": False}
+GRID: dict[str, Any] = {"left": 56, "right": 16, "top": 34, "bottom": 44, "outerBoundsMode": "none"}
 LEGEND_ROOM = 24  # pixels below the title
 TITLES = {
     "reconstruction_loss": "How badly it rebuilds: reconstruction, nats",

@@ -313,7 +313,7 @@ function makeMap(parent) {
     }
     if (state.units === "pca" && !codes?.components) state.units = [0, 1];
     chooseSide();
-    status.decode = (z) => Array.from(decoder.decode(Float32Array.from(z)));
+    status.decode = (z) => Array.from(state.decoder.decode(Float32Array.from(z)));
     const looks = JSON.stringify([decoder.latentDim, decoder.heavy, codes?.classes, codes?.colours, decoder.latentDim > 2 && codes?.kl]);
     if (looks !== dressed) { // a training's next snapshot leaves the controls in the visitor's hands
       dressed = looks;
