@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from tiny_models import save_checkpoint
 
 from vae_core.config import ModelConfig
+
+# Streamlit before 1.67, which Python 3.10 has, gives each AppTest a registry of components of its own: what was registered
+# when a module was imported is missing in it. A server has one registry.
+if tuple(map(int, version("streamlit").split(".")[:2])) < (1, 67):
+    from typing import Any
+
+    from streamlit.components import v2
+    from streamlit.components.v2.component_manager import BidiComponentManager
+    from streamlit.testing.v1 import AppTest
+
+    def _share_components() -> None:
+        manager, begin = BidiComponentManager(), AppTest.__init__
+
+        def begin_with_all(self: AppTest, *arguments: Any, **named: Any) -> None:
+            begin(self, *arguments, **named)
+            self._bidi_component_manager = manager
+
+        v2.get_bidi_component_manager = lambda: manager
+        AppTest.__init__ = begin_with_all
+
+    _share_components()
 
 
 @pytest.fixture(scope="session")

@@ -46,12 +46,12 @@ def test_streamlits_other_doors_are_shut(tmp_path: Path) -> None:
     code = (
         "from streamlit import config\n"
         "names = ('server.enableAgentApi', 'server.scriptHealthCheckEnabled', 'server.enableStaticServing')\n"
-        "print([config.get_option(name) for name in names])"
+        "print({config.get_option(name) for name in names if name in config.get_config_options()})"  # 1.65 has two of them
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
-    assert done.stdout.strip() == "[False, False, False]"
+    assert done.stdout.strip() == "{False}"
     named = (ROOT / ".streamlit" / "config.toml").read_text()
     assert all(
         f"{name} = false" in named for name in ("enableAgentApi", "scriptHealthCheckEnabled", "enableStaticServing")
