@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
@@ -168,12 +169,20 @@ def one_picture(selected: Subject, rebuilt: Sequence[Rebuilt]) -> None:
         )
 
 
+def seen_by(model: LoadedModel, selected: Subject) -> Subject:
+    """The same picture with its place in the latent space of this model."""
+    z_mean, z_log_var = model.engine.encode(selected.image[None])
+    return replace(selected, z=z_mean[0], z_log_var=z_log_var[0])
+
+
 def details(
     models: Sequence[LoadedModel], test_images: Source | None, selected: Subject, rebuilt: Sequence[Rebuilt]
 ) -> None:
     """The figures, the wipe, and where this picture stands in the split."""
     for model in models if not selected.decoded else ():
-        show_verdict(picture_verdict(model, selected, good=False), f"reconstruction_{models.index(model)}")
+        show_verdict(
+            picture_verdict(model, seen_by(model, selected), good=False), f"reconstruction_{models.index(model)}"
+        )
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.markdown("**Figures of this one picture**")

@@ -327,6 +327,13 @@ def test_two_models_in_one_row_and_in_the_address(show: Callable[..., AppTest], 
     assert "a second model named “gone”, which is not here" in problem
 
 
+def test_two_shipped_models_of_different_latent_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shipped ones have verdicts, each about the picture's place in its own latent space."""
+    monkeypatch.delenv("VAE_EXPLORER_CHECKPOINTS", raising=False)
+    at = visit(PAGE, model="fashion-2d", image="3", beside="fashion-16d")
+    assert not at.exception and len(pictures(at)) == 4
+
+
 def test_the_other_becomes_the_first(show: Callable[..., AppTest], models: Path) -> None:
     at = show(models)
     at.selectbox(key="rebuilt_other").set_value("other").run()
