@@ -139,7 +139,6 @@ REVIEWED: dict[tuple[str, str], str] = {
     ("pages/ui/models/cards.py", "three_figures(facts)"): "terms and numbers",
     ("pages/ui/train/moments.py", "words"): "constants and numbers of fixed_images.sheet, made safe word by word",
     ("pages/ui/train/controls.py", "words"): "constants of this file",
-    ("pages/ui/train/moments.py", "words"): "constants and numbers of fixed_images.rows",
     ("pages/ui/generate/arithmetic.py", "letter"): "A, B or C",
     ("pages/ui/generate/arithmetic.py", "above"): "constants of this file",
     ("pages/ui/generate/arithmetic.py", "seen"): "constants of this file",
