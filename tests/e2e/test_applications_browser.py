@@ -39,7 +39,7 @@ def test_a_picture_of_ones_own_through_every_use(open_page: Any) -> None:
     page.get_by_text("bits of codes bring this picture back").wait_for(timeout=60_000)
     page.locator(".js-plotly-plot").first.wait_for(timeout=60_000)
     with page.expect_download(timeout=60_000) as waiting:
-        page.locator(".st-key-compress_download button").click()
+        page.get_by_role("button", name="File of codes (").click(timeout=60_000)
     data = Path(waiting.value.path()).read_bytes()
     engine = store.load(SHIPPED / "fashion-2d").engine()
     assert unpack(data, engine).shape == (1, engine.latent_dim)
