@@ -17,9 +17,19 @@ from pages.ui.app.widget_sync import set_widget
 from pages.ui.formatting import markdown_text, plain_text
 from pages.ui.glossary import term
 from pages.ui.reconstruction import comparison
-from pages.ui.reconstruction.cache import quick_to_score, scores_of
+from pages.ui.reconstruction.cache import can_be_scored, scores_of
 from pages.ui.reconstruction.comparison import Rebuilt
-from pages.ui.reconstruction.view import comparable, downloads, four, pair, sixteen, sixteen_figures, standing, wipes
+from pages.ui.reconstruction.view import (
+    comparable,
+    downloads,
+    four,
+    pair,
+    scoring_progress,
+    sixteen,
+    sixteen_figures,
+    standing,
+    wipes,
+)
 from pages.ui.shared.picture_choices import among
 from pages.ui.shared.picture_line import picture_line
 from pages.ui.shared.verdict_card import picture_verdict, show_verdict
@@ -41,7 +51,7 @@ def main(model: LoadedModel) -> None:
     result, controls = st.container(), st.container()
     with controls:
         many, sampled, other = view_controls(model, test_images)
-        if test_images is not None and quick_to_score(model, test_images):
+        if test_images is not None and can_be_scored(model, test_images):
             rank_controls(model, test_images, many)
         numbers = which_sixteen(model, test_images) if test_images is not None and many else None
     models = [model] if other is None else [model, other]
@@ -68,7 +78,8 @@ def rebuild(models: Sequence[LoadedModel], images: np.ndarray, sampled: bool) ->
 
 
 def rank_controls(model: LoadedModel, test_images: Source, many: bool) -> None:
-    """Buttons to the best and the worst of the split, or of the chosen class, by one figure."""
+    """Buttons to the best and the worst of the split, or of the chosen class, by one figure; once all are scored."""
+    scored = scores_of(model, test_images) is not None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             "Best and worst by",
@@ -93,12 +104,17 @@ def rank_controls(model: LoadedModel, test_images: Source, many: bool) -> None:
                 on_click=_ranked,
                 args=(model, test_images, place, by),
                 icon=f":material/{icon}:",
+                disabled=not scored,
+                help=None if scored else "Once all test images are scored: see below.",
             )
 
 
 def order(model: LoadedModel, test_images: Source) -> np.ndarray:
-    """Numbers of the test images of the chosen class, the best first."""
-    ranked = best_first(scores_of(model, test_images), st.session_state.get("rank_by", SORTS[0]))
+    """Numbers of the test images of the chosen class, the best first; none before all are scored."""
+    scores = scores_of(model, test_images)
+    if scores is None:
+        return np.array([], np.int64)
+    ranked = best_first(scores, st.session_state.get("rank_by", SORTS[0]))
     return ranked[np.isin(ranked, among(test_images))]
 
 
@@ -222,8 +238,19 @@ def which_sixteen(model: LoadedModel, test_images: Source) -> np.ndarray:
     if which == CHANCE:
         rng = np.random.default_rng(st.session_state.get("strip_seed", 0))
         return rng.choice(numbers, min(STRIP, len(numbers)), replace=False)
-    if which in (BEST, WORST) and quick_to_score(model, test_images):
+    if which in (BEST, WORST) and can_be_scored(model, test_images):
+        if scores_of(model, test_images) is None:
+            st.caption(
+                "The best and the worst are known once all test images are scored; until then, consecutive ones."
+            )
+            scoring_progress(model, test_images)
+            return consecutive(numbers, test_images)
         return order(model, test_images)[:: 1 if which == BEST else -1][:STRIP]
+    return consecutive(numbers, test_images)
+
+
+def consecutive(numbers: np.ndarray, test_images: Source) -> np.ndarray:
+    """Sixteen of the ascending numbers from the chosen picture's on, round the end."""
     now = min(state.selection().index or 0, len(test_images.labels) - 1)
     return np.roll(numbers, -int(np.searchsorted(numbers, now)))[:STRIP]
 

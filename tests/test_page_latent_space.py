@@ -73,7 +73,7 @@ def opened(path: Path) -> LoadedModel:
     """A model as the page gets it."""
     checkpoint = store.load(path)
     entry: Any = None
-    return LoadedModel(entry, checkpoint, checkpoint.engine(), load_latents(path), ("a",) * 10, (str(path), 0))
+    return LoadedModel(entry, checkpoint, checkpoint.engine(), load_latents(path), ("a",) * 10, (str(path), ()))
 
 
 def chosen(at: AppTest) -> Selection:

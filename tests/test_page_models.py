@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
 
 from pages.ui.formatting import markdown_text
+from pages.ui.models import cache
 from pages.ui.models.card import card_of, without_powers
 from pages.ui.models.compare import compare
 from pages.ui.models.facts import Facts, facts_of, layer_rows
@@ -27,6 +29,7 @@ from pages.ui.models.figures import history_figure
 from vae_core.checkpoints import store
 from vae_core.checkpoints.bundle import pack_model
 from vae_core.checkpoints.history import curves, thin
+from vae_core.checkpoints.registry import Entry
 from vae_core.config import ModelConfig
 from vae_core.datasets import fashion_mnist, loading
 from vae_core.jobs import finished_runs
@@ -630,3 +633,19 @@ def test_a_zip_that_is_no_model(folder: Path, data: bytes, expected: str) -> Non
     assert problem.startswith("theirs.zip: ") and expected in problem and problem.endswith(".")
     assert [path.name for path in folder.iterdir()] == ["fashion-2d"]
     assert [line["Model"] for line in table(at)] == ["fashion-2d"]
+
+
+def test_a_model_that_took_the_place_of_another_is_read_anew_whatever_its_clock(tmp_path: Path) -> None:
+    """Copied back from an archive, its files may bear any time, that of the earlier ones too."""
+
+    def stood(seed: int) -> tuple[object, object]:
+        path = save_checkpoint(tmp_path / "mine", ModelConfig("classic", 2), seed=seed)
+        (path / "history.csv").write_text(f"epoch,loss\n1,{seed}.0\n")
+        for file in path.iterdir():
+            os.utime(file, (1e9, 1e9))
+        entry = Entry("mine", path, "", 2)
+        assert entry.changed == Entry("mine", path, "", 2).changed
+        return entry.changed, cache._written(path)
+
+    (first, written), (second, anew) = stood(0), stood(1)
+    assert first != second and written != anew

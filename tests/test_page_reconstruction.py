@@ -233,6 +233,25 @@ def test_best_of_a_class(show: Callable[..., AppTest], models: Path) -> None:
     assert chosen(at).index == ranked[-1]
 
 
+def test_any_class_takes_the_choice_of_a_class_back(show: Callable[..., AppTest], models: Path) -> None:
+    labels, classes = drawn()[1], loading.load_local().classes
+    ranked = order(models / "fashion-2d", "mse")
+    other = next(name for i, name in enumerate(classes) if i in labels and i != labels[ranked[0]])
+    at = show(models, image="50")
+    assert at.selectbox(key="choose_class").options == ["Any class", *classes]
+    assert at.selectbox(key="choose_class").value == "Any class"
+    at.selectbox(key="choose_class").set_value(other).run()
+    at.button(key="rank_Best").click().run()
+    index = chosen(at).index
+    assert index is not None and labels[index] == classes.index(other)
+    at.selectbox(key="choose_class").set_value("Any class").run()
+    assert chosen(at).index == index  # the picture stays
+    at.button(key="choose_next").click().run()
+    assert chosen(at).index == (index + 1) % DRAWN["test"]
+    at.button(key="rank_Best").click().run()
+    assert chosen(at).index == ranked[0]
+
+
 def test_scores_beside_the_model_are_taken(show: Callable[..., AppTest], tmp_path: Path) -> None:
     folder = save_checkpoint(tmp_path / "fashion-2d", ModelConfig("classic", 2))
     kept = np.ones(DRAWN["test"], np.float32)

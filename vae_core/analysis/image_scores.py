@@ -113,32 +113,34 @@ def best_first(scores: Scores, name: str) -> np.ndarray:
     return np.argsort(-values if name in HIGH_IS_GOOD else values, kind="stable")
 
 
-def save(folder: Path, scores: Scores, checksum: str) -> None:
-    """Write scores.npz into a checkpoint's folder.
+def save(folder: Path, scores: Scores, checksum: str, digest: str | None = None) -> None:
+    """Write scores.npz into a checkpoint's folder or a run directory.
 
     The file names the data and the weights it is of, so that `load` can tell when either has changed.
 
     Args:
-        folder: Holds the weights that were scored, model.safetensors.
+        folder: Where it is written.
         scores: The figures.
         checksum: Of the data set that was scored.
+        digest: `weights_digest` of the weights that were scored; of the folder's model.safetensors where it is None.
 
     Raises:
         OSError: The weights cannot be read, or the file not written.
     """
     buffer = BytesIO()
     arrays: dict[str, Any] = {name: getattr(scores, name) for name in NAMES}
-    np.savez_compressed(buffer, checksum=checksum, weights=_digest(folder / WEIGHTS), **arrays)
+    np.savez_compressed(buffer, checksum=checksum, weights=digest or weights_digest(folder / WEIGHTS), **arrays)
     write_bytes(folder / FILE, buffer.getvalue())
 
 
-def load(folder: Path, checksum: str, n: int) -> Scores | None:
+def load(folder: Path, checksum: str, n: int, weights: Path | None = None) -> Scores | None:
     """What `save` wrote, if it is still valid.
 
     Args:
-        folder: Of the checkpoint.
+        folder: Of the checkpoint or run.
         checksum: Of the data set whose figures are wanted.
         n: Number of its images.
+        weights: File of the weights whose figures are wanted; the folder's model.safetensors where it is None.
 
     Returns:
         The figures; None where the file is missing, damaged, of other data, of another number of images or of other
@@ -146,17 +148,17 @@ def load(folder: Path, checksum: str, n: int) -> Scores | None:
     """
     try:
         arrays = read_npz(folder / FILE, (*NAMES, "checksum", "weights"))
-        weights = _digest(folder / WEIGHTS)
+        digest = weights_digest(weights or folder / WEIGHTS)
     except (FileProblem, OSError):
         return None
     columns = [arrays[name] for name in NAMES]
-    if (str(arrays["checksum"]), str(arrays["weights"])) != (checksum, weights):
+    if (str(arrays["checksum"]), str(arrays["weights"])) != (checksum, digest):
         return None
     if any(array.shape != (n,) or array.dtype.kind != "f" for array in columns):
         return None
     return Scores(*(array.astype(np.float32) for array in columns))
 
 
-def _digest(path: Path) -> str:
-    """Of a file's bytes: a few milliseconds for a model of ours."""
+def weights_digest(path: Path) -> str:
+    """Digest of the bytes of a file of weights: a few milliseconds for a model of ours; `OSError` where it cannot be read."""
     return blake2b(path.read_bytes(), digest_size=16).hexdigest()

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from vae_core.storage.errors import printable
 from vae_core.storage.files import recover
 from vae_core.storage.kind import RUN, kind_of
 from vae_core.storage.names import encodable
-from vae_core.storage.records import unchanged
+from vae_core.storage.records import Stamp, stamps, unchanged
 
 DEFAULT = "fashion-2d"
 # A failed run whose losses became NaN or infinite: what it draws is no picture.
@@ -57,14 +56,9 @@ class Entry:
         return f"{printable(self.path.name)} · run, {self.state}" if self.state else self.id
 
     @property
-    def changed(self) -> int:
-        """Nanoseconds of the newest change: part of every cache's key, so that a folder written anew is opened anew."""
-        newest = 0
-        for name in (*PARTS, "snapshots"):
-            # Not there, or deleted in this moment.
-            with suppress(OSError):
-                newest = max(newest, (self.path / name).stat().st_mtime_ns)
-        return newest
+    def changed(self) -> tuple[Stamp | None, ...]:
+        """Stamps of its files: part of every cache's key, so that a folder written anew is opened anew, whatever its clock."""
+        return stamps(self.path, *PARTS, "snapshots")
 
 
 def list_models(also: Collection[str | None] = ()) -> list[Entry]:

@@ -1,6 +1,6 @@
 """The cached functions that several pages need: opened models, the test pictures of this machine, and uploads made ready for a model.
 
-Engines and arrays are shared by all sessions and never changed; keys are a folder's path and the time of its last change.
+Engines and arrays are shared by all sessions and never changed; keys are a folder's path and the stamps of its files.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from vae_core.datasets.dataset import Dataset
 from vae_core.datasets.preprocessing import PictureError, Prepared, prepare, treatment
 from vae_core.network.engine import Engine
 from vae_core.network.latents import Latents
+from vae_core.storage.records import Stamp
+
+Stamps = tuple[Stamp | None, ...]  # of a model's files
 
 gc.freeze()  # what is imported by now: see `spare_collector`
 _runs: Counter[str] = Counter()
@@ -48,8 +51,8 @@ class LoadedModel:
     """A model ready to be looked at. The arrays are shared: nobody writes to them.
 
     latents: the codes of the test split it was measured on (or of the fixed test images of a run's snapshot), None if the
-    folder has none. classes: a name per label, from the data that the model was trained on. key: (path, time of the last
-    change), for caches.
+    folder has none. classes: a name per label, from the data that the model was trained on. key: (path, stamps of its
+    files), for caches.
     """
 
     entry: Entry
@@ -57,7 +60,7 @@ class LoadedModel:
     engine: Engine
     latents: Latents | None
     classes: tuple[str, ...]
-    key: tuple[str, int]
+    key: tuple[str, Stamps]
 
     @property
     def clothes(self) -> bool:
@@ -103,7 +106,7 @@ def open_model(entry: Entry) -> LoadedModel:
 
 
 @st.cache_resource(max_entries=6, show_spinner="Opening the model …", hash_funcs={Entry: lambda entry: entry.id})
-def _open(entry: Entry, path: str, changed: int) -> LoadedModel:
+def _open(entry: Entry, path: str, changed: Stamps) -> LoadedModel:
     checkpoint = store.load(path)
     latents = codes.latents_of(checkpoint.path, checkpoint.step, checkpoint.network.latent_dim)
     engine = checkpoint.engine()

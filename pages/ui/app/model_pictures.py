@@ -26,7 +26,7 @@ from vae_core.datasets.dataset import Dataset
 from vae_core.datasets.preprocessing import treatment
 from vae_core.settings import runs_folder
 from vae_core.storage.errors import FileProblem
-from vae_core.storage.records import read_object
+from vae_core.storage.records import Stamp, read_object
 
 LARGEST = 512 << 20  # bytes of all pixels of a data set that the server reads
 Shape = tuple[int, int, int]
@@ -177,7 +177,7 @@ def _stamp(place: str) -> tuple[Any, ...]:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _described(path: str, changed: int) -> dict[str, Any] | None:
+def _described(path: str, changed: tuple[Stamp | None, ...]) -> dict[str, Any] | None:
     try:
         dataset = read_object(Path(path) / "config.json").get("dataset")
     except FileProblem:

@@ -5,6 +5,8 @@ model_facts(entry), model_curves(entry), card_picture(entry), folder_size(path)
 
 from __future__ import annotations
 
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +25,23 @@ from vae_core.checkpoints.registry import Entry
 from vae_core.checkpoints.store import inspect
 from vae_core.network.engine import Engine
 from vae_core.network.latents import Latents
+from vae_core.storage.records import Stamp, stamps
 
 SIDE, SAMPLES, DOTS = 8, 8, 400  # of a card: garments a side of the map, samples beside it, codes on it
 TILE = 28  # pixels a side of a garment on a card: larger ones are thinned
 
+Stamps = tuple[Stamp | None, ...]
+
 
 def folder_size(path: Path) -> int:
     """Bytes of a model's folder."""
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    size = 0
+    for file in path.rglob("*"):
+        # deleted in this moment
+        with suppress(OSError):
+            status = file.stat()
+            size += status.st_size if stat.S_ISREG(status.st_mode) else 0
+    return size
 
 
 def model_facts(entry: Entry) -> Facts | str:
@@ -39,7 +50,7 @@ def model_facts(entry: Entry) -> Facts | str:
 
 
 @st.cache_resource(max_entries=64, show_spinner="Reading the models …", hash_funcs={Entry: lambda entry: entry.id})
-def _facts(entry: Entry, path: str, changed: int, written: int) -> Facts | str:
+def _facts(entry: Entry, path: str, changed: Stamps, written: Stamps) -> Facts | str:
     try:
         return facts_of(inspect(path), folder_size(entry.path))
     except CheckpointError as error:
@@ -52,7 +63,7 @@ def card_picture(entry: Entry) -> tuple[str, str]:
 
 
 @st.cache_data(max_entries=64, show_spinner="Drawing the models …")
-def _card_picture(path: str, changed: int) -> tuple[str, str]:
+def _card_picture(path: str, changed: Stamps) -> tuple[str, str]:
     try:
         checkpoint = store.load(path)
         latents = codes.latents_of(checkpoint.path, checkpoint.step, checkpoint.network.latent_dim)
@@ -105,11 +116,11 @@ def model_curves(entry: Entry) -> Curves:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _curves(path: str, written: int) -> Curves:
+def _curves(path: str, written: Stamps) -> Curves:
     return curves(Path(path))
 
 
-def _written(path: Path) -> int:
-    """When the figures of a folder were last written; metrics.jsonl only counts until there is a history."""
-    parts = [path / name for name in ("metrics.json", "history.csv", "metrics.jsonl")]
-    return max((part.stat().st_mtime_ns for part in parts[: 2 if parts[1].exists() else 3] if part.exists()), default=0)
+def _written(path: Path) -> Stamps:
+    """Stamps of the files with a folder's figures; metrics.jsonl only counts until there is a history."""
+    written = stamps(path, "metrics.json", "history.csv")
+    return written if written[1] is not None else (*written, *stamps(path, "metrics.jsonl"))

@@ -11,7 +11,7 @@ from pages.ui.components.wipe import wipe
 from pages.ui.formatting import SENTENCE, file_text, html_text, markdown_text, plain_text
 from pages.ui.images import enlarge
 from pages.ui.reconstruction import comparison
-from pages.ui.reconstruction.cache import quick_to_score, scores_of
+from pages.ui.reconstruction.cache import can_be_scored, score_again, scores_of, scoring
 from pages.ui.reconstruction.comparison import COLUMNS, FIGURES, Rebuilt
 from pages.ui.shared.colour_bar import colour_bar
 from pages.ui.shared.picture import picture
@@ -19,6 +19,7 @@ from vae_core.analysis import heatmaps, image_quality
 from vae_core.settings import PROGRAM
 
 BLOCK = 8  # pictures in each half of a strip
+TICK = 1.0  # seconds between two looks at a scoring in progress
 
 
 def four(rebuilt: Rebuilt, name: str) -> None:
@@ -96,8 +97,19 @@ def comparable(rebuilt: Sequence[Rebuilt]) -> None:
 def standing(models: Sequence[LoadedModel], test_images: Source, rebuilt: Sequence[Rebuilt]) -> None:
     """This picture's figure among those of the whole split."""
     st.header("Where this picture stands", anchor=False)
-    if not all(quick_to_score(model, test_images) for model in models):
-        st.caption(f"Scoring all test images with so large a network would take minutes. `{PROGRAM} evaluate` does it.")
+    if not all(can_be_scored(model, test_images) for model in models):
+        st.caption(
+            f"Scoring every test image with so large a network would take many minutes. `{PROGRAM} evaluate` measures their means."
+        )
+        return
+    splits = []
+    for model in models:
+        scores = scores_of(model, test_images)
+        if scores is None:
+            scoring_progress(model, test_images)
+        else:
+            splits.append(scores)
+    if len(splits) < len(models):
         return
     name = st.segmented_control(
         "Figure",
@@ -110,7 +122,6 @@ def standing(models: Sequence[LoadedModel], test_images: Source, rebuilt: Sequen
         label_visibility="collapsed",
     )
     assert name is not None  # required
-    splits = [scores_of(model, test_images) for model in models]
     values = [float(getattr(entry.scores, name)[0]) for entry in rebuilt]
     limits = comparison.limits_of(name, splits, values)
     if name == "kl_loss":
@@ -131,6 +142,43 @@ def standing(models: Sequence[LoadedModel], test_images: Source, rebuilt: Sequen
                 alt=plain_text(f"Histogram. {words}, {entry.model}", SENTENCE),
             )
             st.caption(f"**{markdown_text(words, SENTENCE)}** by {markdown_text(entry.model)}. {method}.")
+
+
+def scoring_progress(model: LoadedModel, test_images: Source) -> None:
+    """How far the scoring of the test images is, looked at again until it is over; why it failed, and a button."""
+    job = scoring(model, test_images)
+    failed = job is not None and job.state == "failed"
+    st.fragment(_scoring_progress, run_every=None if failed else TICK)(model, test_images, failed)
+
+
+def _scoring_progress(model: LoadedModel, test_images: Source, failed: bool) -> None:
+    name, job = markdown_text(model.entry.label), scoring(model, test_images)
+    if job is None:
+        # Asks again whether there is room in the queue.
+        scores_of(model, test_images)
+        st.progress(0.0, f"Many models' test images are being scored; those of {name} come later.")
+    elif job.over and not failed:
+        # The page can be drawn whole now.
+        st.rerun(scope="app")
+    elif failed:
+        st.error(
+            f"The test images could not be scored by {name}: {markdown_text(job.note, SENTENCE)}",
+            icon=":material/error:",
+        )
+        st.button(
+            "Try again",
+            key=f"score_again_{model.entry.id}",
+            icon=":material/refresh:",
+            on_click=score_again,
+            args=(model, test_images),
+        )
+    elif job.state == "waiting":
+        st.progress(0.0, f"Another model's test images are being scored; those of {name} come next.")
+    else:
+        st.progress(
+            job.done / max(1, job.total),
+            f"Scoring the {job.total:,} test images by {name}, once: {job.done:,} so far. It goes on when you leave this page.",
+        )
 
 
 def sixteen(rebuilt: Sequence[Rebuilt], names: Sequence[str]) -> None:
