@@ -1,10 +1,12 @@
 """Every accepted model of the tests' hostile corpus, and the heaviest that are accepted, on every page: time and memory.
 
-    python benchmarks/hostile.py            all of them, some minutes
-    python benchmarks/hostile.py --heavy    only the heaviest
+    python benchmarks/hostile.py              all of them, about a quarter of an hour on two cores
+    python benchmarks/hostile.py --heavy      only the heaviest, a minute or two
+    python benchmarks/hostile.py --every 4    each fourth of the others
 
-Each is imported as the app does it, in a bounded process, then looked at by a new visitor. Printed: how many were taken and
-refused, tracebacks, pages that say "damaged", the slowest page and the largest growth of memory while a page was made.
+Each is imported as the app does it, in a bounded process, then looked at by a visitor of its own, who goes from page to page
+and finds nothing in the caches. Printed: how many files were taken and refused, tracebacks, pages that say "damaged", the
+slowest page and the largest growth of memory while a page was made.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -63,17 +66,19 @@ class Peak:
         return int(self._process.memory_info().rss)
 
 
-def corpus(folder: Path, heavy_only: bool) -> Iterator[tuple[str, bytes]]:
+def corpus(folder: Path, heavy_only: bool, every: int) -> Iterator[tuple[str, bytes]]:
     for name, (model, codes) in HEAVY.items():
         yield name, pack_model(save_checkpoint(folder / "heavy" / name.replace(",", ""), model, codes=codes))
     if not heavy_only:
-        yield from hostile.models(pack_model(save_checkpoint(folder / "whole" / "mine", MODEL, codes=20)))
+        cases = hostile.models(pack_model(save_checkpoint(folder / "whole" / "mine", MODEL, codes=20)))
+        yield from islice(cases, 0, None, every)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--heavy", action="store_true", help="only the heaviest models that are accepted")
-    heavy_only = parser.parse_args().heavy
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="only each Nth of the others (1)")
+    arguments = parser.parse_args()
     logging.disable(logging.ERROR)
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as temporary:
@@ -81,14 +86,14 @@ def main() -> None:
         os.environ["VAE_EXPLORER_CHECKPOINTS"] = str(folder / "models")
         taken: dict[str, Path] = {}
         refused = 0
-        for name, data in corpus(folder, heavy_only):
+        for name, data in corpus(folder, arguments.heavy, arguments.every):
             try:
                 taken[name] = import_model(data, folder / "models", check_in_child)
             except ImportProblem as error:
                 refused += 1
                 if name in HEAVY:
                     print(f"  refused: {name}: {error}")
-        print(f"models: {len(taken)} taken, {refused} refused")
+        print(f"models: {len(taken)} taken, {refused} refused", flush=True)
         visited(taken, folder)
 
 
@@ -103,19 +108,22 @@ def visited(taken: dict[str, Path], folder: Path) -> None:
     visit()  # imports and the test pictures are nobody's fault
     for name, path in taken.items():
         with lent(shelf / path.name, folder / "models" / path.name):
+            at = visit("pages/train.py")
             for page in PAGES:
                 st.cache_resource.clear()
-                at = visit("pages/train.py")
-                at.run()
+                st.cache_data.clear()
                 before = peak.most = peak.now()
                 began = time.process_time()
                 go(at, page)
                 rows.append((time.process_time() - began, (peak.most - before) / 2**20, name, page))
+                tracebacks += [(name, page, error.message) for error in at.exception]
                 views = VIEWS if page == "pages/models.py" and not at.exception else ()
                 for view in views:
                     at.segmented_control(key="model_view").set_value(view).run()
-                tracebacks += [(name, page, error.message) for error in at.exception]
+                    tracebacks += [(name, f"{page}, {view}", error.message) for error in at.exception]
                 damaged += [(name, page) for error in at.error if "damaged" in error.value]
+                if at.exception:
+                    at = visit("pages/train.py")
     print(f"pages: {len(rows)} looked at, {len(tracebacks)} tracebacks, {len(damaged)} that say damaged")
     for problem in (*tracebacks[:5], *damaged[:5]):
         print("  ", *problem)

@@ -84,7 +84,7 @@ def check_codes(latents: Latents, origin: str) -> None:
     if not (np.abs(z_mean) <= MAX_Z).all() or not ((z_log_var >= low) & (z_log_var <= high)).all():
         raise FileProblem(
             f"{origin}: its codes are not all finite and of a size that can be shown (z_mean within ±{MAX_Z:g}, z_log_var in "
-            f"{low:g}..{high:g}). The run diverged, or the file is damaged; use an earlier snapshot."
+            f"{low:g}..{high:g}). The run diverged (train again at a lower learning rate), or the file is damaged (copy it again)."
         )
     if len(labels) and not (int(labels.min()) >= 0 and int(labels.max()) <= MAX_LABEL):
         raise FileProblem(f"{origin}: labels must be in 0..{MAX_LABEL}, got {labels.min()}..{labels.max()}.")

@@ -13,9 +13,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from vae_core.network.layers import (
     ACTIVATIONS,
@@ -29,6 +27,9 @@ from vae_core.network.layers import (
     Shape,
     Weights,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
 
 INITIALISERS = ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "orthogonal", "zeros")
 MAX_OCTAVES = 16  # 2^16 / 2 times z is past what float32 sines can tell apart
@@ -195,11 +196,13 @@ def check_weights(
     Raises:
         NetworkError: A name is missing or not expected, a shape differs, or a value is NaN or infinite.
     """
+    import numpy as np
+
     check_shapes(network, {name: tuple(array.shape) for name, array in weights.items()}, origin, only)
     for name, array in weights.items():
         if not np.isfinite(array).all():
             raise NetworkError(
-                f"{origin}: {name} holds NaN or infinite values. The run diverged; use an earlier snapshot."
+                f"{origin}: {name} holds NaN or infinite values. The run diverged: train again at a lower learning rate."
             )
 
 
@@ -234,6 +237,8 @@ def random_weights(network: Network, seed: int = 0) -> Weights:
     Returns:
         Arrays by full name, float32: kernels scaled by fan-in and fan-out (Glorot & Bengio 2010), biases by 0.05.
     """
+    import numpy as np
+
     rng = np.random.default_rng(seed)
     weights: Weights = {}
     for name, shape in network.weight_shapes().items():
