@@ -22,6 +22,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import numpy as np
+
 from vae_core.checkpoints.registry import list_models
 from vae_core.config import ModelConfig, TrainingConfig
 from vae_core.network.presets import build
@@ -38,6 +40,8 @@ def make_runs(root: Path, count: int) -> None:
     config = {"name": first.name, "model": ModelConfig().to_dict(), "training": TrainingConfig().to_dict()}
     first.create({**config, "dataset": {"name": "drawn clothes", "classes": []}}, build(ModelConfig()))
     first.write_status("finished", step=9, total_steps=9, loss=250.0)
+    first.write_request(data="drawn", model=ModelConfig().to_dict(), training=TrainingConfig().to_dict())
+    first.save_fixed(np.random.default_rng(0).integers(0, 256, (10, 28, 28, 1), np.uint8))
     (first.path / "snapshots" / "00000009").mkdir(parents=True)
     for number in range(1, count):
         shutil.copytree(first.path, root / f"run-{number:05d}")

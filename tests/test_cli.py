@@ -230,6 +230,14 @@ def test_train_then_resume(trained: Path, squares: Path, capsys: pytest.CaptureF
     assert run.state() == ("finished", "")
 
 
+def test_the_list_of_runs_imports_what_it_needs(quick: Path) -> None:
+    """Of a folder of thousands too most of its time would else be imports."""
+    code = "import sys; from vae_core.cli.main import main; main(sys.argv[1:]); print({'numpy', 'psutil', 'filelock'} & {*sys.modules})"
+    words = [sys.executable, "-c", code, "runs", "--root", str(quick.parent)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "demo" in done.stdout and done.stdout.splitlines()[-1] == "set()"
+
+
 @pytest.mark.slow
 def test_a_run_that_diverges_is_exit_code_1(squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = (

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from own_models import own_run, own_zip
 from tiny_models import save_checkpoint
 from tiny_runs import MODEL
 
 from vae_core import settings
-from vae_core.checkpoints import registry, store
+from vae_core.analysis.evaluation import evaluate
+from vae_core.checkpoints import publish, registry, store
 from vae_core.cli.main import main
-from vae_core.jobs import deletion
+from vae_core.jobs import deletion, finished_runs
 from vae_core.network import presets
 from vae_core.network.schema import random_weights
 from vae_core.runs.control import RunError
@@ -140,6 +144,34 @@ def test_a_run_that_somebody_resumes_in_this_moment_stays(tmp_path: Path) -> Non
     with run.lock(), pytest.raises(RunError, match="being trained by another process"):
         deletion.delete_run(Run(run.path))
     assert run.path.exists()
+
+
+def test_a_run_that_is_being_kept_is_not_deleted_in_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The app keeps it in a process of its own, whose lock another process minds."""
+    run = own_run(tmp_path / "runs" / "demo", own_zip(tmp_path / "pets.zip"))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(*words: Any) -> Any:
+        begun.set()
+        assert go_on.wait(60)
+        return evaluate(*words)
+
+    monkeypatch.setattr(publish, "evaluate", slow)
+    keeping = threading.Thread(target=main, args=(["keep", str(run.path), str(tmp_path / "models" / "kept")],))
+    keeping.start()
+    try:
+        assert begun.wait(60)
+        assert main(["runs", "--root", str(run.path.parent), "--delete", "demo"]) == 2
+        assert "it is just being kept, renamed or deleted" in capsys.readouterr().err
+        with pytest.raises(RunError, match="just being kept"):
+            finished_runs.rename(Run(run.path), "other")
+    finally:
+        go_on.set()
+        keeping.join()
+    assert (tmp_path / "models" / "kept" / "scores.npz").exists() and run.path.exists()
+    assert main(["runs", "--root", str(run.path.parent), "--delete", "demo"]) == 0
 
 
 def test_an_unreadable_run_can_be_deleted(tmp_path: Path) -> None:

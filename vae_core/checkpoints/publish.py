@@ -64,6 +64,22 @@ def publish(
     """
     path = check_place(folder, replace)
     _check_publishable(run, dataset)
+    with run.at_rest():
+        figures = _published(run, path, dataset, snapshots, half, note, data, replace)
+    return Path(folder), figures
+
+
+def _published(
+    run: Run,
+    path: Path,
+    dataset: Dataset,
+    snapshots: int,
+    half: bool,
+    note: Callable[[str], None] | None,
+    data: str | None,
+    replace: bool,
+) -> dict[str, Any]:
+    """Measure a run and write its model; returns the figures. For the arguments see `publish`."""
     checkpoint = store.load(run.path)
     precision = np.float16 if half else np.float32
     stored = {name: array.astype(precision) for name, array in checkpoint.weights.items()}
@@ -112,7 +128,7 @@ def publish(
         replace=replace,
         complete=complete,
     )
-    return Path(folder), figures
+    return figures
 
 
 def _check_publishable(run: Run, dataset: Dataset) -> None:

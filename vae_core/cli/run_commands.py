@@ -65,7 +65,7 @@ def runs(
         print(f"no runs in {folder}. Start one:  {command_text('train', '--run-dir', folder / 'demo')}")
     for run in listed:
         status = run.status()
-        condition = health(run, status)
+        condition = health(run, status, arrays=False)
         state, note = condition.state, condition.note
         step = f"step {status['step']:,}/{status.get('total_steps', 0):,}" if "step" in status else ""
         loss = f"loss {status['loss']:.2f}" if status.get("loss") is not None else ""

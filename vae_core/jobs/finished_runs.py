@@ -49,7 +49,9 @@ def rename(run: Run, name: str) -> Run:
     if target.exists():
         raise RunError(f"{target.name!r} is taken. Choose another name.")
     try:
-        run.path.rename(target)
+        # Nobody resumes or keeps it in this moment.
+        with run.at_rest():
+            run.path.rename(target)
     except OSError as error:
         raise RunError(f"{run.name} cannot be renamed: {error.strerror}.") from error
     with suppress(OSError, FileProblem):  # a run is called as its folder is; the description only repeats it

@@ -17,15 +17,11 @@ import io
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import psutil
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING, Any
 
 from vae_core.network.layers import Network, Weights
 from vae_core.runs import snapshots
@@ -47,6 +43,11 @@ from vae_core.storage.errors import FileMissing, FileProblem, printable
 from vae_core.storage.files import FULL, TEMPORARY, sweep, way_out, why_unwritten, write_bytes, write_json, write_over
 from vae_core.storage.kind import KIND, MODEL, RUN, kind_of, surroundings
 from vae_core.storage.records import unchanged
+
+if TYPE_CHECKING:
+    import numpy as np
+    import psutil
+    from filelock import FileLock
 
 ENDED = ("stopped", "finished", "failed")
 UNREADABLE = "unreadable"  # the state that a reader sees where status.json cannot be read
@@ -162,10 +163,15 @@ class Run:
 
     def check(self) -> None:
         """Raise what `config` or `network` would raise; costs two looks at the folder once both have been read."""
-        # one that waits for its turn has a status and no config yet; a link that leads nowhere is there too
-        if os.path.lexists(self.path / "config.json") or not os.path.lexists(self.path / "status.json"):
+        try:
             self._config()
-            self.network()
+        except RunError as error:
+            # one that waits for its turn has a status and no config yet; a link that leads nowhere is there too
+            waits = isinstance(error.__cause__, FileMissing) and not os.path.lexists(self.path / "config.json")
+            if not (waits and os.path.lexists(self.path / "status.json")):
+                raise
+            return
+        self.network()
 
     def write_request(self, **values: Any) -> None:
         """Write request.json: how the run was asked for, so that it can be continued in the same way; see `request`."""
@@ -190,6 +196,8 @@ class Run:
         Args:
             pixels: uint8 (n, h, w, c), the first of the images whose positions the snapshots hold.
         """
+        import numpy as np
+
         buffer = io.BytesIO()
         np.savez_compressed(buffer, pixels=pixels)
         write_bytes(self.path / "fixed.npz", buffer.getvalue())
@@ -217,14 +225,23 @@ class Run:
         Raises:
             RunError: If another process has it, for a model, or where the folder is not writable.
         """
+        # Only who trains needs it, and it imports asyncio.
+        from filelock import FileLock, Timeout
+
         self.check_kind()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = self._lock = self._lock or FileLock(self.path / ".lock")
             lock.acquire(timeout=patience)
         except Timeout as error:
+            status = self.status()
+            if self.state(status)[0] in ENDED:
+                raise RunError(
+                    f"{self.path} is being trained by another process, or it is just being kept, renamed or deleted. Wait until "
+                    "that is done."
+                ) from error
             raise RunError(
-                f"{self.path} is being trained by another process (pid {self.status().get('pid')}). Stop that one first, or choose another --run-dir."
+                f"{self.path} is being trained by another process (pid {status.get('pid')}). Stop that one first, or choose another --run-dir."
             ) from error
         except OSError as error:
             raise self._unwritable(error) from error
@@ -234,6 +251,19 @@ class Run:
             yield
         finally:
             lock.release()
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Within it nobody resumes, deletes or renames the run; a folder that cannot be written to is at rest anyway.
+
+        Raises:
+            RunError: If another process has it in hand.
+        """
+        with ExitStack() as stack:
+            if os.access(self.path, os.W_OK):
+                # A trainer that has just said its last word holds the lock for a moment more.
+                stack.enter_context(self.lock(patience=3.0))
+            yield
 
     def _unwritable(self, error: OSError) -> RunError:
         return RunError(f"cannot write to {self.path}: {why_unwritten(error)} {way_out(error)}")
@@ -325,10 +355,17 @@ class Run:
         except (FileProblem, RunError):
             return Control()
 
-    def problems(self) -> tuple[str, ...]:
-        """A sentence for each small file that is there and cannot be read, but without which the run can be looked at."""
+    def problems(self, arrays: bool = True) -> tuple[str, ...]:
+        """A sentence for each small file that is there and cannot be read, but without which the run can be looked at.
+
+        Args:
+            arrays: Look into fixed.npz too, which takes as long as all the others.
+        """
         sentences = []
         for name, read in SIDE_FILES.items():
+            # Most runs lack some, and a `FileMissing` takes longer.
+            if (name.endswith(".npz") and not arrays) or not os.path.lexists(self.path / name):
+                continue
             try:
                 unchanged(self.path / name, read)
             except FileMissing:

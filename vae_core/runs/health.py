@@ -47,7 +47,7 @@ class Health:
     problems: tuple[str, ...] = ()
 
 
-def health(run: Run, status: Mapping[str, Any] | None = None) -> Health:
+def health(run: Run, status: Mapping[str, Any] | None = None, arrays: bool = True) -> Health:
     """Find out the status of a run, whatever its directory holds.
 
     Never raises: a directory that is half deleted, odd or of a newer version is "unreadable", and the note says why.
@@ -55,6 +55,7 @@ def health(run: Run, status: Mapping[str, Any] | None = None) -> Health:
     Args:
         run: The run.
         status: What `run.status()` has read just now.
+        arrays: Whether `problems` tells of arrays that cannot be read; a list of many runs does without.
     """
     status = run.status() if status is None else status
     try:
@@ -62,7 +63,7 @@ def health(run: Run, status: Mapping[str, Any] | None = None) -> Health:
     except (ValueError, OSError) as error:
         return Health(UNREADABLE, printable(reason(error)))
     state, note = run.state(status)
-    note, problems = printable(note[:MAX_NOTE]), run.problems()
+    note, problems = printable(note[:MAX_NOTE]), run.problems(arrays)
     if state == UNREADABLE:
         return Health(state, note, problems=problems)
     if state in ENDED:

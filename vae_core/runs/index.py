@@ -88,8 +88,10 @@ class RunsIndex:
         settled = time.time() - status.st_mtime > SETTLED_SECONDS
         if len(self._order) > CHECKED and age < SHARED_SECONDS and stamp == self._listed[1] and settled:
             return
+        fresh = not self._known
         changed = self._scan()
-        changed |= self._check_in_turn()
+        if not fresh:
+            changed |= self._check_in_turn()
         if changed:
             runs = [known for known in self._known.values() if known.created is not None]
             self._order = sorted(runs, key=attrgetter("created"), reverse=True)

@@ -16,14 +16,16 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from vae_core.runs.formats import MAX_UNITS, Count, Number
 from vae_core.storage.errors import FileMissing, FileProblem
 from vae_core.storage.records import object_from, open_regular, read_tail
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FILE = "metrics.jsonl"
 MAX_BYTES = 64 << 20  # of a longer file the newest so many are read: a day of training, and a second to read
@@ -195,6 +197,8 @@ def table(folder: Path, kind: str, names: tuple[str, ...]) -> np.ndarray:
     Returns:
         float64 (n, len(names)); NaN where a row does not say.
     """
+    import numpy as np
+
     rows: list[tuple[float, ...]] = []
 
     def take(row: dict[str, Any]) -> None:

@@ -11,9 +11,10 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psutil
+if TYPE_CHECKING:
+    import psutil
 
 CLOCK_SECONDS = 60.0  # for a system without a better mark: the clock may be set by so much while a process lives
 
@@ -28,6 +29,8 @@ def stamp(pid: int | None = None) -> dict[str, Any]:
         pid; started (seconds since 1970); process (see `mark`); heartbeat and uptime: now, in seconds since 1970 and of
         the clock that only runs forward.
     """
+    import psutil
+
     pid = os.getpid() if pid is None else pid
     try:
         started = psutil.Process(pid).create_time()
@@ -60,6 +63,8 @@ def alive(status: Mapping[str, Any]) -> psutil.Process | None:
     Returns:
         The process; None if it has ended, or its number was given to another.
     """
+    import psutil
+
     pid, started, written = status.get("pid"), status.get("started"), status.get("process")
     try:
         process = psutil.Process(pid) if type(pid) is int and pid > 0 else None

@@ -13,9 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from vae_core.config import ConfigError, ModelConfig, TrainingConfig
 from vae_core.network.layers import Network, NetworkError
@@ -25,6 +23,9 @@ from vae_core.runs.formats import ConfigFile, ControlFile, RequestFile, StatusFi
 from vae_core.storage.errors import FileMissing, FileProblem, printable, reason
 from vae_core.storage.npz import read_npz
 from vae_core.storage.records import MAX_JSON_BYTES, check, object_from, read_bytes, read_object
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # Of config.json files, see `_check_part`.
 _GOOD_PARTS: set[str] = set()
@@ -112,6 +113,8 @@ def read_fixed(path: Path) -> np.ndarray:
     Raises:
         FileProblem: For a file that is missing, damaged or holds something else.
     """
+    import numpy as np
+
     pixels = read_npz(path, ("pixels",), MAX_FIXED_BYTES)["pixels"]
     if pixels.ndim != 4 or pixels.dtype != np.uint8 or pixels.shape[-1] not in (1, 3):
         raise FileProblem(f"{path} holds {pixels.dtype} {pixels.shape}, expected uint8 pictures. Copy it again.")

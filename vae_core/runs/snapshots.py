@@ -1,6 +1,7 @@
 """Arrays of a run on disk: the snapshots of its timeline, and the state from which it can be resumed.
 
 >>> import tempfile
+>>> import numpy as np
 >>> with tempfile.TemporaryDirectory() as folder:
 ...     save_snapshot(Path(folder), 200, {"decoder/output/bias": np.zeros(1, np.float32)}, {"labels": np.zeros(3)})
 ...     snapshot_steps(Path(folder))
@@ -15,16 +16,16 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from safetensors.numpy import save as safetensors_bytes
+from typing import TYPE_CHECKING, Any
 
 from vae_core.network.layers import Network, Weights
 from vae_core.storage.errors import FileProblem, reason
 from vae_core.storage.files import new_folder, write_bytes
 from vae_core.storage.npz import read_npz
 from vae_core.storage.weights import read_arrays, read_weights, write_weights
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FOLDER = "snapshots"
 MAX_CODES_BYTES = 100_000_000  # of a snapshot
@@ -40,6 +41,8 @@ def save_snapshot(run: Path, step: int, weights: Weights, latents: Mapping[str, 
         weights: Of encoder and decoder, by name.
         latents: z_mean, z_log_var and labels of the fixed test images, see `snapshot_latents`.
     """
+    import numpy as np
+
     with new_folder(_folder(run, step), lambda old: True) as folder:
         write_weights(folder / "weights.safetensors", weights)
         np.savez(folder / "latents.npz", **latents)  # type: ignore[arg-type]
@@ -87,6 +90,8 @@ def save_state(run: Path, arrays: Mapping[str, np.ndarray], values: Mapping[str,
         arrays: Weights, their average and the optimizer's moments, by name.
         values: What else is needed to go on, ready for JSON.
     """
+    from safetensors.numpy import save as safetensors_bytes
+
     path = _state_file(run)
     path.parent.mkdir(exist_ok=True)
     write_bytes(path, safetensors_bytes({**arrays}, metadata={"values": json.dumps(values)}))

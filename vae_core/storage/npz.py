@@ -13,14 +13,14 @@ from __future__ import annotations
 import math
 import zipfile
 from pathlib import Path
-from typing import IO, NamedTuple
-
-import numpy as np
-from numpy.lib import format as npy
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from vae_core.storage import limits
 from vae_core.storage.errors import FileProblem, reason
 from vae_core.storage.records import require_file
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class ArrayHeader(NamedTuple):
@@ -94,6 +94,8 @@ def read_npz(path: Path, names: tuple[str, ...], limit: int | None = None) -> di
     Raises:
         FileProblem: The file is missing, damaged or too large, lacks an array, or holds objects.
     """
+    import numpy as np
+
     limit = limits.ARRAYS if limit is None else limit
     require_file(path, limit)
     try:
@@ -111,6 +113,8 @@ def read_npz(path: Path, names: tuple[str, ...], limit: int | None = None) -> di
 
 
 def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    from numpy.lib import format as npy
+
     version = npy.read_magic(file)
     if version == (1, 0):
         return npy.read_array_header_1_0(file)

@@ -17,11 +17,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from safetensors import safe_open
-from safetensors.numpy import save as safetensors_bytes
 
 from vae_core.network.layers import Network, NetworkError, Weights
 from vae_core.network.schema import check_shapes, check_weights
@@ -29,6 +27,9 @@ from vae_core.storage import limits
 from vae_core.storage.errors import FileProblem, reason
 from vae_core.storage.files import write_bytes
 from vae_core.storage.records import require_file
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def write_weights(path: Path, weights: Mapping[str, np.ndarray]) -> None:
@@ -41,6 +42,9 @@ def write_weights(path: Path, weights: Mapping[str, np.ndarray]) -> None:
     Raises:
         OSError: The disk is full or the folder not writable; the old file is untouched.
     """
+    import numpy as np
+    from safetensors.numpy import save as safetensors_bytes
+
     write_bytes(path, safetensors_bytes({name: np.asarray(array, order="C") for name, array in weights.items()}))
 
 
@@ -62,7 +66,7 @@ def read_weights(path: Path, network: Network) -> Weights:
     """
     with _opened(path) as file:
         _check_header(path, file, network)
-        weights = {name: file.get_tensor(name).astype(np.float32) for name in network.weight_shapes()}
+        weights = {name: file.get_tensor(name).astype("float32") for name in network.weight_shapes()}
     check_weights(network, weights, str(path))
     return weights
 
