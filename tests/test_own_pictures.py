@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import struct
+import tracemalloc
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vae_core.datasets import fashion_mnist, loading
+from vae_core.datasets import fashion_mnist, loading, npz_arrays
 from vae_core.datasets.class_names import distinct, in_order
 from vae_core.datasets.dataset import SPLITS, Dataset
 from vae_core.datasets.folder_layout import layout
@@ -505,3 +506,108 @@ def test_more_classes_than_a_model_can_keep(tmp_path: Path) -> None:
         np.savez(tmp_path / "x.npz", images=images, labels=np.array(labels))
         with pytest.raises(DataError, match=message):
             loading.load(tmp_path / "x.npz", notify=lambda _: None)
+
+
+@pytest.mark.parametrize("wrapper", ["", "mnist/", "sets/mnist/"])
+def test_idx_files_in_a_zip(wrapper: str, tmp_path: Path) -> None:
+    """As people pack them: read as the folder is, told before training, and what lies beside them is named."""
+    files = idx_files({"train-": 30, "t10k-": 6})
+    write(tmp_path / "folder", files)
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for name, data in files.items():
+            archive.writestr(f"{wrapper}{name}", data)
+        archive.writestr(f"{wrapper}readme.txt", b"MNIST")
+        archive.writestr("__MACOSX/._readme.txt", b"x")
+    told: list[str] = []
+    ours = loading.from_zip(tmp_path / "x.zip", notify=told.append)
+    theirs = loading.load(str(tmp_path / "folder"), notify=lambda line: None)
+    assert ours.checksum == theirs.checksum and ours.sizes == theirs.sizes and ours.classes == theirs.classes
+    look = loading.summarize(tmp_path / "x.zip")
+    assert loading.summarize(tmp_path / "folder")._replace(lines=()) == look._replace(lines=())
+    assert look.n == 36 and look.size == (28, 28) and not look.colour
+    assert look.classes == ours.classes and look.sizes == dict(ours.sizes)
+    for lines in (told, look.lines):
+        assert any("no IDX files: 1" in line and "readme.txt" in line for line in lines), lines
+
+
+def packed(**changes: bytes) -> bytes:
+    """A zip of IDX files, some of them others."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in {**idx_files({"train-": 30}), **changes}.items():
+            archive.writestr(str(name), data)
+    return buffer.getvalue()
+
+
+IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({LABELS: idx(np.zeros(29, np.uint8))}, "holds 30 images but .* holds 29 labels"),
+        ({LABELS: idx(np.zeros((30, 2, 2), np.uint8))}, "images and labels are mixed up"),
+        ({IMAGES: gzip.compress(idx(np.zeros((30, 28, 28), np.uint8)))[:-9]}, "truncated"),
+        ({IMAGES: gzip.compress(idx(np.zeros((30, 28, 28), np.uint8)) + b"x")}, "promises 30 × 28 × 28 bytes"),
+        ({IMAGES: b"\x1f\x8b" + bytes(40)}, "no whole gzip file"),
+        ({IMAGES: b"\0\0"}, "too few for an IDX file"),
+        ({"t10k-images-idx3-ubyte": idx(np.zeros((3, 20, 20), np.uint8))}, "but not t10k-labels"),
+    ],
+)
+def test_idx_files_in_a_zip_that_are_no_set(changes: dict[str, bytes], message: str, tmp_path: Path) -> None:
+    (tmp_path / "x.zip").write_bytes(packed(**changes))
+    for read in (loading.summarize, loading.from_zip):
+        with pytest.raises(DataError, match=message):
+            read(tmp_path / "x.zip")
+
+
+def test_a_summary_unfolds_no_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "IDX_FILE", 1 << 20)
+    (tmp_path / "x.zip").write_bytes(packed(**{IMAGES: gzip.compress(bytes(3 << 20))}))
+    with pytest.raises(DataError, match="expands to more than 1 MiB"):
+        loading.summarize(tmp_path / "x.zip")
+    np.savez_compressed(tmp_path / "x.npz", images=np.zeros((10_000, 64, 64), np.uint8))
+    tracemalloc.start()
+    try:
+        assert loading.summarize(tmp_path / "x.npz").n == 10_000
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"images": np.zeros((9, 16, 20), np.uint8), "labels": np.arange(9) % 3},
+        {"images": np.zeros((9, 3, 16, 20), np.float32), "labels": np.array(["a", "b", "c"] * 3)},
+        {"images": np.zeros((9, 16, 20), bool)},
+        {
+            "x_train": np.full((9, 16, 20, 3), 7, np.uint8),
+            "y_train": np.arange(9) % 2,
+            "x_test": np.zeros((4, 16, 20, 3), np.uint8),
+            "y_test": np.ones((4, 1), int),
+        },
+    ],
+)
+def test_an_npz_is_summarized_as_it_is_read(arrays: dict[str, np.ndarray], tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", **arrays)  # type: ignore[arg-type]
+    look, dataset = loading.summarize(tmp_path / "x.npz"), loading.from_npz(tmp_path / "x.npz")
+    assert (look.n, look.classes, look.sizes) == (sum(dataset.sizes.values()), dataset.classes, dict(dataset.sizes))
+    assert (*look.size, 3 if look.colour else 1) == dataset.image_shape
+
+
+def test_an_npz_that_cannot_be_read_is_refused_by_its_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.npz"
+    for arrays, message in (
+        ({"pictures": np.zeros((3, 8, 8))}, "expected an array named images"),
+        ({"images": np.zeros((9, 64))}, r"images.reshape\(-1, 8, 8\)"),
+        ({"images": np.zeros((9, 8, 8)), "labels": np.arange(8)}, "one label for each image"),
+        ({"images": np.zeros((9, 8, 8), object)}, "pickled Python objects"),
+    ):
+        np.savez(path, **arrays)  # type: ignore[arg-type]
+        with pytest.raises(DataError, match=message):
+            loading.summarize(path)
+    np.savez(path, images=np.zeros((9, 8, 8), np.uint8))
+    monkeypatch.setattr(npz_arrays, "MOST_IMAGES", 8)
+    with pytest.raises(DataError, match="holds 9 images, at most 8 are taken here"):
+        loading.summarize(path)

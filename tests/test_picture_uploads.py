@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import struct
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
 from own_models import own_run, own_zip
+from tiny_runs import save_npz
 
 from vae_core.checkpoints.training_data import note_for
+from vae_core.datasets import loading
+from vae_core.datasets.idx import DataError
 from vae_core.jobs.deletion import delete_run
 from vae_core.jobs.picture_uploads import UNUSED_SECONDS, remove_unused, still_stored, store_pictures
 from vae_core.runs.directory import Run
@@ -94,3 +100,33 @@ def test_one_zip_under_two_names_is_kept_once(tmp_path: Path) -> None:
     data = own_zip(tmp_path / "mine.zip", side=16, n=6).read_bytes()
     one, other = (Path(store_pictures(name, data).data) for name in ("one.zip", "other.zip"))
     assert (one.name, other.name) == ("one.zip", "other.zip") and one.samefile(other)
+
+
+@pytest.mark.parametrize("name", ["squares.npz", "SQUARES.NPZ"])
+def test_an_npz_is_taken_as_a_zip_is(name: str, tmp_path: Path) -> None:
+    data = save_npz(tmp_path / "squares.npz", 40).read_bytes()
+    pictures = store_pictures(name, data)
+    assert pictures.data.endswith(".npz") and still_stored(pictures)
+    assert (pictures.n, pictures.classes, pictures.shape) == (40, ("0", "1"), (16, 16, 1))
+    dataset = loading.load(pictures.data, image_shape=pictures.shape, notify=lambda line: None)
+    assert dict(dataset.sizes) == pictures.sizes and dataset.classes == pictures.classes
+    with pytest.raises(DataError, match=r"^torn\.npz is no whole \.npz file"):
+        store_pictures("torn.npz", data[:-40])
+    with pytest.raises(DataError, match="holds no pictures"):
+        store_pictures("squares.zip", data)  # the same bytes by a wrong name leave the good one alone
+    assert still_stored(pictures) and [path.name for path in Path(pictures.data).parent.iterdir()] == [
+        Path(pictures.data).name
+    ]
+
+
+def test_a_zip_with_the_files_of_mnist(tmp_path: Path) -> None:
+    path = tmp_path / "mnist.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for split, n in (("train", 30), ("t10k", 8)):
+            header = struct.pack(">HBB3I", 0, 8, 3, n, 28, 28)
+            archive.writestr(f"{split}-images-idx3-ubyte.gz", gzip.compress(header + bytes(n * 28 * 28)))
+            labels = struct.pack(">HBBI", 0, 8, 1, n) + bytes(i % 10 for i in range(n))
+            archive.writestr(f"{split}-labels-idx1-ubyte.gz", gzip.compress(labels))
+    pictures = store_pictures("mnist.zip", path.read_bytes())
+    assert (pictures.n, pictures.shape, pictures.sizes["test"], len(pictures.classes)) == (38, (28, 28, 1), 8, 10)
+    assert dict(loading.load(pictures.data, notify=lambda line: None).sizes) == pictures.sizes

@@ -101,7 +101,9 @@ def put(
 
 
 @pytest.mark.parametrize("told", [True, False])
-@pytest.mark.parametrize(("name", "largest"), [("shirt.png", 20), ("noname", 20), ("models.ZIP", 200)])
+@pytest.mark.parametrize(
+    ("name", "largest"), [("shirt.png", 20), ("noname", 20), ("models.ZIP", 200), ("own.npz", 200)]
+)
 def test_a_file_is_as_large_as_its_widget_allows_whatever_the_request_says(
     name: str, largest: int, told: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,7 +129,7 @@ def test_a_visit_holds_so_much_at_a_time(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("name", ["a.zip", ""])
 def test_an_upload_that_stands_still_is_given_up(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its announced size would take the room of all others for as long as the connection stays open."""
+    """Its announced size would be kept from this visit's other files for as long as the connection stays open."""
     monkeypatch.setattr(uploads, "SILENCE", 0.05)
     runtime = FakeRuntime()
     assert put(monkeypatch, runtime, name, 190 * MB if name else MB, stalls=True)[:2] == (408, uploads.STALLED)
@@ -151,16 +153,83 @@ def test_an_upload_that_is_broken_off_is_no_fault(monkeypatch: pytest.MonkeyPatc
 def test_what_is_on_the_way_counts() -> None:
     on_the_way = Counter({"visit": 300 * MB})
     with pytest.raises(Refused, match="holds 350 MB of uploads, and may hold 400 MB"):
-        uploads.check_room("visit", {"visit": 50 * MB}, on_the_way, 60 * MB)
-    uploads.check_room("another", {"visit": 50 * MB}, on_the_way, 60 * MB)
+        uploads.check_visit("visit", {"visit": 50 * MB}, on_the_way, 60 * MB)
+    uploads.check_visit("another", {"visit": 50 * MB}, on_the_way, 60 * MB)
+
+
+def test_slow_uploads_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all visitors' memory an upload takes what has come of it: many announced ones leave room for a small one."""
+    monkeypatch.setattr(uploads.psutil, "virtual_memory", lambda: SimpleNamespace(total=800 * MB))
+    monkeypatch.setattr(uploads, "SILENCE", 1.0)
+    slow = [(f"slow-{number}", 190) for number in range(20)]
+
+    class Visits(FakeRuntime):
+        def is_active_session(self, session: str) -> bool:
+            return True
+
+    monkeypatch.setattr(uploads, "exists", lambda: True)
+    runtime = Visits()
+    monkeypatch.setattr(uploads, "get_instance", lambda: runtime)
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.zip"\r\n\r\n'
+
+    async def upload(session: str, megabytes: int, all_of_it: bool) -> int:
+        messages = [{"type": "http.request", "body": head, "more_body": True}]
+        messages += [{"type": "http.request", "body": bytes(MB), "more_body": True}] * (megabytes if all_of_it else 1)
+        messages += [{"type": "http.request", "body": b"", "more_body": False}] if all_of_it else []
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            if not messages:
+                await asyncio.sleep(60)
+            return messages.pop(0)
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            while (await receive())["more_body"]:
+                pass
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+
+        path = f"/_stcore/upload_file/{session}/file"
+        headers = [(b"content-length", str(megabytes * MB + len(head)).encode())]
+        await UploadFence(app)({"type": "http", "method": "PUT", "path": path, "headers": headers}, receive, send)
+        return int(sent[0]["status"])
+
+    async def all_of_them() -> tuple[int, int, list[int]]:
+        waiting = [asyncio.create_task(upload(session, size, False)) for session, size in slow]
+        await asyncio.sleep(0.2)
+        arrived = uploads._arrived.total() // MB
+        small = await upload("visit", 100, True)
+        return arrived, small, list(await asyncio.gather(*waiting))
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        arrived, small, given_up = elsewhere.submit(lambda: asyncio.run(all_of_them())).result()
+    assert arrived <= 2 * len(slow) and small == 204
+    # some find that a file as large as theirs has no room just now
+    assert 408 in given_up and set(given_up) <= {408, 507}
+    assert not uploads._arrived and not uploads._on_the_way
+
+
+def test_what_comes_takes_room_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads.psutil, "virtual_memory", lambda: SimpleNamespace(total=40 * MB))
+    runtime = FakeRuntime(5 * MB)
+    monkeypatch.setattr(uploads, "get_instance", lambda: runtime)
+    room = uploads._Room("visit")
+    room.take(3 * MB)
+    assert uploads._arrived == {"visit": 3 * MB}
+    with pytest.raises(Refused, match="All visitors together"):
+        room.take(6 * MB)
+    room.leave()
+    assert not uploads._arrived
 
 
 def test_all_visits_together_hold_a_quarter_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads.psutil, "virtual_memory", lambda: SimpleNamespace(total=400 * MB))
     others = {str(number): 45 * MB for number in range(2)}
-    uploads.check_room("visit", others, Counter(), 10 * MB)
+    uploads.check_server(others, Counter(), 10 * MB)
     with pytest.raises(Refused, match="All visitors together") as refused:
-        uploads.check_room("visit", others, Counter(), 11 * MB)
+        uploads.check_server(others, Counter(), 11 * MB)
     assert refused.value.status == 507
 
 

@@ -24,6 +24,7 @@ import numpy as np
 from vae_core.storage import limits
 from vae_core.storage.errors import DataError
 
+GZIP = b"\x1f\x8b"
 # what the first four bytes must be, by number of dimensions
 _MAGIC = {1: (0x0801, "labels"), 3: (0x0803, "images")}
 
@@ -41,23 +42,62 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
     Raises:
         DataError: For a missing or truncated file, a wrong magic number, or more or fewer bytes than the header promises.
     """
-    raw = _content(path)
+    return idx_array(_file_bytes(path), str(path), dimensions)
+
+
+def idx_array(packed: bytes, path: str, dimensions: int, limit: int | None = None) -> np.ndarray:
+    """Take the bytes of an IDX file apart.
+
+    Args:
+        packed: All of the file, gzipped or not.
+        path: What to call it in an error.
+        dimensions: As of `read_idx`.
+        limit: Bytes that it may unfold to; `limits.IDX_FILE` where it is None.
+
+    Returns:
+        As `read_idx`, and raises the same.
+    """
+    raw = _content(packed, path, limits.IDX_FILE if limit is None else limit)
+    shape = _shape(raw, len(raw), path, dimensions)
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+
+
+def idx_shape(packed: bytes, path: str, dimensions: int) -> tuple[int, ...]:
+    """Shape of the array in an IDX file, of which no more than a megabyte is unfolded at a time; otherwise as `idx_array`."""
+    if packed[:2] != GZIP:
+        return _shape(packed, len(packed), path, dimensions)
+    inflate, head, size, total = zlib.decompressobj(31), b"", 0, len(packed)
+    while not inflate.eof:
+        try:
+            part = inflate.decompress(packed, limits.MIB)
+        except zlib.error as error:
+            raise DataError(f"{path} is no whole gzip file ({error}). It is damaged: get it again.") from error
+        head, size, packed = head or part[:16], size + len(part), inflate.unconsumed_tail
+        if size > limits.IDX_FILE:
+            raise _too_large(path, limits.IDX_FILE)
+        if not part and not packed and not inflate.eof:
+            raise _truncated(path, total)
+    return _shape(head, size, path, dimensions)
+
+
+def _shape(head: bytes, size: int, path: str, dimensions: int) -> tuple[int, ...]:
+    """The shape that the first bytes of an unfolded file promise; size: all of its bytes."""
     magic, kind = _MAGIC[dimensions]
     header = 4 + 4 * dimensions
-    if len(raw) < header:
-        raise DataError(f"{path} holds {len(raw)} bytes, too few for an IDX file. It is truncated: get it again.")
-    first_word, *shape = struct.unpack(f">{1 + dimensions}I", raw[:header])
+    if len(head) < header:
+        raise DataError(f"{path} holds {size} bytes, too few for an IDX file. It is truncated: get it again.")
+    first_word, *shape = struct.unpack(f">{1 + dimensions}I", head[:header])
     if first_word != magic:
         raise DataError(
             f"{path} begins with the magic number 0x{first_word:08x}, expected 0x{magic:08x} (IDX {kind}). "
             "It is another kind of file, or images and labels are mixed up."
         )
-    if math.prod(shape) != len(raw) - header:
+    if math.prod(shape) != size - header:
         sizes = " × ".join(map(str, shape))
         raise DataError(
-            f"{path} promises {sizes} bytes in its header but holds {len(raw) - header}. It is damaged: get it again."
+            f"{path} promises {sizes} bytes in its header but holds {size - header}. It is damaged: get it again."
         )
-    return np.frombuffer(raw, np.uint8, offset=header).reshape(shape)
+    return tuple(shape)
 
 
 def idx_digest(array: np.ndarray) -> str:
@@ -77,33 +117,48 @@ def read_pair(images: Path, labels: Path) -> tuple[np.ndarray, np.ndarray]:
         DataError: As `read_idx`, and if they are not equally many.
     """
     pixels, classes = read_idx(images, 3), read_idx(labels, 1)
-    if len(pixels) != len(classes):
-        raise DataError(
-            f"{images} holds {len(pixels):,} images but {labels} holds {len(classes):,} labels. "
-            "They belong to different sets: get both again."
-        )
+    check_number(len(pixels), len(classes), str(images), str(labels))
     return pixels, classes
 
 
-def _content(path: Path) -> bytes:
+def check_number(pixels: int, classes: int, images: str, labels: str) -> None:
+    """`DataError`, which calls the files `images` and `labels`, unless they hold equally many."""
+    if pixels != classes:
+        raise DataError(
+            f"{images} holds {pixels:,} images but {labels} holds {classes:,} labels. "
+            "They belong to different sets: get both again."
+        )
+
+
+def _file_bytes(path: Path) -> bytes:
     try:
-        raw = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise DataError(
             f"{path} cannot be read ({error.strerror or error}). Check that it is there and readable."
         ) from error
-    if raw[:2] != b"\x1f\x8b":
+
+
+def _content(raw: bytes, path: str, limit: int) -> bytes:
+    """Of a gzipped file what is packed in it."""
+    if raw[:2] != GZIP:
         return raw
     # 31: a gzip header and its checksum are expected
     inflate = zlib.decompressobj(31)
     try:
-        content = inflate.decompress(raw, limits.IDX_FILE)
+        content = inflate.decompress(raw, limit)
     except zlib.error as error:
         raise DataError(f"{path} is no whole gzip file ({error}). It is damaged: get it again.") from error
-    if len(content) >= limits.IDX_FILE:
-        raise DataError(
-            f"{path} expands to more than {limits.IDX_FILE >> 20} MiB. That is no data set of small pictures; refused."
-        )
+    if len(content) >= limit:
+        raise _too_large(path, limit)
     if not inflate.eof:
-        raise DataError(f"{path} is a truncated gzip file: {len(raw):,} bytes, and its end is missing. Get it again.")
+        raise _truncated(path, len(raw))
     return content
+
+
+def _too_large(path: str, limit: int) -> DataError:
+    return DataError(f"{path} expands to more than {limit >> 20} MiB. That is no data set of small pictures; refused.")
+
+
+def _truncated(path: str, size: int) -> DataError:
+    return DataError(f"{path} is a truncated gzip file: {size:,} bytes, and its end is missing. Get it again.")

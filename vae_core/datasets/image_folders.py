@@ -70,8 +70,8 @@ class UserImages:
     inverted: bool = False
 
 
-class ZipSummary(NamedTuple):
-    """What a zip of pictures holds, by its names, the headers of its files, and a closer look at a few.
+class PictureSummary(NamedTuple):
+    """What a zip or an .npz of pictures holds, by names, the headers of files and arrays, and a closer look at a few.
 
     Attributes:
         n: Number of pictures.
@@ -162,7 +162,7 @@ def read_source(
     return UserImages(pixels, labels, classes, splits, lines, *decisions(images))
 
 
-def summarize_zip(path: Path, decoded: int = 16) -> ZipSummary:
+def summarize_zip(path: Path, decoded: int = 16) -> PictureSummary:
     """Tell what the user's zip holds, without decoding all of it.
 
     Args:
@@ -176,12 +176,12 @@ def summarize_zip(path: Path, decoded: int = 16) -> ZipSummary:
         return _summarize(str(path), source, decoded)
 
 
-def summarize_folder(path: Path, decoded: int = 16) -> ZipSummary:
+def summarize_folder(path: Path, decoded: int = 16) -> PictureSummary:
     """Tell what a folder of pictures holds, without decoding all of it; everything else as `summarize_zip`."""
     return _summarize(str(path), folder_files(path), decoded)
 
 
-def _summarize(where: str, source: ImageSource, decoded: int) -> ZipSummary:
+def _summarize(where: str, source: ImageSource, decoded: int) -> PictureSummary:
     candidates, unreadable = find_pictures(source)
     check_unreadable(where, source, len(candidates), unreadable)
     sample = candidates[:: max(1, len(candidates) // decoded)][:decoded]
@@ -189,7 +189,7 @@ def _summarize(where: str, source: ImageSource, decoded: int) -> ZipSummary:
     kept, labels, classes, splits = _label(where, [file.name for file, _ in candidates], source)
     shapes = sorted(shape[:2] for _, shape in candidates)
     lines = (*class_lines(labels, classes), *left_out_lines(source.left_out, unreadable))
-    return ZipSummary(len(kept), classes, shapes[len(shapes) // 2], colour, lines, split_sizes(len(kept), splits))
+    return PictureSummary(len(kept), classes, shapes[len(shapes) // 2], colour, lines, split_sizes(len(kept), splits))
 
 
 def find_pictures(source: ImageSource) -> tuple[list[Candidate], dict[str, str]]:

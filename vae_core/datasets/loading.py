@@ -25,8 +25,10 @@ from vae_core.datasets.dataset import (
     own_name,
     split_indices,
 )
-from vae_core.datasets.idx_folders import pairs_in, read_pairs
-from vae_core.datasets.npz_arrays import read_npz
+from vae_core.datasets.idx_folders import Pair, pairs_among, pairs_in, read_pairs, summarize_pairs
+from vae_core.datasets.image_folders import PictureSummary
+from vae_core.datasets.image_sources import ImageSource, left_out_lines, zip_files
+from vae_core.datasets.npz_arrays import read_npz, summarize_npz
 from vae_core.settings import expanded
 from vae_core.storage import limits
 from vae_core.storage.errors import DataError
@@ -154,7 +156,39 @@ def from_zip(
 ) -> Dataset:
     """Load the user's pictures from a zip, which is read in memory; everything else as `from_folder`."""
     path = expanded(path)
+    with zip_files(path) as source:
+        pairs = pairs_among(path, source.files)
+        if pairs:
+            images = read_pairs(path, pairs, image_shape, fit, progress)
+            images.lines += _beside(source, pairs)
+            return _own(path.stem, "zip of IDX files", images, fit, notify)
     return _own(path.stem, "zip", image_folders.read_zip(path, image_shape, fit, progress), fit, notify)
+
+
+def summarize(path: Path) -> PictureSummary:
+    """Tell what a folder, a zip or an .npz of the user's holds, at little cost in time and memory.
+
+    Raises:
+        DataError: As `load`, for what can be told from names, headers and labels.
+    """
+    if path.is_dir():
+        pairs = pairs_in(path)
+        return summarize_pairs(path, pairs) if pairs else image_folders.summarize_folder(path)
+    if path.suffix.lower() == ".npz":
+        return summarize_npz(path)
+    with zip_files(path) as source:
+        pairs = pairs_among(path, source.files)
+        if pairs:
+            summary = summarize_pairs(path, pairs)
+            return summary._replace(lines=(*summary.lines, *_beside(source, pairs)))
+    return image_folders.summarize_zip(path)
+
+
+def _beside(source: ImageSource, pairs: list[Pair]) -> list[str]:
+    """What a zip holds beside its IDX files, as lines for the user."""
+    taken = {file.read for pair in pairs for file in (pair.images, pair.labels)}
+    others = [str(file.name) for file in source.files if file.read not in taken]
+    return left_out_lines({**source.left_out, **({"no IDX files": others} if others else {})}, {})
 
 
 def from_npz(

@@ -14,16 +14,19 @@ from __future__ import annotations
 import math
 import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 
 from vae_core.config import ConfigError, ModelConfig
 from vae_core.datasets.class_names import class_lines, distinct, encode
+from vae_core.datasets.dataset import split_sizes
 from vae_core.datasets.folder_layout import UNLABELLED
 from vae_core.datasets.image_files import RawPicture
-from vae_core.datasets.image_folders import UserImages, check_unreadable
+from vae_core.datasets.image_folders import PictureSummary, UserImages, check_unreadable
 from vae_core.datasets.image_sources import ImageSource, left_out_lines
 from vae_core.datasets.picture_sets import (
     USUAL,
@@ -39,6 +42,8 @@ from vae_core.datasets.picture_sets import (
 from vae_core.storage import archives, limits
 from vae_core.storage.errors import DataError
 
+# Of a summary, which is made in the app's server.
+MOST_IMAGES, MOST_LABEL_BYTES = 2_000_000, 128 << 20
 # what the arrays of one part are called, with images first: ours, MedMNIST's and Keras'
 PARTS = {
     "train": (("train_images", "train_labels"), ("x_train", "y_train"), ("X_train", "y_train")),
@@ -71,21 +76,11 @@ def read_npz(path: Path, image_shape: tuple[int, int, int] | None, fit: str, pro
         DataError: For arrays that are missing, damaged, or no images or labels.
     """
     lines: list[str] = []
-    try:
-        with archives.opened(path) as archive:
-            archives.entries(archive, limits.DATA_ENTRIES, limits.DATA)
-            parts = _parts(path, [name.removesuffix(".npy") for name in archive.namelist()])
-            images = [_images(path, part.images, _array(path, archive, part.images), lines) for part in parts]
-            labels = [None if part.labels is None else _array(path, archive, part.labels) for part in parts]
-    except archives.ArchiveProblem as error:
-        text = str(error)
-        raise DataError(text if str(path) in text else f"{path}: {text}") from error
+    with _opened(path) as (archive, parts):
+        images = [_images(path, part.images, _array(path, archive, part.images), lines) for part in parts]
+        labels = [None if part.labels is None else _array(path, archive, part.labels) for part in parts]
     sizes = [len(array) for array in images]
-    if len({(array.shape[1:], array.dtype) for array in images}) > 1:
-        shapes = ", ".join(
-            f"{part.images} {array.shape} {array.dtype}" for part, array in zip(parts, images, strict=True)
-        )
-        raise DataError(f"{path}: the images of all parts must be of one size and type, got {shapes}. Make them alike.")
+    _check_alike(path, parts, images)
     pixels = images[0] if len(images) == 1 else np.concatenate(images)
     images.clear()
     names: list[str] = []
@@ -96,7 +91,7 @@ def read_npz(path: Path, image_shape: tuple[int, int, int] | None, fit: str, pro
     stacked = stack_arrays(path, pixels, image_shape, fit, progress)
     unreadable = {f"image {i}": why for i, why in stacked.unreadable.items()}
     check_unreadable(str(path), ImageSource([], {}), len(stacked.kept), unreadable)
-    splits = np.repeat([part.split for part in parts], sizes) if parts[0].split else None
+    splits = _splits(parts, sizes)
     kept = slice(None) if len(stacked.kept) == len(pixels) else np.array(stacked.kept)
     lines = [
         *class_lines(numbers[kept], classes),
@@ -107,6 +102,62 @@ def read_npz(path: Path, image_shape: tuple[int, int, int] | None, fit: str, pro
     return UserImages(
         stacked.pixels, numbers[kept], classes, None if splits is None else splits[kept], lines, *decisions(stacked)
     )
+
+
+def summarize_npz(path: Path) -> PictureSummary:
+    """Tell what the user's .npz holds, by the headers of its images and by its labels.
+
+    Raises:
+        DataError: As `read_npz`, for what can be told from these; and for more than `MOST_IMAGES` images.
+    """
+    lines: list[str] = []
+    with _opened(path) as (archive, parts):
+        # Arrays of one value, which take no memory however large the images are.
+        images = [_images(path, part.images, _unread(path, archive, part.images), lines) for part in parts]
+        _check_alike(path, parts, images)
+        sizes = [len(array) for array in images]
+        n = sum(sizes)
+        if n > MOST_IMAGES:
+            raise DataError(f"{path} holds {n:,} images, at most {MOST_IMAGES:,} are taken here. Bring fewer.")
+        names: list[str] = []
+        for part, size in zip(parts, sizes, strict=True):
+            labels = None if part.labels is None else _array(path, archive, part.labels, MOST_LABEL_BYTES)
+            names += _names(path, part, labels, size)
+    cleaned = distinct(names)
+    numbers, classes = encode([cleaned[name] for name in names])
+    height, width, channels = images[0].shape[1:]
+    return PictureSummary(
+        n,
+        classes,
+        (height, width),
+        channels > 1,
+        (*class_lines(numbers, classes), *lines),
+        split_sizes(n, _splits(parts, sizes)),
+    )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, list[Part]]]:
+    """The open archive and the names of its parts."""
+    try:
+        with archives.opened(path) as archive:
+            archives.entries(archive, limits.DATA_ENTRIES, limits.DATA)
+            yield archive, _parts(path, [name.removesuffix(".npy") for name in archive.namelist()])
+    except archives.ArchiveProblem as error:
+        text = str(error)
+        raise DataError(text if str(path) in text else f"{path}: {text}") from error
+
+
+def _check_alike(path: Path, parts: list[Part], images: list[np.ndarray]) -> None:
+    if len({(array.shape[1:], array.dtype) for array in images}) > 1:
+        shapes = ", ".join(
+            f"{part.images} {array.shape} {array.dtype}" for part, array in zip(parts, images, strict=True)
+        )
+        raise DataError(f"{path}: the images of all parts must be of one size and type, got {shapes}. Make them alike.")
+
+
+def _splits(parts: list[Part], sizes: list[int]) -> np.ndarray | None:
+    return np.repeat([part.split for part in parts], sizes) if parts[0].split else None
 
 
 def _parts(path: Path, held: list[str]) -> list[Part]:
@@ -193,8 +244,28 @@ def _single(pixels: np.ndarray) -> np.ndarray:
         return pixels.astype(np.float32)
 
 
-def _array(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    """One array of an .npz, its header checked against its size before anything is allocated."""
+def _unread(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    """An array of the shape and type that a header tells, of zeros, without memory of its own."""
+    with _member(path, archive, name) as (_, shape, _, dtype):
+        value = np.zeros((), np.uint8 if dtype.kind == "b" else dtype)
+    return np.broadcast_to(value, shape)
+
+
+def _array(path: Path, archive: zipfile.ZipFile, name: str, limit: int | None = None) -> np.ndarray:
+    """One array of an .npz, its header checked against its size before anything is allocated; `limit`: its bytes at most."""
+    with _member(path, archive, name) as (file, shape, fortran, dtype):
+        size = math.prod(shape) * dtype.itemsize
+        if limit is not None and size > limit:
+            raise DataError(f"{path}: {name} has {size >> 20:,} MiB, at most {limit >> 20} are taken here.")
+        flat = np.frombuffer(file.read(), dtype) if size else np.empty(0, dtype)
+    return flat.reshape(shape, order="F" if fortran else "C")
+
+
+@contextmanager
+def _member(
+    path: Path, archive: zipfile.ZipFile, name: str
+) -> Iterator[tuple[IO[bytes], tuple[int, ...], bool, np.dtype]]:
+    """The open file of an array behind its checked header: the file, the shape, whether it is in Fortran's order, the dtype."""
     from numpy.lib import format as npy
 
     damaged = f"{path}: {name} is damaged or no array"
@@ -217,12 +288,11 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
                 raise DataError(
                     f"{damaged}: shape {shape} of {dtype} needs {size:,} bytes, it has {info.file_size - header:,}."
                 )
-            flat = np.frombuffer(file.read(), dtype) if size else np.empty(0, dtype)
+            yield file, shape, fortran, dtype
     except DataError:
         raise
     except Exception as error:  # zipfile, zlib, struct and numpy each raise their own kinds
         raise DataError(f"{damaged} ({error}). Save it again with numpy.savez.") from error
-    return flat.reshape(shape, order="F" if fortran else "C")
 
 
 def _names(path: Path, part: Part, labels: np.ndarray | None, n: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Zips of a user's own pictures, stored below the folder of runs.
+"""Zips and .npz of a user's own pictures, stored below the folder of runs.
 
 >>> suggested_shape((200, 90), colour=True)
 (64, 28, 3)
@@ -22,7 +22,8 @@ from pathlib import Path
 from vae_core.checkpoints import training_data
 from vae_core.checkpoints.bundle import safe_name
 from vae_core.checkpoints.training_data import UPLOADS
-from vae_core.datasets import image_folders
+from vae_core.datasets import loading
+from vae_core.datasets.image_folders import PictureSummary
 from vae_core.jobs import launcher
 from vae_core.jobs.capacity import check_disk
 from vae_core.runs.control import RunError
@@ -40,10 +41,10 @@ _STORING = threading.Lock()
 
 @dataclass(frozen=True)
 class UploadedPictures:
-    """A zip of the user's pictures that is stored for trainings.
+    """A zip or an .npz of the user's pictures that is stored for trainings.
 
     Attributes:
-        data: Path of the stored zip, for `Request`.
+        data: Path of the stored file, for `Request`.
         n: How many pictures it holds.
         classes: Names of its classes.
         size: (height, width) of the pictures in pixels.
@@ -62,19 +63,20 @@ class UploadedPictures:
 
 
 def store_pictures(name: str, data: bytes) -> UploadedPictures:
-    """Keep an uploaded zip of pictures for trainings, under its digest, and summarize what it holds.
+    """Keep an uploaded zip or .npz of pictures for trainings, under its digest, and summarize what it holds.
 
     Args:
-        name: The uploaded file's.
+        name: The uploaded file's; one that ends in .npz is taken for arrays.
         data: Its bytes.
 
     Raises:
-        DataError: If it is no zip, or holds fewer than three pictures; then nothing is kept.
+        DataError: If it is neither, or holds fewer than three pictures; then nothing is kept.
         RunError: If it cannot be written, or the disk is too full.
     """
     digest = hashlib.blake2b(data, digest_size=8).hexdigest()
     folder = launcher.folder() / UPLOADS / digest
-    path = folder / f"{safe_name(Path(name).stem)}.zip"
+    ending = ".npz" if name.lower().endswith(".npz") else ".zip"
+    path = folder / f"{safe_name(Path(name).stem)}{ending}"
     with _STORING:  # two may bring the same one along
         remove_unused(keep=digest)
         try:
@@ -85,7 +87,7 @@ def store_pictures(name: str, data: bytes) -> UploadedPictures:
                     write_bytes(path, data)
             os.utime(folder)
         except OSError as error:
-            raise RunError(f"the zip cannot be kept in {folder.parent}: {error.strerror}.") from error
+            raise RunError(f"the file cannot be kept in {folder.parent}: {error.strerror}.") from error
     try:
         summary = _summary(path)
         if summary.n < 3:
@@ -93,7 +95,10 @@ def store_pictures(name: str, data: bytes) -> UploadedPictures:
                 f"{name} holds {summary.n} pictures, at least 3 are needed: one each for train, validation and test."
             )
     except ValueError as error:
-        shutil.rmtree(folder, ignore_errors=True)
+        # The same bytes under another name may be trained on.
+        with suppress(OSError):
+            path.unlink()
+            folder.rmdir()
         raise DataError(str(error).replace(str(path), name)) from error
     shape = suggested_shape(summary.size, summary.colour)
     return UploadedPictures(
@@ -156,7 +161,7 @@ def _notes() -> Iterator[bytes]:
 
 def _linked(folder: Path, path: Path) -> bool:
     """Whether a zip that is stored under another name could be given this one too: its bytes are kept once."""
-    for other in folder.glob("*.zip"):
+    for other in (*folder.glob("*.zip"), *folder.glob("*.npz")):
         with suppress(OSError):
             os.link(other, path)
             return True
@@ -164,9 +169,9 @@ def _linked(folder: Path, path: Path) -> bool:
 
 
 @lru_cache(maxsize=16)
-def _summary(path: Path) -> image_folders.ZipSummary:
-    """Summary of a stored zip, made once: the page asks on every run, and a zip under its digest never changes."""
-    return image_folders.summarize_zip(path)
+def _summary(path: Path) -> PictureSummary:
+    """Summary of a stored file, made once: the page asks on every run, and a file under its digest never changes."""
+    return loading.summarize(path)
 
 
 def suggested_shape(size: tuple[int, int], colour: bool) -> tuple[int, int, int]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vae_core.datasets import image_folders
+from vae_core.datasets import loading
 from vae_core.jobs.picture_uploads import UploadedPictures, suggested_shape
 from vae_core.settings import data_folders
 from vae_core.storage.errors import DataError
@@ -24,7 +24,7 @@ MOST = 500  # entries that are offered
 
 
 def offered() -> list[Path]:
-    """List the folders and zips that may be trained on: what lies directly in the opened folders, by name.
+    """List the folders, zips and .npz that may be trained on: what lies directly in the opened folders, by name.
 
     Hidden ones are left out, and so are links that lead out of the opened folders.
     """
@@ -39,7 +39,7 @@ def offered() -> list[Path]:
             child
             for child in children
             if not child.name.startswith(".")
-            and (child.is_dir() or child.suffix.lower() == ".zip")
+            and (child.is_dir() or child.suffix.lower() in (".zip", ".npz"))
             and child.resolve().is_relative_to(inside)
         ]
     return paths[:MOST]
@@ -61,7 +61,7 @@ def pictures_at(path: Path) -> UploadedPictures:
         raise DataError(
             f"{path.name} is not among the folders that this server's owner has opened. Choose another one."
         )
-    summary = image_folders.summarize_folder(path) if path.is_dir() else image_folders.summarize_zip(path)
+    summary = loading.summarize(path)
     if summary.n < 3:
         raise DataError(
             f"{path.name} holds {summary.n} pictures, at least 3 are needed: one each for train, validation and test."

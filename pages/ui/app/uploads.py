@@ -26,6 +26,7 @@ from vae_core.settings import UPLOAD_MB
 MB = 1 << 20
 PICTURE_MB, ZIP_MB = 20, 200  # the largest file; `server.maxUploadSize` is the larger of the two
 ALL_SHARE = 4  # all sessions together hold at most this fraction (1/4) of the machine's memory
+ARCHIVES = (".zip", ".npz")  # endings of the names of files that may be as large as a zip
 FRAMING = 64 << 10  # bytes that a multipart body has beside its file
 SWEEP_SECONDS = 30.0
 SILENCE = 20.0  # seconds without a byte after which an upload is given up
@@ -40,7 +41,8 @@ Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 _refused: dict[str, str] = {}  # by session: the sentence that its page shows next
-_on_the_way: Counter[str] = Counter()  # bytes that are being received, by session
+_on_the_way: Counter[str] = Counter()  # bytes of the files that are being received, by session
+_arrived: Counter[str] = Counter()  # bytes of them that are here, in whole megabytes, by session
 
 
 class Store(Protocol):
@@ -81,18 +83,22 @@ class UploadFence:
             await self.app(scope, receive, send)  # Streamlit refuses what belongs to no session
             return
         session, reserved = target[1], 0
+        room = _Room(session)
         receive = _hurried(receive)
         try:
             first, name = await _head(receive)
-            largest = ZIP_MB if name.lower().endswith(".zip") else PICTURE_MB
+            largest = ZIP_MB if name.lower().endswith(ARCHIVES) else PICTURE_MB
             size = _announced(scope)
             if size is not None and size > largest * MB + FRAMING:
                 raise Refused(413, _too_large(name, largest))
             size = largest * MB if size is None else size
-            check_room(session, held(get_instance().uploaded_file_mgr), _on_the_way, size)  # type: ignore[arg-type]
+            sizes = held(get_instance().uploaded_file_mgr)  # type: ignore[arg-type]
+            check_visit(session, sizes, _on_the_way, size)
+            check_server(sizes, _arrived, size)
             _on_the_way[session] += size
             reserved = size
-            await self.app(scope, _counted(first, receive, largest * MB + FRAMING, _too_large(name, largest)), send)
+            sentence = _too_large(name, largest)
+            await self.app(scope, _counted(first, receive, largest * MB + FRAMING, sentence, room), send)
         except Refused as error:
             _refused[session] = str(error)
             _run_again(session)
@@ -100,13 +106,37 @@ class UploadFence:
         except ClientDisconnect:
             pass  # the tab was closed, or the file taken away, before all of it had come
         finally:
+            room.leave()
             _on_the_way[session] -= reserved
             if not _on_the_way[session]:
                 del _on_the_way[session]
 
 
-def check_room(session: str, sizes: dict[str, int], on_the_way: Counter[str], size: int) -> None:
-    """Raise `Refused` if a file of `size` bytes is one too many. sizes: bytes that each session holds."""
+class _Room:
+    """The memory that an upload takes of what all visitors share: as much as has come of it, not what was announced.
+
+    So nobody keeps the others out by announcing much and sending it slowly.
+    """
+
+    def __init__(self, session: str) -> None:
+        self.session, self.taken = session, 0
+
+    def take(self, count: int) -> None:
+        """Make room for `count` bytes in all; `Refused` where there is none."""
+        while self.taken < count:
+            check_server(held(get_instance().uploaded_file_mgr), _arrived, MB)  # type: ignore[arg-type]
+            _arrived[self.session] += MB
+            self.taken += MB
+
+    def leave(self) -> None:
+        """Give it back: the file counts among those that are held now, or has gone."""
+        _arrived[self.session] -= self.taken
+        if not _arrived[self.session]:
+            del _arrived[self.session]
+
+
+def check_visit(session: str, sizes: dict[str, int], on_the_way: Counter[str], size: int) -> None:
+    """Raise `Refused` if a file of `size` bytes is more than the visit may hold. sizes: bytes that each session holds."""
     limit, mine = UPLOAD_MB.value(), sizes.get(session, 0) + on_the_way[session]
     if mine + size > limit * MB:
         raise Refused(
@@ -114,7 +144,11 @@ def check_room(session: str, sizes: dict[str, int], on_the_way: Counter[str], si
             f"This visit holds {mine / MB:.0f} MB of uploads, and may hold {limit} MB ({UPLOAD_MB.variable}). Reload the "
             "page to begin a new visit: the files of this one are then dropped.",
         )
-    if sum(sizes.values()) + on_the_way.total() + size > psutil.virtual_memory().total / ALL_SHARE:
+
+
+def check_server(sizes: dict[str, int], arrived: Counter[str], size: int) -> None:
+    """Raise `Refused` if `size` bytes more are too many for the server. sizes, arrived: bytes held and come, by session."""
+    if sum(sizes.values()) + arrived.total() + size > psutil.virtual_memory().total / ALL_SHARE:
         raise Refused(
             507, "All visitors together have uploaded as much as this server can hold. Try again in some minutes."
         )
@@ -185,8 +219,8 @@ async def _head(receive: Receive) -> tuple[list[Message], str]:
     return messages, named[1].decode("utf-8", "replace") if named else ""
 
 
-def _counted(first: list[Message], receive: Receive, limit: int, sentence: str) -> Receive:
-    """The body from its beginning; `Refused` as soon as it is larger than the limit, whatever its header said."""
+def _counted(first: list[Message], receive: Receive, limit: int, sentence: str, room: _Room) -> Receive:
+    """The body from its beginning; `Refused` as soon as it is larger than the limit, whatever its header said, or than the room."""
     waiting, count = list(first), 0
 
     async def counted() -> Message:
@@ -195,6 +229,7 @@ def _counted(first: list[Message], receive: Receive, limit: int, sentence: str) 
         count += len(message.get("body", b""))
         if count > limit:
             raise Refused(413, sentence)
+        room.take(count)
         return message
 
     return counted
@@ -208,7 +243,7 @@ def _announced(scope: MutableMapping[str, Any]) -> int | None:
 
 def _too_large(name: str, largest: int) -> str:
     short = "".join(letter for letter in name[-60:] if letter.isprintable() and letter not in "`[]<>*_$:")
-    return f"{short or 'The file'} is larger than {largest} MB, the most that is taken of {'a zip' if largest == ZIP_MB else 'a picture'}."
+    return f"{short or 'The file'} is larger than {largest} MB, the most that is taken of {'such a file' if largest == ZIP_MB else 'a picture'}."
 
 
 def _run_again(session: str) -> None:

@@ -128,7 +128,10 @@ def _data_controls() -> tuple[str, UploadedPictures | None, str]:
     else:
         refusal_message()
         upload = st.file_uploader(
-            "A zip of pictures; its folders are the classes", ["zip"], key="form_zip", max_upload_size=ZIP_MB
+            "A zip of pictures, whose folders are the classes; or an .npz",
+            ["zip", "npz"],
+            key="form_zip",
+            max_upload_size=ZIP_MB,
         )
     fit = st.segmented_control(
         "What is done to them",
