@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 .PHONY: models bench run test lint format types js check browser clean
 
 run: .venv/run-$(SUM)
-	$(BIN)/python -m streamlit run streamlit_app.py $(if $(HOST),--server.address $(HOST)) $(if $(PORT),--server.port $(PORT)) $(ARGS)
+	$(BIN)/python -m streamlit run streamlit_app.py $(if $(HOST),--server.address $(HOST)) $(if $(findstring :,$(filter-out ::,$(HOST))),--browser.serverAddress "[$(HOST)]") $(if $(PORT),--server.port $(PORT)) $(ARGS)
 
 test: lint types js browser check bench
 

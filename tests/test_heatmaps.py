@@ -1,5 +1,10 @@
 """Coloured maps: colours that are known, bars, errors."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -72,3 +77,15 @@ def test_colour_bar_runs_from_high_to_low():
 def test_bad_input_is_named(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+@pytest.mark.parametrize("backend", ["nonsense", "svg", ""])
+def test_a_backend_of_matplotlib_that_is_none_does_no_harm(backend: str) -> None:
+    code = (
+        "import os, numpy as np; from vae_core.analysis import heatmaps; heatmaps.colour(np.zeros((2, 2)));"
+        "import matplotlib; print(os.environ['MPLBACKEND'], dict.__getitem__(matplotlib.rcParams, 'backend') == 'svg')"
+    )
+    root, environment = Path(__file__).parents[1], {**os.environ, "MPLBACKEND": backend}
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [*([backend] if backend else []), str(backend == "svg")]

@@ -15,11 +15,11 @@ from tiny_runs import save_npz
 
 from vae_core.checkpoints.training_data import note_for
 from vae_core.datasets import loading
-from vae_core.datasets.idx import DataError
 from vae_core.jobs.deletion import delete_run
 from vae_core.jobs.picture_uploads import UNUSED_SECONDS, remove_unused, still_stored, store_pictures
 from vae_core.runs.directory import Run
 from vae_core.storage import trash
+from vae_core.storage.errors import DataError
 from vae_core.storage.files import write_json
 
 LATER = UNUSED_SECONDS + 60

@@ -10,11 +10,13 @@ import sys
 import webbrowser
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import streamlit as st
 
 from pages.ui.app import startup as start
+from vae_core.cli import app_command
 
 ROOT = Path(__file__).parents[1]
 IMPORTED = """
@@ -107,7 +109,13 @@ def test_a_browser_is_opened_where_there_is_a_screen(headless: bool, monkeypatch
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 @pytest.mark.parametrize(
     ("words", "flags"),
-    [([], ""), (["HOST=0.0.0.0"], "--server.address 0.0.0.0"), (["PORT=8600", "ARGS=--x"], "--server.port 8600 --x")],
+    [
+        ([], ""),
+        (["HOST=0.0.0.0"], "--server.address 0.0.0.0"),
+        (["HOST=::"], "--server.address ::"),
+        (["HOST=::1"], '--server.address ::1 --browser.serverAddress "[::1]"'),
+        (["PORT=8600", "ARGS=--x"], "--server.port 8600 --x"),
+    ],
 )
 def test_make_run_lets_others_in_only_where_it_is_asked_to(words: list[str], flags: str) -> None:
     """A HOST that the shell exports for purposes of its own does not count."""
@@ -122,3 +130,23 @@ def test_make_run_lets_others_in_only_where_it_is_asked_to(words: list[str], fla
     )
     (line,) = [line for line in done.stdout.splitlines() if "streamlit_app.py" in line]
     assert " ".join(line.split("streamlit_app.py")[1].split()) == flags, done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere the server is a child")
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [("127.0.0.1", None), ("::", None), ("0.0.0.0", None), ("::1", "[::1]"), ("fe80::2", "[fe80::2]")],
+)
+def test_an_address_of_ipv6_is_one_that_a_browser_opens(
+    host: str, shown: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    became: list[list[str]] = []
+    monkeypatch.setattr(app_command.socket, "getaddrinfo", lambda *words, **more: [])
+    monkeypatch.setattr(app_command.os, "execv", lambda path, words: became.append(words))
+    monkeypatch.setattr(app_command.subprocess, "run", lambda *words, **more: SimpleNamespace(returncode=0))
+    monkeypatch.setenv("PYTHONPATH", "")
+    app_command.app(host, 8501, True)
+    (words,) = became
+    assert words[words.index("--server.address") + 1] == host
+    given = words[words.index("--browser.serverAddress") + 1] if "--browser.serverAddress" in words else None
+    assert given == shown

@@ -232,7 +232,7 @@ def _colours(name: str) -> Any:
 
 def _colormap(name: str) -> Any:
     # Imported here, since it takes a fifth of a second.
-    import matplotlib
+    from vae_core.analysis.backendless import matplotlib
 
     if name not in matplotlib.colormaps:
         raise ValueError(f"no colour map {name!r}; try viridis, magma, cividis or gray, or RdBu_r for signed values.")

@@ -33,7 +33,7 @@ from vae_core.network.latents import Latents
 from vae_core.runs.directory import ENDED, Run
 from vae_core.settings import PROGRAM
 from vae_core.storage import archives, limits
-from vae_core.storage.files import write_json
+from vae_core.storage.files import way_out, write_json
 from vae_core.storage.kind import KIND, MODEL, RUN, kind_of
 from vae_core.storage.records import read_object
 
@@ -85,7 +85,7 @@ def import_model(source: Path | bytes, root: Path, check: Callable[[Path], objec
             root.mkdir(parents=True, exist_ok=True)
             temporary = Path(tempfile.mkdtemp(prefix=".taken-in-", dir=root))
         except OSError as error:
-            raise ImportProblem(f"{root} cannot be written to ({error.strerror}). Make it writable.") from error
+            raise ImportProblem(f"{root} cannot be written to ({error.strerror}). {way_out(error)}") from error
         try:
             for name, info in members.items():
                 _extract(archive, info, temporary / name)
@@ -93,7 +93,7 @@ def import_model(source: Path | bytes, root: Path, check: Callable[[Path], objec
             return _moved(temporary, root, checkpoint.name)
         except OSError as error:
             raise ImportProblem(
-                f"the zip could not be unpacked into {root}: {error.strerror}. Free some space."
+                f"the zip could not be unpacked into {root}: {error.strerror}. {way_out(error)}"
             ) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)

@@ -22,11 +22,14 @@ def app(host: str, port: int, no_browser: bool) -> int:
         raise ValueError(f"--port must be in 1..65535, got {port}.")
     try:
         socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise ValueError(
-            f"--host {host!r} is no address of a machine ({error.strerror}). Try 127.0.0.1 or 0.0.0.0."
-        ) from error
+    # no name of a machine at all is a UnicodeError
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no name of one"
+        raise ValueError(f"--host {host!r} is no address of a machine ({reason}). Try 127.0.0.1 or 0.0.0.0.") from error
     flags = ["--server.address", host, "--server.port", str(port), "--server.headless", str(no_browser).lower()]
+    # In an address of the browser's a number of IPv6 stands in brackets; "::" is all of this machine's.
+    if ":" in host and host != "::":
+        flags += ["--browser.serverAddress", f"[{host}]"]
     words = python_module("streamlit", "run", str(APP / "streamlit_app.py"), *flags)
     if IN_CHECKOUT:  # what the app imports lies there
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))

@@ -305,8 +305,13 @@ def _run(command: str, options: dict[str, Any]) -> int:
         if command == "standby":  # it carries out a whole command line later
             options["main"] = main
         return int(getattr(module, command.replace("-", "_"))(**options) or 0)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        from vae_core.storage.files import failure
+
+        print(f"error: {failure(error)}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         print(f"error: {error.name} is not installed. Run: {INSTALL_TRAINING}", file=sys.stderr)

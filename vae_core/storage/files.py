@@ -22,8 +22,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from vae_core.storage.errors import FileProblem
 
 try:
@@ -103,6 +101,13 @@ def way_out(error: OSError) -> str:
     return "Choose a folder you may write to."
 
 
+def failure(error: OSError) -> str:
+    """Return a sentence about anything that the system refused; of a full disk also what to do."""
+    if error.errno not in FULL:
+        return str(error)
+    return f"{error.filename or 'something'} could not be written: {why_unwritten(error)} {way_out(error)}"
+
+
 def taken(path: Path) -> TakenProblem:
     """Make the error for a name that somebody else has taken in the meantime."""
     return TakenProblem(f"{path} has appeared in the meantime and is left as it is. Choose another name.")
@@ -112,6 +117,9 @@ def _named(error: OSError, temporary: Path, path: Path) -> OSError:
     """Name the caller's path in an error about a temporary one, which nobody has heard of."""
     if isinstance(error.filename, str | os.PathLike):
         error.filename = str(error.filename).replace(str(temporary), str(path))
+    # A write itself names none.
+    elif error.filename is None and error.errno is not None:
+        error.filename = str(path)
     error.filename2 = None
     return error
 
@@ -230,6 +238,8 @@ def _temporaries(folder: Path, name: str | None) -> list[tuple[Path, re.Match[st
 
 def _alive(path: Path, pid: int) -> bool:
     """Check whether the process that was writing it still can be: its number may have been given to a later one."""
+    import psutil
+
     try:
         began = psutil.Process(pid).create_time()
         return began <= path.lstat().st_mtime + CLOCK_SECONDS

@@ -6,7 +6,6 @@ import json
 from io import BytesIO
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -16,6 +15,7 @@ from pages.ui.formatting import file_text
 from pages.ui.images import SIDE, enlarge
 from pages.ui.latent_space.landmarks import Landmarks, small, unit_name
 from vae_core.analysis import latent_points
+from vae_core.analysis.backendless import matplotlib
 from vae_core.analysis.mosaics import mosaic
 
 PICTURE = 448  # pixels a side, about: 28 × 28 sixteenfold

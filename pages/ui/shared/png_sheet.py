@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from vae_core.analysis import heatmaps
+from vae_core.analysis.backendless import matplotlib
 
 MARGIN, LINE, BAR = 16, 22, 12
 Item = np.ndarray | str
