@@ -25,7 +25,7 @@ from vae_core.storage.trash import FOLDER as TRASH
 
 ROOT = Path(__file__).parents[1]
 ENCODINGS = ("cp1252", "ascii", "utf-8")
-FOLDER, MODEL_NAME, RUN_NAME = "Ordner − 鞋", "Schuhe × 鞋 −2", "läuft … 鞋"
+FOLDER, MODEL_NAME, RUN_NAME = "Bücher − 鞋", "Schuhe × 鞋 −2", "läuft … 鞋"
 # A line a use of each command; "=> 2" where it is to be refused by a sentence. {new} is a name that is free.
 TABLE = """
 models --root {models}
