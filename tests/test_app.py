@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import streamlit as st
-from app_testing import DRAWN, decoded, garment, pictures, png, problems, visit, words
+from app_testing import DRAWN, decoded, garment, pictures, png, problems, read, visit, words
 from hypothesis import given
 from hypothesis import strategies as some
 from PIL import Image
@@ -96,17 +96,17 @@ def test_cold(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
         html.proto.body for html in at.get("html") if "promise" in html.proto.body and "<style" not in html.proto.body
     ]
     assert "over the map: every point is a piece of clothing the model makes up." in promise
-    assert "describe each picture with two numbers, called z" in promise
+    assert "describe each picture with two numbers, called z" in read(promise)
     for title in ("**What the model sees**", "**Reconstruction**", "**Heatmap of conv_2**"):
         assert title in shown
     assert "200 of the 200 codes" in words(plain(at))
 
 
 def test_a_decoded_picture_is_no_test_of_the_model(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
-    assert "the decoder's own" not in words(app(tiny_checkpoint.parent))
+    assert "The decoder drew" not in words(app(tiny_checkpoint.parent))
     at = app(tiny_checkpoint.parent)
     at.session_state["living"] = {"pinned": {"z": [0.5, -1.0], "index": None, "serial": 1}}
-    assert "The picture is the decoder's own, so this is no test of the model." in words(at.run())
+    assert "The decoder drew this picture itself, so this does not test the model." in words(at.run())
 
 
 def test_what_is_nearest_is_said(app: Callable[[Path], AppTest], tiny_checkpoint: Path) -> None:
@@ -372,7 +372,7 @@ def test_a_refused_upload_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(cache, "prepare", look)
     for _ in range(3):
-        with pytest.raises(PictureError, match="no picture"):
+        with pytest.raises(PictureError, match="not a picture"):
             prepared(Upload("notes.png", b"just some text"), (28, 28, 1))
     assert looked == [b"just some text"]
 

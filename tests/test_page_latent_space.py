@@ -108,7 +108,7 @@ def test_cold(show: Callable[..., AppTest], tiny_checkpoint: Path) -> None:
     at = show(tiny_checkpoint.parent)
     said = words(at)
     assert problems(at) == []
-    assert "**Test image 0 (" in said and "Posterior of test image 0 (" in said
+    assert "**Test image 0 (" in said and "The posterior of test image 0 (" in said
     for heading in ("Its z", "Nearest test images", "Class centres", "One unit at a time", "Download"):
         assert heading in [element.value for element in at.header]
     # these codes are of no picture here, which is said
@@ -268,12 +268,12 @@ def test_every_shape(show: Callable[..., AppTest], tmp_path: Path, model: ModelC
 
 def test_few_codes_and_none(show: Callable[..., AppTest], tmp_path: Path) -> None:
     path = save_checkpoint(tmp_path / "few", ModelConfig("classic", 2), codes=1)
-    assert "nothing to be near to" in words(show(tmp_path))
+    assert "there are no neighbours to show" in words(show(tmp_path))
     z = np.zeros((0, 2), np.float32)
     np.savez(path / "latents.npz", z_mean=z, z_log_var=z, labels=np.zeros(0, np.uint8))
     st.cache_resource.clear()
     at = show(tmp_path)
-    assert "nothing to be near to" in words(at) and len(sent(at, ROWS)["rows"]) == 2
+    assert "there are no neighbours to show" in words(at) and len(sent(at, ROWS)["rows"]) == 2
 
 
 def test_an_upload_has_its_place_too(show: Callable[..., AppTest], tiny_checkpoint: Path) -> None:
@@ -281,7 +281,10 @@ def test_an_upload_has_its_place_too(show: Callable[..., AppTest], tiny_checkpoi
     go(at, "streamlit_app.py").file_uploader[0].set_value(("shirt.png", garment(), "image/png"))
     at.run()
     said = words(go(at, PAGE))
-    assert "**Your picture: shirt.png**" in said and "Posterior of your picture: mean and sigma per unit" in said
+    assert (
+        "**Your picture: shirt.png**" in said
+        and "The posterior of your picture: z_mean and sigma of each latent unit" in said
+    )
 
 
 # ---- what it is made of ----

@@ -166,7 +166,7 @@ def test_a_click_tells_python_once(open_map: Any) -> None:
     view.move(0.25, -0.25)
     view.click(0.25, -0.25)
     z = view.pins(1)
-    assert sum(view.received) < 100_000  # and not again
+    assert sum(view.received) < 200_000  # and not again: no more than the component's own script
     assert z == pytest.approx(view.tell("z"), abs=1e-3)
     assert z[0] == pytest.approx(-z[1], abs=0.05) and z[0] > 1
     view.page.wait_for_timeout(600)
