@@ -70,5 +70,5 @@ def test_every_module_of_a_component_is_in_its_script(folder: Path) -> None:
     joined = script(COMPONENTS / folder / f"{folder}.js")
     for path in (COMPONENTS / folder).glob("*.js"):
         if path.name != "carrier.js":  # a component of its own
-            assert path.read_text(encoding="utf-8").splitlines()[-2] in joined, path.name
+            assert path.read_text(encoding="utf-8").splitlines()[-2].strip() in joined, path.name
     assert joined.count("export default") == 1
