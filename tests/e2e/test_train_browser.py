@@ -390,8 +390,10 @@ def test_a_run_ends_and_is_looked_at_everywhere(visit: Any, place: Place, tmp_pa
 
     # the other pages open it
     tab.click("Explore this model")
-    tab.page.get_by_test_id("stSidebar").get_by_text(re.compile("drawn clothes")).first.wait_for()
-    assert f"model=runs%2F{run.name}" in tab.page.url and "/train" not in tab.page.url
+    tab.page.wait_for_function("() => !location.pathname.endsWith('/train')", timeout=90_000)
+    settle(tab.page)
+    picker = tab.page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox").locator("input")
+    until(lambda: picker.input_value().startswith(run.name), "the run is the model of every page")
     for words, title in (("Latent space",) * 2, ("Reconstruction",) * 2, ("Heatmaps",) * 2):
         tab.go(f"?run={run.name}")
         tab.click(f"Open on {words}")
