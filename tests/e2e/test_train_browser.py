@@ -408,6 +408,7 @@ def test_a_run_ends_and_is_looked_at_everywhere(visit: Any, place: Place, tmp_pa
     tab.fill("Name", "my-first")
     tab.click("Rename the run")
     tab.page.get_by_role("heading", name="my-first").wait_for()
+    settle(tab.page)  # the buttons below are those of the new name
     assert (place.runs / "my-first" / "config.json").exists() and not run.path.exists()
     assert "run=my-first" in tab.page.url
 
