@@ -166,7 +166,7 @@ def test_an_upload_is_rebuilt_and_a_text_file_is_refused(open_page: Any) -> None
     upload(page, b"these are words")
     page.get_by_text("not a picture that can be read").wait_for(timeout=60_000)
     (sentence,) = sentences(page)
-    assert re.fullmatch(r"shirt\.png was not taken: .* no picture .*", sentence)  # one line
+    assert re.fullmatch(r"shirt\.png was not taken: .* not a picture .*", sentence)  # one line
     page.get_by_text("your picture: opened").wait_for()  # what was chosen before stays
 
 

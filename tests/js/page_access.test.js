@@ -12,6 +12,7 @@ function element(attributes = {}, more = {}) {
     setAttribute: (name, value) => known.set(name, value),
     removeAttribute: (name) => known.delete(name),
     hasAttribute: (name) => known.has(name),
+    getAttribute: (name) => known.get(name) ?? null,
   };
 }
 
@@ -28,12 +29,14 @@ test("icons are not read aloud, and the menu is a navigation", () => {
 });
 
 test("one link is the current page, also after moving on", () => {
-  const train = element({}, { pathname: "/train" }), models = element({}, { pathname: "/models" });
-  const parts = { links: [train, models] };
+  const front = element({ href: "?model=a" }), train = element({ href: "train?model=a" }), models = element({ href: "models" });
+  const parts = { links: [front, train, models] };
   mend(page(parts, "/train"));
   assert.equal(train.known.get("aria-current"), "page");
-  assert.ok(!models.hasAttribute("aria-current"));
+  assert.ok(!models.hasAttribute("aria-current") && !front.hasAttribute("aria-current"));
   mend(page(parts, "/models"));
   assert.ok(!train.hasAttribute("aria-current"));
   assert.equal(models.known.get("aria-current"), "page");
+  mend(page(parts, "/"));
+  assert.deepEqual(parts.links.map((link) => link.hasAttribute("aria-current")), [true, false, false]);
 });

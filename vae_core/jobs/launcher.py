@@ -128,8 +128,9 @@ def active() -> list[Run]:
 
 
 def estimated(request: Request) -> Estimate | None:
-    """Expected duration of a run on this machine; None before anything was measured."""
-    return estimate(request.model, request.training, request.images(), folder())
+    """Expected duration of a run on this machine; None before anything was measured, or without a folder for runs."""
+    root = runs_folder()
+    return estimate(request.model, request.training, request.images(), root.resolve()) if root else None
 
 
 def refusal(request: Request, *, beside: bool = False) -> str | None:

@@ -14,8 +14,10 @@ export function mend(page) {
     menu.setAttribute("role", "navigation");
     menu.setAttribute("aria-label", "Pages");
   }
+  // the front page's address is "?…", which the browser would take for this page's: the names are compared as they are written
+  const name = (/** @type {string} */ address) => address.split("?")[0].split("/").pop();
   for (const link of page.querySelectorAll(".st-key-menu a")) {
-    const here = link.pathname === page.location.pathname;
+    const here = name(link.getAttribute("href") ?? "") === name(page.location.pathname);
     if (here !== link.hasAttribute("aria-current")) {
       if (here) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
