@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from server import ROOT, Server, serving, settle
 from tiny_models import save_checkpoint
-from visitor import menu, sentences
+from visitor import menu, model_is, sentences
 
 from vae_core.config import ModelConfig
 
@@ -66,7 +66,7 @@ def test_the_button_chooses_the_model_for_all_pages(open_page: Any) -> None:
     page.locator("[class*=st-key-model_card_]", has_text="classic-2d").get_by_role("button", name="Open").click()
     page.wait_for_url("**model=classic-2d**", timeout=60_000)
     menu(page, "Explore")
-    page.get_by_test_id("stSidebar").get_by_text("classic-2d", exact=True).first.wait_for(timeout=60_000)
+    model_is(page, "classic-2d")
 
 
 def test_training_is_drawn_with_its_floor(open_page: Any) -> None:
