@@ -172,7 +172,7 @@ def test_the_page_waits_for_nothing_and_scores_once(heavy: Path, monkeypatch: py
     assert not at.exception and "est image 0" in words(at)
     assert at.button(key="rank_Best").disabled and len(at.get("plotly_chart")) == 0
     assert "12 so far" in at.get("progress")[0].proto.text
-    at.segmented_control(key="rebuilt_view").set_value("A strip of 16").run()
+    at.segmented_control(key="rebuilt_view").set_value("Sixteen pictures").run()
     at.segmented_control(key="strip_of").set_value("Best").run()
     assert "known once all test images are scored" in words(at)
     go_on.set()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 from server import ROOT, settle
 from visitor import menu
 
@@ -57,9 +58,11 @@ def test_the_menu_is_a_navigation_that_the_keyboard_sees(open_page: Any) -> None
     assert "Models" in here.inner_text()
     assert page.locator("[data-testid=stIconMaterial]:not([aria-hidden=true])").count() == 0
     train = pages.get_by_role("link", name="Train", exact=True)
+    settle(page)  # a menu that is drawn anew loses the focus
     train.focus()
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Tab")
+    expect(train).to_be_focused()
     ring = train.evaluate("link => [getComputedStyle(link).outlineStyle, getComputedStyle(link).outlineWidth]")
     assert ring == ["solid", "3px"]
     menu(page, "Heatmaps")

@@ -221,7 +221,7 @@ def test_the_back_button_undoes_one_choice_a_press(open_page: Any) -> None:
     page.wait_for_function("() => location.search.includes('latent=') && !location.search.includes('image=')")
     assert page.evaluate("history.length") == steps + 1
     page.go_back()
-    page.get_by_text("z_mean of test image 7 (").first.wait_for(timeout=60_000)
+    page.get_by_text("Test image 7 (").first.wait_for(timeout=60_000)
     settle(page)
     assert page.url == start
 

@@ -22,8 +22,8 @@ NEIGHBOURS = 15
 MAP_HEIGHT = 720  # pixels a side at most; the window's height bounds it too
 # in HTML, so that a phone speaks of a finger
 PROMISE = (
-    '<p class="promise"><b><span class="mouse">Move your mouse</span><span class="finger">Hold a finger</span> over the map: '
-    "every point is a {thing} the model makes up.</b> <span>{learned}</span></p>"
+    '<p class="promise"><strong><span class="mouse">Move your mouse</span><span class="finger">Hold a finger</span> over the map: '
+    "every point is a {thing} the model makes up.</strong> <span>{learned}</span></p>"
 )
 LEARNED = (
     f"A {term('VAE', 'variational autoencoder (VAE)')} has learned to describe each picture with "
