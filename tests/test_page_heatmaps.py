@@ -197,7 +197,7 @@ def test_pin_one_and_choose_another(page: Open, tiny_checkpoint: Path) -> None:
     shown = words(at.run())
     assert "over the picture: test image 4" in shown
     assert "over the picture: decoded from z = (0.50, −0.50)" in shown
-    assert "answers to the decoder's work" in shown
+    assert "looks at the decoder's work" in shown
 
 
 def test_an_upload_shows_every_step_and_its_switches(page: Open, tiny_checkpoint: Path) -> None:

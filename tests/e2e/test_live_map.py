@@ -377,7 +377,7 @@ def test_a_heavy_decoder_is_approximated_while_moving(open_map: Any) -> None:
     view = open_map("heavy")
     view.until("atlasMissing < 1640")  # from the middle outwards
     view.page.mouse.move(*view.at(0.02, 0.01))
-    view.until("approximate === true || error !== null")
+    view.until(f"approximate === true || {STATE}.error !== null")
     view.until("error !== null")
     assert view.tell("approximate") is False
     assert 0 <= view.tell("error") < 0.02

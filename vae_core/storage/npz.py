@@ -1,6 +1,7 @@
 """.npz files: what they claim to hold, read from headers before any array is allocated, and their arrays, never unpickled.
 
 >>> import tempfile
+>>> import numpy as np
 >>> with tempfile.TemporaryDirectory() as folder:
 ...     path = Path(folder, "a.npz")
 ...     np.savez(path, z=np.zeros((5, 2), np.float32))

@@ -62,6 +62,13 @@ class Refused(Exception):
         self.status = status
 
 
+def drop(file_id: str) -> None:
+    """Let go of a file of this session that has been read: a widget that is drawn no more would keep it until the visit ends."""
+    context = get_script_run_ctx()
+    if context is not None and exists():
+        get_instance().uploaded_file_mgr.remove_file(context.session_id, file_id)  # type: ignore[attr-defined]
+
+
 def refusal_message() -> None:
     """Above an uploader: why this session's newest upload was refused, once."""
     context = get_script_run_ctx()

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from pages.ui.app import state
 from pages.ui.app.cache import LoadedModel, Source, prepared
 from pages.ui.app.sample_photos import is_sample, sample_photos
 from pages.ui.app.state import Selection
 from pages.ui.app.subject import Subject, subject
-from pages.ui.app.uploads import PICTURE_MB, refusal_message
+from pages.ui.app.uploads import PICTURE_MB, drop, refusal_message
 from pages.ui.app.widget_sync import set_widget
 from pages.ui.formatting import beside, markdown_text, plain_text, sentence
 from pages.ui.images import enlarge
@@ -95,9 +96,11 @@ def upload_button(model: LoadedModel) -> None:
 def _uploaded(key: str) -> None:
     """Called before the page is drawn: the file is laid aside for `_take_upload`, which may take a moment and says so."""
     file = st.session_state[key]
-    if file is not None:
+    # not a file that was dropped here, of which the browser speaks once more while it has not heard of the new button
+    if isinstance(file, UploadedFile):
         st.session_state[PENDING] = state.Upload(clean(file.name), file.getvalue())
         st.session_state[UPLOADS] += 1
+        drop(file.file_id)
 
 
 def _take_upload(model: LoadedModel) -> None:
