@@ -23,7 +23,7 @@ from pages.ui.train import cache as timelines
 from pages.ui.train import finished, moments
 from pages.ui.train.charts import bars, curve
 from vae_core.config import ModelConfig, TrainingConfig, recommended
-from vae_core.datasets import fashion_mnist, image_folders, loading
+from vae_core.datasets import fashion_mnist, loading
 from vae_core.jobs import launcher as trainer
 from vae_core.jobs import picture_uploads
 from vae_core.jobs.launcher import Request
@@ -266,8 +266,8 @@ def with_zip(data: bytes) -> AppTest:
 def test_a_zip_is_read_and_written_once_and_not_with_each_click(
     stand: Stand, monkeypatch: pytest.MonkeyPatch, data: bytes
 ) -> None:
-    read, written = Mock(wraps=image_folders.summarize_zip), Mock(wraps=picture_uploads.write_bytes)
-    monkeypatch.setattr(image_folders, "summarize_zip", read)
+    read, written = Mock(wraps=loading.summarize), Mock(wraps=picture_uploads.write_bytes)
+    monkeypatch.setattr(loading, "summarize", read)
     monkeypatch.setattr(picture_uploads, "write_bytes", written)
     at = with_zip(data)
     said = problems(at)
