@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import streamlit as st
-from app_testing import DRAWN, garment, problems, visit, words
+from app_testing import garment, problems, words
 from own_models import own_run, own_zip
 from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
@@ -21,35 +20,14 @@ from vae_core.analysis.applications import anomalies, clustering, compression, d
 from vae_core.analysis.applications.statistics import Interval
 from vae_core.checkpoints import measurements, publish, store
 from vae_core.config import ModelConfig
-from vae_core.datasets import fashion_mnist, loading
+from vae_core.datasets import loading
 from vae_core.datasets.drawn import wardrobe
 from vae_core.datasets.drawn.digits import draw_digits
 from vae_core.jobs.measuring import Measurements
 
 PAGE = "pages/applications.py"
+pytestmark = pytest.mark.usefixtures("only_drawn_clothes")
 USES = ("Compression", "Denoising", "Anomalies", "Unsupervised learning")
-
-
-@pytest.fixture(autouse=True)
-def nothing_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No real data on this machine, few drawn clothes, and no cache of an earlier test."""
-    monkeypatch.delenv(fashion_mnist.VARIABLE, raising=False)
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(loading, "DRAWN", DRAWN)
-    yield
-    st.cache_data.clear()
-    st.cache_resource.clear()
-
-
-@pytest.fixture
-def show(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
-    """The page on the models in a folder."""
-
-    def start(folder: Path, **url: str) -> AppTest:
-        monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(folder))
-        return visit(PAGE, **url)
-
-    return start
 
 
 def use(at: AppTest, name: str) -> AppTest:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import streamlit as st
-from app_testing import DRAWN, PAGES, problems, visit, words
+from app_testing import DRAWN, PAGES, problems, words
 from own_models import own_run, own_zip
 from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
@@ -24,33 +24,12 @@ from vae_core.analysis.generation.classifier import FOLDER, PART, WEIGHTS
 from vae_core.checkpoints import store
 from vae_core.checkpoints.publish import fit_density
 from vae_core.config import ModelConfig
-from vae_core.datasets import fashion_mnist, loading
+from vae_core.datasets import loading
 
 PAGE = "pages/generate.py"
+pytestmark = pytest.mark.usefixtures("only_drawn_clothes")
 VIEWS = ("Samples", "Interpolate", "A − B + C", "Carry a style over", "How good are they?")
 SHIPPED = Path(__file__).parents[1] / "checkpoints"
-
-
-@pytest.fixture(autouse=True)
-def nothing_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No real data on this machine, few drawn clothes, and no cache of an earlier test."""
-    monkeypatch.delenv(fashion_mnist.VARIABLE, raising=False)
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(loading, "DRAWN", DRAWN)
-    yield
-    st.cache_data.clear()
-    st.cache_resource.clear()
-
-
-@pytest.fixture
-def show(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
-    """The page on the models in a folder."""
-
-    def start(folder: Path, **url: str) -> AppTest:
-        monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(folder))
-        return visit(PAGE, **url)
-
-    return start
 
 
 def drawn_model(path: Path, units: int = 2) -> Path:

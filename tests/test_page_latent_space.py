@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import streamlit as st
-from app_testing import DRAWN, garment, go, problems, visit, words
+from app_testing import garment, go, problems, words
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
@@ -32,29 +32,8 @@ from vae_core.datasets import fashion_mnist, loading
 from vae_core.network.latents import Latents
 
 PAGE = "pages/latent_space.py"
+pytestmark = pytest.mark.usefixtures("only_drawn_clothes")
 SHIPPED = Path(__file__).parents[1] / "checkpoints"
-
-
-@pytest.fixture(autouse=True)
-def nothing_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No real data on this machine, few drawn clothes, and no cache of an earlier test."""
-    monkeypatch.delenv(fashion_mnist.VARIABLE, raising=False)
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(loading, "DRAWN", DRAWN)
-    yield
-    st.cache_data.clear()
-    st.cache_resource.clear()
-
-
-@pytest.fixture
-def show(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
-    """The page on the models in a folder."""
-
-    def start(folder: Path, **url: str) -> AppTest:
-        monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(folder))
-        return visit(PAGE, **url)
-
-    return start
 
 
 def drawn_codes(path: Path, model: ModelConfig) -> Path:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import streamlit as st
 from app_testing import DRAWN, chosen_picture, garment, go, pictures, problems, read, visit, words
 from PIL import Image, ImageFont
 from streamlit.testing.v1 import AppTest
@@ -29,31 +28,10 @@ from vae_core.checkpoints import store
 from vae_core.checkpoints.codes import load_latents
 from vae_core.checkpoints.registry import list_models
 from vae_core.config import ModelConfig
-from vae_core.datasets import fashion_mnist, loading
+from vae_core.datasets import loading
 
 PAGE = "pages/reconstruction.py"
-
-
-@pytest.fixture(autouse=True)
-def nothing_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No real data on this machine, few drawn clothes, and no cache of an earlier test."""
-    monkeypatch.delenv(fashion_mnist.VARIABLE, raising=False)
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(loading, "DRAWN", DRAWN)
-    yield
-    st.cache_data.clear()
-    st.cache_resource.clear()
-
-
-@pytest.fixture
-def show(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
-    """The page on the models in a folder."""
-
-    def start(folder: Path, **url: str) -> AppTest:
-        monkeypatch.setenv("VAE_EXPLORER_CHECKPOINTS", str(folder))
-        return visit(PAGE, **url)
-
-    return start
+pytestmark = pytest.mark.usefixtures("only_drawn_clothes")
 
 
 @pytest.fixture(scope="module")
