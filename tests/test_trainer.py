@@ -310,9 +310,7 @@ def test_without_tensorflow_it_is_said(folder: Path, tmp_path: Path, monkeypatch
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
     launcher.prepare()
     wait_for(lambda: launcher.prepare().state == "unavailable", "the reason", 60)
-    assert launcher.prepare().note.endswith(
-        "is not installed, so nothing can be trained here. Run: pip install -r requirements.txt"
-    )
+    assert launcher.prepare().note.endswith("is not installed. Run: pip install -r requirements.txt")
     run = launcher.start(Request("demo", ModelConfig(), TrainingConfig(), "drawn"))
     wait_for(lambda: "is not installed" in health(run).note, "the failure", 60)
     assert ended(run)

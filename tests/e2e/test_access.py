@@ -25,6 +25,12 @@ FINDINGS = """async (theirs) => {
     .filter((rule) => ["serious", "critical"].includes(rule.impact) && !theirs.includes(rule.id))
     .flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.target.join(" ")} ${node.html.slice(0, 120)}`));
 }"""
+# what is drawn anew is pale until it has faded in
+AT_REST = """async () => {
+  while (document.querySelector('[data-stale="true"]')) await new Promise(requestAnimationFrame);
+  const ending = document.getAnimations().filter((animation) => animation.effect.getComputedTiming().iterations !== Infinity);
+  await Promise.allSettled(ending.map((animation) => animation.finished));
+}"""
 
 
 def axe() -> str:
@@ -43,6 +49,7 @@ def test_no_page_has_a_serious_finding(open_page: Any, scheme: str) -> None:
         if address:
             page.goto(page.url.split("?")[0].rsplit("/", 1)[0] + address)
             settle(page)
+        page.evaluate(AT_REST)
         page.evaluate(script)
         found[address or "/"] = page.evaluate(FINDINGS, list(THEIRS))
     assert found == {address or "/": [] for address in ADDRESSES}

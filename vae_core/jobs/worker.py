@@ -55,7 +55,7 @@ def serve(root: Path, main: Main, cold: bool = False) -> int:
             from vae_core.training import train, warm_up  # noqa: F401
     except ImportError as error:
         name = getattr(error, "name", None) or "tensorflow"
-        _tell(error=f"{name} is not installed, so nothing can be trained here. Run: {INSTALL_TRAINING}")
+        _tell(error=f"{name} is not installed. Run: {INSTALL_TRAINING}")
         return 2
     # a command that trains imports these when it needs them, 0.2 s that it then need not wait for
     import rich.progress  # noqa: F401

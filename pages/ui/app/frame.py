@@ -37,13 +37,14 @@ PAGES = (
 PROBLEMS = "link_problems"  # in the session: what a link asked for and cannot have
 STYLE = """<style>
 .block-container { padding: 1.5rem 2rem 4rem; max-width: 1280px; }
-h1 { font-size: 2rem !important; padding: 0 !important; }
+h1 { font-size: 2rem !important; line-height: 1.25 !important; padding: 0 0 .25rem !important; }
 .promise { margin: 0; font-size: 1.1rem; line-height: 1.4; }
 .promise .finger { display: none; }
 @media (hover: none) { .promise .finger { display: inline; } .promise .mouse { display: none; } }
 @media (max-width: 640px) {
   .block-container { padding: 3.25rem 1rem 4rem; }
-  h1 { font-size: 1.6rem !important; }
+  [data-testid="stHeader"] { height: 3.25rem; min-height: 3.25rem; }
+  h1 { font-size: 1.6rem !important; padding: 0 !important; }
   .promise { font-size: 1rem; }
   .promise > span { display: none; }
 }
