@@ -66,7 +66,7 @@ def pictures(at: AppTest) -> list[Any]:
 
 def read(text: str) -> str:
     """Markdown as it is read: without what is said of a term on hover, and the signs that take the powers of names of others."""
-    text = re.sub(r"<dfn[^>]*>(.*?)<span class=\"meaning\">.*?</span></dfn>", r"\1", text, flags=re.DOTALL)
+    text = re.sub(r"<dfn[^>]*>(.*?)<span class=\"meaning\" hidden>.*?</span></dfn>", r"\1", text, flags=re.DOTALL)
     return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text).replace(BREAK, "")
 
 

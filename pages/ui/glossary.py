@@ -115,10 +115,10 @@ def term(name: str, words: str | None = None) -> str:
     Raises:
         KeyError: The glossary does not have the term.
 
-    >>> term("nats").startswith('<dfn class="term" tabindex="0">nats<span class="meaning">')
+    >>> term("nats").startswith('<dfn class="term" tabindex="0">nats<span class="meaning" hidden>')
     True
     """
     return (
         f'<dfn class="term" tabindex="0">{html.escape(words or name)}'
-        f'<span class="meaning">{html.escape(GLOSSARY[name], quote=False)}</span></dfn>'
+        f'<span class="meaning" hidden>{html.escape(GLOSSARY[name], quote=False)}</span></dfn>'
     )

@@ -67,7 +67,7 @@ h2 { font-size: 1.45rem !important; }
 /* a term of the glossary: its meaning opens under a mouse, with the Tab key and on a tap */
 .term { font-style: inherit; text-decoration: underline dotted; text-underline-offset: 3px; cursor: help; border-radius: 2px; }
 .term .meaning { display: none; }
-.term:is(:hover, :focus) .meaning { display: block; position: fixed; z-index: 999999; width: max-content; max-width: min(22rem, 92vw);
+.term:is(:hover, :focus) .meaning { display: block !important; position: fixed; z-index: 999999; width: max-content; max-width: min(22rem, 92vw);
   padding: .5rem .75rem; border-radius: .5rem; background: #1d1a26; color: #fff; font: 400 .875rem/1.45 "Source Sans", sans-serif;
   white-space: normal; text-align: left; box-shadow: 0 2px 12px #0006; }
 @supports (anchor-name: --term) {
