@@ -32,6 +32,7 @@ from vae_core.network.presets import build
 from vae_core.network.schema import random_weights
 from vae_core.runs.control import RunError
 from vae_core.runs.directory import Run
+from vae_core.runs.process import stamp
 
 PAGE = "pages/train.py"
 MODEL = ModelConfig("classic", 2)
@@ -390,6 +391,32 @@ def test_the_buttons_ask_the_trainer(stand: Stand) -> None:
     assert run.control().command == "run"
     press(at, "stop")
     assert run.control().command == "stop"
+
+
+@pytest.mark.parametrize("doing", ["", "validating"])
+def test_a_trainer_that_hangs_is_said_and_how_its_end_went_stays(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, doing: str
+) -> None:
+    """In whatever stage it hangs; and although the page draws itself anew once the run has ended."""
+    own = stamp()  # of a process that lives
+    silent = {**own, "heartbeat": own["heartbeat"] - 60, "uptime": own["uptime"] - 60}
+    run = a_run(stand.folder / "mine", "running", snapshots=(1,), **silent, **({"doing": doing} if doing else {}))
+
+    def end(run: Run) -> str:
+        run.write_status("failed", step=1, total_steps=90, error="ended by force")
+        return "It did not answer and was ended by force."
+
+    monkeypatch.setattr(trainer, "end", end)
+    at = visit(PAGE, run="mine")
+    assert "has not been heard of for" in words(at)
+    press(at, "force")
+    for _ in range(2):
+        assert "It did not answer and was ended by force." in problems(at)
+        at.run()
+    monkeypatch.setattr(trainer, "resume", lambda run: None)
+    press(at, "resume")
+    assert "It did not answer" not in str(problems(at))
+    assert run.state()[0] == "failed"
 
 
 def test_whatever_is_going_on_is_found(stand: Stand) -> None:

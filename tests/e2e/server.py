@@ -31,6 +31,8 @@ FLAGS = [
     "--enable-unsafe-swiftshader",
 ]
 READY = "[data-testid='stApp'][data-test-script-state='notRunning']"
+STYLED = """() => !document.title.endsWith("VAE Explorer")  // a component by itself has none
+  || [...document.querySelectorAll("style")].some((style) => style.textContent.includes(".promise"))"""
 COMPLAINT = re.compile(r"deprecat|Traceback|Error\b|missing ScriptRunContext|Please replace", re.IGNORECASE)
 
 
@@ -88,5 +90,6 @@ def serving(
 
 
 def settle(page: Any) -> None:
-    """Until the script has run."""
+    """Until the script has run, and the page's style has come, which is a moment later than its text."""
     page.wait_for_selector(READY, timeout=60_000)
+    page.wait_for_function(STYLED, timeout=60_000)

@@ -25,9 +25,8 @@ FINDINGS = """async (theirs) => {
     .filter((rule) => ["serious", "critical"].includes(rule.impact) && !theirs.includes(rule.id))
     .flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.target.join(" ")} ${node.html.slice(0, 120)}`));
 }"""
-# the page's style comes a moment after its text, and what is drawn anew is pale until it has faded in
+# what is drawn anew is pale until it has faded in
 AT_REST = """async () => {
-  while (![...document.querySelectorAll("style")].some((style) => style.textContent.includes(".promise"))) await new Promise(requestAnimationFrame);
   while (document.querySelector('[data-stale="true"]')) await new Promise(requestAnimationFrame);
   const ending = document.getAnimations().filter((animation) => animation.effect.getComputedTiming().iterations !== Infinity);
   await Promise.allSettled(ending.map((animation) => animation.finished));

@@ -14,7 +14,7 @@ from vae_core.runs.control import RunError
 from vae_core.runs.directory import Run
 from vae_core.runs.live_reader import View
 
-PROBLEM = "steer_problem"  # in the session
+OUTCOME = "forced_outcome"  # in the session: the run that was ended by force, and how that went
 BETAS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 MOST_RATE = 1000.0
 ANSWER = 0.6  # seconds that a click waits for the trainer's answer
@@ -41,9 +41,7 @@ def steer(run: Run, view: View) -> None:
             _button(run, "Start now, beside the others", "fast_forward", "at_once", lambda: launcher.go_on(run))
         if view.health.hangs:
             _button(run, "End it by force", "dangerous", "force", lambda: _forced(run))
-    problem = st.session_state.pop(PROBLEM, None)
-    if problem:
-        st.error(markdown_text(problem, SENTENCE), icon=":material/error:")
+    forced_outcome(run)
     if state in ("running", "paused"):
         rate, beta = _dial_value(view, "learning_rate"), _dial_value(view, "beta")
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="dials"):
@@ -53,6 +51,13 @@ def steer(run: Run, view: View) -> None:
     st.caption(
         f"It goes on when you close this page or stop the server; only Stop, here or in a terminal, ends it. {SHARED}"
     )
+
+
+def forced_outcome(run: Run) -> None:
+    """How ending it by force went, until something else is asked of a run: the page draws itself anew when the run has ended."""
+    name, sentence = st.session_state.get(OUTCOME, ("", ""))
+    if name == run.name:
+        st.error(markdown_text(sentence, SENTENCE), icon=":material/error:")
 
 
 def _rate_dial(run: Run, rate: float) -> None:
@@ -112,7 +117,7 @@ def _dial_value(view: View, name: str) -> float:
 
 
 def _forced(run: Run) -> None:
-    st.session_state[PROBLEM] = launcher.end(run)
+    st.session_state[OUTCOME] = (run.name, launcher.end(run))
 
 
 def _button(
@@ -131,6 +136,7 @@ def _button(
 def _do(run: Run, act: Callable[[], None], answer: bool) -> None:
     """Ask, and give the trainer a moment to answer, so that the page shows it at once."""
     before = run.status()
+    st.session_state.pop(OUTCOME, None)
     try:
         act()
     except (RunError, ValueError) as error:

@@ -9,6 +9,7 @@ import streamlit as st
 from pages.ui.app import state
 from pages.ui.formatting import SENTENCE, file_text, markdown_text
 from pages.ui.shared.deletion import deletion_control
+from pages.ui.train.controls import OUTCOME, forced_outcome
 from pages.ui.train.form import duration
 from pages.ui.train.others import guarded_button
 from vae_core.checkpoints.placement import is_shipped
@@ -42,6 +43,7 @@ def end_buttons(run: Run, view: View) -> None:
             for page, words, icon in PAGES:
                 if st.button(f"Open on {words}", icon=f":material/{icon}:", key=f"open_{page}"):
                     _open(f"runs/{run.name}", f"pages/{page}.py")
+    forced_outcome(run)
     _problem(RESUME_PROBLEM)
 
 
@@ -167,6 +169,7 @@ def _delete(run: Run) -> Deleted:
 
 
 def _resume(run: Run) -> None:
+    st.session_state.pop(OUTCOME, None)
     try:
         with QUEUE.at_rest(run):
             launcher.resume(run)

@@ -132,7 +132,8 @@ def heading(run: Run, view: View) -> None:
 
 def standing(view: View) -> None:
     """What there is to say, progress, figures of the moment."""
-    if view.health.note and not (view.doing and view.total_steps):
+    # a stage is told with the progress, but not that the trainer hangs in it
+    if view.health.note and (view.health.hangs or not (view.doing and view.total_steps)):
         say = (
             st.error if view.health.state in ("failed", "unreadable") else st.warning if view.health.hangs else st.info
         )
