@@ -20,8 +20,6 @@ from vae_core.config import ModelConfig
 from vae_core.datasets.drawn import wardrobe
 from vae_core.datasets.drawn.digits import draw_digits
 from vae_core.network.engine import Engine
-from vae_core.network.layers import Layer, NetworkError
-from vae_core.network.onnx_gradient import kl_gradient_model
 from vae_core.network.presets import build
 from vae_core.network.schema import random_weights
 
@@ -86,13 +84,6 @@ def test_the_gradient_with_relu_is_the_network_s_own() -> None:
     up = engine.kl_gradient(images + (step[:, None, None, None] * gradient).astype(np.float32))[0]
     assert np.median((up - kl) / (step * square)) == pytest.approx(1, abs=0.1)
     assert engine.kl_gradient(images[:0])[1].shape == (0, 28, 28, 1)
-
-
-def test_an_encoder_without_a_way_backwards_is_named() -> None:
-    encoder = build(ModelConfig("classic", 2)).encoder
-    odd = replace(encoder, layers=(*encoder.layers, Layer("fourier", "fourier", size=2)))
-    with pytest.raises(NetworkError, match="this one has fourier"):
-        kl_gradient_model(odd, {})
 
 
 def test_scores_of_known_codes() -> None:

@@ -188,7 +188,9 @@ def test_a_batch_in_slices_equals_one_by_one(engine: Engine, classic: Network, m
     lengths: list[int] = []
     run = small._in_slices
     monkeypatch.setattr(
-        small, "_in_slices", lambda session, pieces: lengths.extend(map(len, pieces)) or run(session, pieces)
+        small,
+        "_in_slices",
+        lambda session, pieces: lengths.extend(len(feeds["input"]) for feeds in pieces) or run(session, pieces),
     )
     small.decode(z)
     assert lengths == [4, 4, 3]

@@ -17,12 +17,14 @@ from __future__ import annotations
 import math
 import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import onnx
 
 from vae_core.network.layers import Network, Part, Weights
-from vae_core.network.onnx_gradient import kl_gradient_model
+from vae_core.network.onnx_gradient import kl_gradient_model, pullback_model, pushforward_model
 from vae_core.network.onnx_graph import onnx_model
 from vae_core.network.onnx_runtime import ort
 from vae_core.network.schema import check_weights
@@ -62,8 +64,7 @@ class Engine:
         self.likelihood = network.likelihood
         self.log_sigma = float(self.weights.get(Network.sigma_name, np.float32(0)))
         self._threads = threads or os.cpu_count() or 1
-        self._sessions: dict[tuple[str, bool], ort.InferenceSession] = {}
-        self._gradient: ort.InferenceSession | None = None
+        self._sessions: dict[tuple[str, str], ort.InferenceSession] = {}
         self._lock = threading.Lock()
         # Worked out once: walking the layers would cost as much as running them on one image.
         walks = {part.name: part.walk() for part in (network.encoder, network.decoder)}
@@ -84,7 +85,9 @@ class Engine:
         Raises:
             ValueError: The shape is another one.
         """
-        z_mean, z_log_var = self._run(self.network.encoder, _as_batch(images, self.image_shape, "images"))
+        z_mean, z_log_var = self._run(
+            self.network.encoder, "heads", {"input": _as_batch(images, self.image_shape, "images")}
+        )
         return z_mean, z_log_var
 
     def decode(self, z: np.ndarray) -> np.ndarray:
@@ -99,11 +102,11 @@ class Engine:
         Raises:
             ValueError: The shape is another one.
         """
-        return self._run(self.network.decoder, _as_batch(z, (self.latent_dim,), "z"))[1]
+        return self._decoded(z)[1]
 
     def decode_logits(self, z: np.ndarray) -> np.ndarray:
         """Compute the logits (n, h, w, c) float32 of z (n, latent_dim) float32; `decode` is their sigmoid."""
-        return self._run(self.network.decoder, _as_batch(z, (self.latent_dim,), "z"))[0]
+        return self._decoded(z)[0]
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """Compute decode(z_mean) of images (n, h, w, c) float32 in [0, 1]: the same shape and range."""
@@ -137,53 +140,107 @@ class Engine:
             ValueError: The shape is another one, or the encoder has a layer without a gradient here.
         """
         batch = _as_batch(images, self.image_shape, "images")
-        with self._lock:
-            if self._gradient is None:
-                model = kl_gradient_model(self.network.encoder, self.weights)
-                self._gradient = start_session(model.SerializeToString())
-        step = self._slice["encoder"]
-        pieces = self._in_slices(
-            self._gradient, [batch[start : start + step] for start in range(0, max(1, len(batch)), step)]
-        )
-        kl, gradient = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
+        kl, gradient = self._run(self.network.encoder, "kl", {"input": batch})
         return kl[:, 0], gradient
 
-    def _activations(self, part: Part, batch: np.ndarray) -> dict[str, np.ndarray]:
-        return dict(zip(self._names[part.name], self._run(part, batch, every=True), strict=True))
+    def encoder_gradient(self, images: np.ndarray, by_z_mean: np.ndarray, by_z_log_var: np.ndarray) -> np.ndarray:
+        """Compute the gradient by the pixels of whatever has these gradients by the posterior parameters.
 
-    def _run(self, part: Part, batch: np.ndarray, every: bool = False) -> list[np.ndarray]:
-        session = self._session(part, every)
-        if len(batch) == 0:
-            shapes = [after for _, _, _, after in part.walk()]
-            outputs = shapes if every else shapes[len(part.layers) :] * (2 if part.name == "decoder" else 1)
-            return [np.zeros((0, *shape), np.float32) for shape in outputs]
-        # small enough that memory does not grow with the batch
-        step = self._slice[part.name]
-        pieces = self._in_slices(session, [batch[start : start + step] for start in range(0, len(batch), step)])
+        Args:
+            images: (n, h, w, c) float32; they may lie outside [0, 1].
+            by_z_mean: (n, latent_dim) float32.
+            by_z_log_var: (n, latent_dim) float32.
+
+        Returns:
+            (n, h, w, c) float32.
+
+        Raises:
+            ValueError: A shape is another one.
+        """
+        return self._run(self.network.encoder, "pullback", self._by_heads(images, by_z_mean, by_z_log_var))[0]
+
+    def encoder_layer_gradients(
+        self, images: np.ndarray, by_z_mean: np.ndarray, by_z_log_var: np.ndarray
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Compute every convolution of the encoder and the gradient by its output, arguments as for `encoder_gradient`.
+
+        Returns:
+            Layer name to its output and the gradient, each (n, h, w, channels) float32, in the order of the layers.
+        """
+        encoder = self.network.encoder
+        outputs = self._run(encoder, "layer gradients", self._by_heads(images, by_z_mean, by_z_log_var))
+        names = [layer.name for layer in encoder.layers if layer.kind.startswith("conv")]
+        return dict(zip(names, zip(outputs[::2], outputs[1::2], strict=True), strict=True))
+
+    def decoder_gradient(self, z: np.ndarray, by_logits: np.ndarray) -> np.ndarray:
+        """Compute the gradient by z, (n, latent_dim) float32, of whatever has this gradient (n, h, w, c) by the logits."""
+        feeds = {
+            "input": _as_batch(z, (self.latent_dim,), "z"),
+            "by/logits": _as_batch(by_logits, self.image_shape, "by_logits"),
+        }
+        return self._run(self.network.decoder, "pullback", feeds)[0]
+
+    def decoder_derivative(self, z: np.ndarray, direction: np.ndarray) -> np.ndarray:
+        """Compute the derivative of the logits, (n, h, w, c) float32, at z along a direction, each (n, latent_dim)."""
+        feeds = {
+            "input": _as_batch(z, (self.latent_dim,), "z"),
+            "direction": _as_batch(direction, (self.latent_dim,), "direction"),
+        }
+        return self._run(self.network.decoder, "pushforward", feeds)[0]
+
+    def _decoded(self, z: np.ndarray) -> list[np.ndarray]:
+        return self._run(self.network.decoder, "heads", {"input": _as_batch(z, (self.latent_dim,), "z")})
+
+    def _by_heads(self, images: np.ndarray, by_z_mean: np.ndarray, by_z_log_var: np.ndarray) -> dict[str, np.ndarray]:
+        return {
+            "input": _as_batch(images, self.image_shape, "images"),
+            "by/z_mean": _as_batch(by_z_mean, (self.latent_dim,), "by_z_mean"),
+            "by/z_log_var": _as_batch(by_z_log_var, (self.latent_dim,), "by_z_log_var"),
+        }
+
+    def _activations(self, part: Part, batch: np.ndarray) -> dict[str, np.ndarray]:
+        return dict(zip(self._names[part.name], self._run(part, "layers", {"input": batch}), strict=True))
+
+    def _run(self, part: Part, what: str, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """The outputs of one graph of `_BUILDERS`, on slices so small that memory does not grow with the batch."""
+        session, step = self._session(part, what), self._slice[part.name]
+        # an empty batch still makes one slice, of which the outputs have their shapes
+        starts = range(0, max(1, len(feeds["input"])), step)
+        slices = [{name: array[start : start + step] for name, array in feeds.items()} for start in starts]
+        pieces = self._in_slices(session, slices)
         return pieces[0] if len(pieces) == 1 else [np.concatenate(arrays) for arrays in zip(*pieces, strict=True)]
 
-    def _in_slices(self, session: ort.InferenceSession, slices: list[np.ndarray]) -> list[list[np.ndarray]]:
+    def _in_slices(self, session: ort.InferenceSession, slices: list[dict[str, np.ndarray]]) -> list[list[np.ndarray]]:
         """Run each slice on one thread, several at a time: quicker than several threads on one slice, and than their waking."""
 
-        def run(piece: np.ndarray) -> list[np.ndarray]:
-            return list(session.run(None, {"input": piece}))
+        def run(feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+            return list(session.run(None, feeds))
 
         if len(slices) == 1 or self._threads == 1:
-            return [run(piece) for piece in slices]
+            return [run(feeds) for feeds in slices]
         with ThreadPoolExecutor(self._threads) as pool:
             return list(pool.map(run, slices))
 
-    def _session(self, part: Part, every: bool) -> ort.InferenceSession:
-        key = (part.name, every)
+    def _session(self, part: Part, what: str) -> ort.InferenceSession:
+        key = (part.name, what)
         if self._only not in (None, part.name):
             raise ValueError(
                 f"this engine holds the {self._only} alone; it has no {part.name}. Open the whole model for that."
             )
         with self._lock:
             if key not in self._sessions:
-                model = onnx_model(part, self.weights, every=every)
-                self._sessions[key] = start_session(model.SerializeToString())
+                self._sessions[key] = start_session(_BUILDERS[what](part, self.weights).SerializeToString())
             return self._sessions[key]
+
+
+_BUILDERS: dict[str, Callable[[Part, Weights], onnx.ModelProto]] = {
+    "heads": onnx_model,
+    "layers": lambda part, weights: onnx_model(part, weights, every=True),
+    "kl": kl_gradient_model,
+    "pullback": pullback_model,
+    "layer gradients": lambda part, weights: pullback_model(part, weights, layers=True),
+    "pushforward": pushforward_model,
+}
 
 
 def start_session(model: bytes) -> ort.InferenceSession:
