@@ -1,6 +1,6 @@
 """What the model's report costs: exact log p(x) of many images by one matrix product, against a loop over the images.
 
-    python benchmarks/report.py [--checkpoint checkpoints/fashion-2d] [--images 50] [--side 81]
+    python benchmarks/report.py [--checkpoint checkpoints/fashion-2d] [--images 500] [--side 81]
 
 Drawn clothes serve as pictures: times do not depend on what is on them.
 """
@@ -26,7 +26,7 @@ def main() -> int:
     """Time both, and compare what they give."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", default="checkpoints/fashion-2d")
-    parser.add_argument("--images", type=int, default=50)
+    parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--side", type=int, default=81)
     options = parser.parse_args()
     engine = store.load(options.checkpoint).engine(threads=1)

@@ -45,6 +45,7 @@ COMMANDS = (
     "denoise",
     "anomalies",
     "cluster",
+    "report",
     "app",
     "check-model",
 )

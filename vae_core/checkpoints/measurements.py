@@ -1,4 +1,4 @@
-"""What was measured of a model's uses, kept beside it as JSON: read by the page Applications, written by the commands.
+"""What was measured of a model's uses, kept beside it as JSON: read by the pages Applications and Report, written by the commands.
 
 Each file names the weights and the data it is of, so that figures of a model that has changed are not shown.
 """
@@ -18,7 +18,7 @@ from vae_core.storage.files import write_bytes
 from vae_core.storage.kind import WEIGHTS
 from vae_core.storage.records import check, object_from, read_bytes
 
-USES = ("compression", "denoising", "anomalies", "clustering")
+USES = ("compression", "denoising", "anomalies", "clustering", "report")
 LIMIT = 2_000_000  # bytes of one file
 VERSION = 1
 

@@ -69,6 +69,27 @@ def add_application_commands(add: Callable[[str, str, str], Flag]) -> None:
     )
     arg("--replace", action="store_true", help="write over a file that this program has not written")
 
+    arg = add(
+        "report",
+        "One HTML file about a model: is its loss good, where do its nats go, what do its units and its latent space look like.",
+        "report checkpoints/fashion-2d --output report.html",
+    )
+    arg("model", type=name, help=MODEL_HELP)
+    arg("--against", type=name, metavar="MODEL2", help="a second model to compare it with")
+    arg("--data", type=name, help=OWN_HELP)
+    arg("--measure", action="store_true", help="measure anew and print every figure; no HTML")
+    arg("--write", action="store_true", help="with --measure: keep the figures in the model's folder, for the app")
+    arg(
+        "--iwae",
+        dest="samples",
+        type=whole(1, 5000),
+        default=1000,
+        metavar="K",
+        help="samples of the tightest bound (1000; papers take 5000, which takes five times as long)",
+    )
+    arg("--output", type=name, default="report.html", help="HTML file to write (report.html)")
+    arg("--replace", action="store_true", help="write over a file that is there")
+
 
 def _inputs(arg: Flag) -> None:
     arg("model", type=name, help=MODEL_HELP)

@@ -42,6 +42,7 @@ MODULES = {  # that define a command; the others are in `model_commands`
     "denoise": "application_commands",
     "anomalies": "application_commands",
     "cluster": "application_commands",
+    "report": "report_command",
 }
 MOST_IWAE = 5000  # samples per image, as many as papers take: minutes of work, and not days
 

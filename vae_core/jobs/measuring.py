@@ -20,7 +20,13 @@ from vae_core.jobs.environment import child_environment, python_module
 from vae_core.jobs.worker import NICE
 from vae_core.settings import start_folder
 
-COMMANDS = {"compression": "compress", "denoising": "denoise", "anomalies": "anomalies", "clustering": "cluster"}
+COMMANDS = {
+    "compression": "compress",
+    "denoising": "denoise",
+    "anomalies": "anomalies",
+    "clustering": "cluster",
+    "report": "report",
+}
 MOST_WAITING = 8
 _STEP = re.compile(r"(\d+) of (\d+)")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from vae_core.checkpoints.card import ROWS
 from vae_core.checkpoints.figures import MAX_N, Figure, read_figures
 from vae_core.checkpoints.history import epochs_of, read_history
+from vae_core.checkpoints.judgement import losses_of
 from vae_core.checkpoints.store import Checkpoint
 from vae_core.datasets import fashion_mnist
 from vae_core.network.layers import Part
@@ -80,8 +81,8 @@ def facts_of(checkpoint: Checkpoint, size: int) -> Facts:
         _epochs(history),
         size,
         _kl_per_unit(raw.get("kl_per_unit"), checkpoint.network.latent_dim),
-        _losses(history, ""),
-        _losses(history, "val_"),
+        losses_of(history),
+        losses_of(history, "val_"),
     )
 
 
@@ -114,12 +115,6 @@ def _kl_per_unit(raw: object, units: int) -> tuple[float, ...]:
     if not isinstance(values, list) or len(values) != units:
         return ()
     return tuple(map(float, values)) if all(type(v) in (int, float) and math.isfinite(v) for v in values) else ()
-
-
-def _losses(history: list[dict[str, float]], prefix: str) -> tuple[float, ...]:
-    """−ELBO at beta = 1 after each epoch that has both of its terms."""
-    names = (f"{prefix}reconstruction_loss", f"{prefix}kl_loss")
-    return tuple(row[names[0]] + row[names[1]] for row in history if row.keys() >= set(names))
 
 
 def _epochs(history: list[dict[str, float]]) -> int:

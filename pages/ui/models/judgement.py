@@ -5,28 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pages.ui.models.facts import Facts
-from vae_core.analysis import verdicts
 from vae_core.analysis.standing import BASELINES, standing
 from vae_core.analysis.verdicts import Verdict
+from vae_core.checkpoints import judgement
 from vae_core.datasets import fashion_mnist
-
-ORDER = {"warning": 0, "notice": 1, "good": 2}
 
 
 def judgements(facts: Facts) -> list[Verdict]:
     """Undertrained, overfitting, collapse: what applies, the gravest first."""
-    training = facts.checkpoint.training
-    bernoulli = facts.checkpoint.network.likelihood == "bernoulli"
-    train, validation = (facts.losses_train, facts.losses_validation) if bernoulli else ([], [])
-    started = facts.checkpoint.step or 0
-    found = [
-        verdicts.undertrained(started, facts.epochs, validation),
-        verdicts.overfitting(train, validation),
-        verdicts.collapse(facts.kl_per_unit, training.beta, training.kl_warmup, training.free_bits)
-        if facts.kl_per_unit
-        else None,
-    ]
-    return sorted((verdict for verdict in found if verdict is not None), key=lambda verdict: ORDER[verdict.level])
+    losses = {"train": facts.losses_train, "validation": facts.losses_validation}
+    return judgement.judgements(facts.checkpoint, facts.epochs, losses, facts.kl_per_unit)
 
 
 def place_among(name: str, facts: Facts, others: Mapping[str, Facts]) -> str:
