@@ -85,7 +85,7 @@ models: .venv/run-$(SUM)
 	$(BIN)/python -m vae_core keep runs/fashion-2d checkpoints/fashion-2d --data fashion --half --snapshots 7 --replace
 	$(BIN)/python -m vae_core keep runs/fashion-16d checkpoints/fashion-16d --data fashion --half --replace
 	$(BIN)/python -m vae_core keep runs/classic-2d checkpoints/classic-2d --data fashion --half --replace
-	for use in compress denoise anomalies cluster; do for model in fashion-2d fashion-16d classic-2d; do \
+	for use in compress denoise anomalies cluster report; do for model in fashion-2d fashion-16d classic-2d; do \
 		$(BIN)/python -m vae_core $$use checkpoints/$$model --measure --write || exit; done; done
 	$(BIN)/python -m vae_core.training.classifier
 	for name in fashion-2d fashion-16d classic-2d; do $(BIN)/python -m vae_core evaluate checkpoints/$$name --samples --write || exit 1; done

@@ -15,7 +15,7 @@ from own_models import own_run, own_zip
 from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
 
-from pages.ui.applications import measuring as page_measuring
+from pages.ui.shared import measuring as page_measuring
 from vae_core.analysis.applications import anomalies, clustering, compression, denoising
 from vae_core.analysis.applications.statistics import Interval
 from vae_core.checkpoints import measurements, publish, store

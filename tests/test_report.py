@@ -18,7 +18,7 @@ import pytest
 from linear_gaussian import LinearGaussian
 from tiny_models import save_checkpoint
 
-from vae_core.analysis.report import baselines, comparison, drawing, figures, scale
+from vae_core.analysis.report import baselines, comparison, drawing, figures, one_picture, scale
 from vae_core.analysis.report.document import document, sections
 from vae_core.analysis.report.loss_sections import headline
 from vae_core.analysis.report.magnification import magnification_at
@@ -125,8 +125,28 @@ def test_progress_runs_to_its_end_in_whole_percent() -> None:
 def test_figures_come_back_from_the_file_as_they_were(measured: Any) -> None:
     for checkpoint, known in measured.values():
         measurements.save(checkpoint.path, "report", figures.to_dict(known), "c" * 64)
-        assert report_contents.measured(checkpoint.path, "c" * 64) == known
-        assert report_contents.measured(checkpoint.path, "d" * 64) is None
+        units = checkpoint.network.latent_dim
+        assert report_contents.measured(checkpoint.path, units, "c" * 64) == known
+        assert report_contents.measured(checkpoint.path, units, "d" * 64) is None
+        assert report_contents.measured(checkpoint.path, units + 1) is None
+
+
+def test_figures_that_do_not_belong_together_are_measured_anew(measured: Any) -> None:
+    _, known = measured["two"]
+    assert known.gaps is not None and known.magnification is not None
+    odd = [
+        replace(known, kl_per_unit=[1.0]),
+        replace(known, batch_kl=math.inf),
+        replace(known, batch_kl=math.nan),
+        replace(known, gaps=replace(known.gaps, best=[1.0])),
+        replace(known, gaps=replace(known.gaps, exact=[1e12] * known.gaps.n)),
+        replace(known, magnification=replace(known.magnification, side=7)),
+        replace(known, confusion=figures.Confusion(1, 1, [[1, 2], [3]])),
+        replace(known, bounds=[replace(known.bounds[0], gains=[])]),
+        replace(known, examples=[figures.ClassExamples(0, [-1], [2])]),
+    ]
+    assert figures.consistent(known, 2)
+    assert not any(figures.consistent(one, 2) for one in odd)
 
 
 def test_bad_input_is_refused() -> None:
@@ -256,7 +276,7 @@ def test_names_of_others_are_text_in_it(measured: Any) -> None:
 
 def test_the_parts_and_the_headline_of_the_shipped_model() -> None:
     checkpoint = store.load(SHIPPED / "fashion-2d")
-    known = report_contents.measured(checkpoint.path)
+    known = report_contents.measured(checkpoint.path, 2)
     assert known is not None
     others = report_contents.other_losses(checkpoint, SHIPPED)
     assert set(others) == {"classic-2d", "fashion-16d", "fashion-2d"}
@@ -276,13 +296,37 @@ def test_the_parts_and_the_headline_of_the_shipped_model() -> None:
 @pytest.mark.parametrize("name", ["classic-2d", "fashion-16d", "fashion-2d"])
 def test_shipped_figures_are_of_the_shipped_weights(name: str) -> None:
     checkpoint = store.inspect(SHIPPED / name)
-    known = report_contents.measured(checkpoint.path, str(checkpoint.dataset["checksum"]))
+    known = report_contents.measured(
+        checkpoint.path, checkpoint.network.latent_dim, str(checkpoint.dataset["checksum"])
+    )
     assert known is not None, "measure again: vae-explorer report MODEL --measure --write"
     loss = known.loss_on("test")
     assert loss is not None and loss.n == 10_000
     assert checkpoint.metrics is not None
     assert loss.negative_elbo.value == pytest.approx(checkpoint.metrics["negative_elbo"]["value"], abs=0.5)
     assert (known.gaps is None) == (name == "fashion-16d")
+
+
+# --- one picture ---------------------------------------------------------------------------------------------------------
+
+
+def test_one_picture_has_the_nats_and_the_posterior_of_a_linear_gaussian_model() -> None:
+    model = LinearGaussian(shift=0.2, sigma=0.02, scale=0.008)
+    image = model.images(1)
+    known = one_picture.picture_posterior(model, image[0])
+    assert known.log_p == pytest.approx(float(model.log_p(image)[0]), abs=5e-3)
+    assert known.best == pytest.approx(known.log_p, abs=5e-3)
+    assert known.best - known.encoder == pytest.approx(0.5 * 0.04 * float(np.trace(model.precision)), abs=0.01)
+    z_mean = model.encode(image)[0][0] - 0.2
+    np.testing.assert_allclose(known.best_mean, z_mean, atol=0.02)
+    assert known.window is not None and known.plane is not None
+    assert known.window.sum() * (2 * known.reach / 80) ** 2 == pytest.approx(1, abs=0.02)
+    row, column = np.unravel_index(known.plane.argmax(), known.plane.shape)
+    axis = np.linspace(-known.extent, known.extent, len(known.plane))
+    np.testing.assert_allclose([axis[column], axis[::-1][row]], z_mean, atol=0.11)
+    text = one_picture.posterior_figures(known)
+    assert read(text).elements.count("ellipse") == 2 and "nan" not in text
+    assert "the encoder" in one_picture.posterior_sentence(known)
 
 
 # --- two models --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import numpy as np
 from vae_core.analysis.checks import unit_range
 from vae_core.analysis.likelihood import kl_per_unit
 from vae_core.analysis.report.contents import Examples, ReportContents
-from vae_core.analysis.report.figures import ReportFigures
+from vae_core.analysis.report.figures import ReportFigures, consistent
 from vae_core.checkpoints import measurements, training_data
 from vae_core.checkpoints.codes import latents_of
 from vae_core.checkpoints.errors import CheckpointError
@@ -81,14 +81,22 @@ def gather(
     )
 
 
-def measured(folder: Path, checksum: str | None = None) -> ReportFigures | None:
-    """What was measured for a model's report; None if it has to be measured (again).
+def measured(folder: Path, latent_dim: int, checksum: str | None = None) -> ReportFigures | None:
+    """What was measured for a model's report.
 
-    Raises:
-        FileProblem: The file is damaged.
+    Args:
+        folder: Of the model.
+        latent_dim: Its units.
+        checksum: Of the data they must be of; None for any.
+
+    Returns:
+        The figures; None if they have to be measured (again), or the file is damaged.
     """
-    figures: ReportFigures | None = measurements.load(folder, USE, ReportFigures, checksum)
-    return figures
+    try:
+        figures: ReportFigures | None = measurements.load(folder, USE, ReportFigures, checksum)
+    except (FileProblem, OSError):
+        return None
+    return figures if figures is not None and consistent(figures, latent_dim) else None
 
 
 def other_losses(checkpoint: Checkpoint, *folders: Path) -> dict[str, float]:

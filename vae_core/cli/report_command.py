@@ -15,7 +15,6 @@ from vae_core.cli.common import note
 from vae_core.cli.model_inputs import dataset_of, load_model
 from vae_core.cli.written_files import check_file, save_file
 from vae_core.runs.directory import Run
-from vae_core.storage.errors import FileProblem
 from vae_core.storage.kind import MODEL, kind_of
 
 if TYPE_CHECKING:
@@ -98,9 +97,7 @@ def _contents(checkpoint: Checkpoint, data: str | None, samples: int) -> ReportC
     dataset = dataset_of(checkpoint, data)
     figures = None
     if samples == SAMPLES and kind_of(checkpoint.path) == MODEL:
-        # A damaged file is measured anew.
-        with suppress(FileProblem):
-            figures = report_contents.measured(checkpoint.path, dataset.checksum)
+        figures = report_contents.measured(checkpoint.path, checkpoint.network.latent_dim, dataset.checksum)
     if figures is None:
         note(f"measuring {checkpoint.name}, a minute or two; kept for the next report where that can be written")
         figures = _measured(checkpoint, dataset, samples)

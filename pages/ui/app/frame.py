@@ -32,6 +32,7 @@ PAGES = (
     ("pages/heatmaps.py", "Heatmaps", ":material/blur_on:"),
     ("pages/generate.py", "Generate", ":material/auto_awesome:"),
     ("pages/applications.py", "Applications", ":material/build:"),
+    ("pages/report.py", "Report", ":material/lab_profile:"),
     ("pages/models.py", "Models", ":material/view_list:"),
 )
 PROBLEMS = "link_problems"  # in the session: what a link asked for and cannot have

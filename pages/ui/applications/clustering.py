@@ -9,11 +9,11 @@ import streamlit as st
 from pages.ui.app.cache import LoadedModel, Source
 from pages.ui.app.subject import Subject
 from pages.ui.applications.cache import data_of, measured
-from pages.ui.applications.measuring import offer_to_measure
 from pages.ui.applications.parts import WIDE, plain_chart, say
 from pages.ui.formatting import html_text, markdown_text, number, plain_text
 from pages.ui.glossary import term
 from pages.ui.images import class_colour
+from pages.ui.shared.measuring import offer_to_measure
 from pages.ui.shared.picture import picture
 from vae_core.analysis.applications.clustering import CODES, PCA, PIXELS, Clustering, ClusteringFigures, LabelFigures
 from vae_core.analysis.applications.statistics import Interval

@@ -11,10 +11,10 @@ import streamlit as st
 from pages.ui.app.cache import LoadedModel, Source, alike
 from pages.ui.app.subject import Subject
 from pages.ui.applications.cache import data_of, measured
-from pages.ui.applications.measuring import offer_to_measure
 from pages.ui.applications.parts import WIDE, Shown, picture_row, plain_chart, say
 from pages.ui.formatting import file_text, html_text, markdown_text, number, plain_text
 from pages.ui.glossary import term
+from pages.ui.shared.measuring import offer_to_measure
 from vae_core.analysis import image_quality
 from vae_core.analysis.applications import image_codecs
 from vae_core.analysis.applications.code_archive import SUFFIX, header_bytes, pack, quantise, unpack

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import html
 import math
+import re
 from collections.abc import Sequence
 from io import BytesIO
 from typing import NamedTuple
@@ -23,14 +24,27 @@ from vae_core.storage import names
 
 WIDTH, HEIGHT = 360, 250
 LEFT, RIGHT, TOP, BOTTOM = 52, 24, 10, 40
+# Of a map of the latent plane.
+PLANE = HEIGHT + 60 - TOP - BOTTOM
 # Told apart by the colour-blind, of a contrast of 3 and more on white and on black.
 COLOURS = ("#8a5cd6", "#d9731a", "#1f9487", "#c2418f", "#5b7fd1", "#8a8320")
-STYLE = """
+_CHART = {
+    "": 'font: 13px "Source Sans", system-ui, sans-serif',
+    "text": "fill: currentColor",
+    ".axis": "stroke: currentColor; stroke-opacity: .35; fill: none",
+    ".curve": "fill: none; stroke-width: 2.2",
+}
+# Of a chart that is a picture by itself: it knows the reader's theme, and not the page's colours.
+_ALONE = (
+    "<style>svg { color: #1d1a26 } @media (prefers-color-scheme: dark) { svg { color: #ece9f3 } }"
+    + "".join(f"svg {name} {{ {rules} }}" for name, rules in _CHART.items())
+    + "</style>"
+)
+STYLE = (
+    "".join(f".rep svg {name} {{ {rules}; }}" for name, rules in _CHART.items())
+    + """
 .rep { line-height: 1.5; }
-.rep svg { width: 100%; max-width: 29rem; height: auto; display: block; font: 13px "Source Sans", system-ui, sans-serif; }
-.rep svg text { fill: currentColor; }
-.rep svg .axis { stroke: currentColor; stroke-opacity: .35; fill: none; }
-.rep svg .curve { fill: none; stroke-width: 2.2; }
+.rep svg, .rep img.chart { width: 100%; max-width: 29rem; height: auto; display: block; }
 .rep .figures { display: flex; flex-wrap: wrap; gap: 1rem 2rem; align-items: flex-start; }
 .rep figure { margin: 0; flex: 1 1 20rem; max-width: 30rem; min-width: 0; }
 .rep figcaption, .rep .small { font-size: .875rem; opacity: .85; }
@@ -43,6 +57,7 @@ STYLE = """
 .rep tr.grey { opacity: .75; }
 .rep .examples { gap: .75rem 1.5rem; }
 .rep .examples figure { flex: 0 0 auto; }
+.rep .dots, .rep .bars, .rep .figures, .rep .scroll { margin-bottom: .75rem; }
 .rep .dots { display: grid; grid-template-columns: 23rem 4rem 1fr; gap: .1rem .75rem; align-items: center; max-width: 60rem; }
 .rep .dots .track { position: relative; height: 1.4rem; border-bottom: 1px solid #8885; }
 .rep .dots .track i { position: absolute; width: .8rem; height: .8rem; border-radius: 50%; top: .3rem; margin-left: -.4rem; box-sizing: border-box; }
@@ -60,6 +75,7 @@ STYLE = """
   .rep .dots .track i { top: .1rem; }
 }
 """
+)
 
 
 class Series(NamedTuple):
@@ -140,7 +156,33 @@ def line_chart(series: Sequence[Series], x_label: str, y_label: str, log_x: bool
 
 def svg(content: str, label: str, height: int = HEIGHT) -> str:
     """An SVG of the common width; `label` is read aloud, and escaped already."""
-    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">{content}</svg>'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">{content}</svg>'
+
+
+def charts_as_pictures(text: str) -> str:
+    """The same HTML with each SVG as a picture of its own, for a page that lets no SVG through.
+
+    >>> charts_as_pictures("<p>" + svg("<svg></svg>", "a chart") + "</p>")[:39]
+    '<p><img class="chart" alt="a chart" src'
+    """
+    parts, depth, begun, done = [], 0, 0, 0
+    for tag in re.finditer(r"<svg\b|</svg>", text):
+        if tag[0] == "</svg>":
+            depth -= 1
+            if depth == 0:
+                parts += [text[done:begun], _as_picture(text[begun : tag.end()])]
+                done = tag.end()
+        else:
+            begun = tag.start() if depth == 0 else begun
+            depth += 1
+    return "".join([*parts, text[done:]])
+
+
+def _as_picture(chart: str) -> str:
+    label = re.search(r'aria-label="([^"]*)"', chart)
+    head, rest = chart.split(">", 1)
+    data = base64.b64encode(f"{head}>{_ALONE}{rest}".encode()).decode()
+    return f'<img class="chart" alt="{label[1] if label else ""}" src="data:image/svg+xml;base64,{data}">'
 
 
 def key(entries: Sequence[str], colours: Sequence[str] = COLOURS) -> str:
@@ -231,7 +273,14 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], numeric: int = 1
     return f'<div class="scroll"><table>{line(header, "th")}{"".join(line(row, "td") for row in rows)}</table></div>'
 
 
-def heat(values: np.ndarray, extent: float, label: str, colormap: str = "viridis", over: str = "") -> str:
+def heat(
+    values: np.ndarray,
+    extent: float,
+    label: str,
+    colormap: str = "viridis",
+    over: str = "",
+    centre: Sequence[float] | np.ndarray = (0.0, 0.0),
+) -> str:
     """A coloured map of the latent plane with both axes.
 
     Args:
@@ -239,35 +288,41 @@ def heat(values: np.ndarray, extent: float, label: str, colormap: str = "viridis
         extent: Half its width, in latent units.
         label: What it shows, for who hears it.
         colormap: Of matplotlib.
-        over: SVG that is drawn over it, in the coordinates of `plane_point`.
+        over: SVG that is drawn over it, in the coordinates of `plane_point`; what lies outside is cut off.
+        centre: Its middle, (2,).
     """
-    side = HEIGHT + 60 - TOP - BOTTOM
     low, high = float(values.min()), float(values.max())
     shares = (values - low) / (high - low or 1)
     image = np.round(255 * matplotlib.colormaps[colormap](shares)[..., :3]).astype(np.uint8)
     parts = [
-        f'<image href="{png(image)}" x="{LEFT}" y="{TOP}" width="{side}" height="{side}" preserveAspectRatio="none"/>',
-        over,
-        f'<path class="axis" d="M{LEFT},{TOP}V{TOP + side}H{LEFT + side}"/>',
+        f'<image href="{png(image)}" x="{LEFT}" y="{TOP}" width="{PLANE}" height="{PLANE}" preserveAspectRatio="none"/>',
+        f'<svg x="{LEFT}" y="{TOP}" width="{PLANE}" height="{PLANE}" viewBox="{LEFT} {TOP} {PLANE} {PLANE}">{over}</svg>',
+        f'<path class="axis" d="M{LEFT},{TOP}V{TOP + PLANE}H{LEFT + PLANE}"/>',
     ]
-    for value in ticks(-extent, extent, 6):
-        x, y = plane_point(value, value, extent)
-        parts.append(f'<text x="{x:.1f}" y="{TOP + side + 16}" text-anchor="middle">{_number(value)}</text>')
+    for value in ticks(centre[0] - extent, centre[0] + extent):
+        x, _ = plane_point(value, centre[1], extent, centre)
+        parts.append(f'<text x="{x:.1f}" y="{TOP + PLANE + 16}" text-anchor="middle">{_number(value)}</text>')
+    for value in ticks(centre[1] - extent, centre[1] + extent, 6):
+        _, y = plane_point(centre[0], value, extent, centre)
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_number(value)}</text>')
-    parts.append(f'<text x="{LEFT + side / 2}" y="{TOP + side + 33}" text-anchor="middle">z₁</text>')
-    parts.append(f'<text x="14" y="{TOP + side / 2}" text-anchor="middle">z₂</text>')
+    parts.append(f'<text x="{LEFT + PLANE / 2}" y="{TOP + PLANE + 33}" text-anchor="middle">z₁ →</text>')
+    parts.append(f'<text x="{LEFT - 30}" y="{TOP + PLANE + 18}" text-anchor="middle">z₂ ↑</text>')
     return svg("".join(parts), escape(label), HEIGHT + 60)
 
 
-def plane_point(z1: float, z2: float, extent: float) -> tuple[float, float]:
+def plane_point(
+    z1: float, z2: float, extent: float, centre: Sequence[float] | np.ndarray = (0.0, 0.0)
+) -> tuple[float, float]:
     """Where a point of the latent plane lies in a `heat`."""
-    side = HEIGHT + 60 - TOP - BOTTOM
-    return LEFT + side * (z1 + extent) / (2 * extent), TOP + side * (extent - z2) / (2 * extent)
+    return (
+        LEFT + PLANE * (z1 - centre[0] + extent) / (2 * extent),
+        TOP + PLANE * (extent - z2 + centre[1]) / (2 * extent),
+    )
 
 
 def plane_length(length: float, extent: float) -> float:
     """How long a distance of the latent plane is in a `heat`."""
-    return (HEIGHT + 60 - TOP - BOTTOM) * length / (2 * extent)
+    return PLANE * length / (2 * extent)
 
 
 def png(image: np.ndarray) -> str:

@@ -25,6 +25,8 @@ MOST_SAMPLES = 5000
 SPLITS = ("train", "validation", "test")
 # Best and worst reconstructions of each class.
 EXAMPLES = 2
+# Past it a figure of a file cannot be drawn.
+MOST_NATS = 1e9
 # How far a posterior's highest point may be from z_mean before the encoder looks in the wrong place.
 ASTRAY = 0.3
 
@@ -243,6 +245,42 @@ def measure(
 def to_dict(figures: ReportFigures) -> dict[str, Any]:
     """Plain values for JSON."""
     return asdict(figures)
+
+
+def consistent(figures: ReportFigures, latent_dim: int) -> bool:
+    """Whether figures from a file of anybody's belong together and are of a size that can be drawn.
+
+    Args:
+        figures: Of the right types.
+        latent_dim: Units of the model.
+    """
+    lengths = [len(figures.variances) == latent_dim, len(figures.kl_per_unit) == latent_dim, figures.batch_n > 0]
+    numbers = [*figures.variances, *figures.kl_per_unit, figures.batch_reconstruction, figures.batch_kl]
+    for loss in figures.losses:
+        terms = (loss.reconstruction_loss, loss.kl_loss, loss.negative_elbo)
+        numbers += [loss.floor or 0.0, *(number for mean in terms for number in (mean.value, mean.error))]
+    for bounds in figures.bounds:
+        lengths.append(0 < len(bounds.samples) == len(bounds.values) == len(bounds.gains))
+        means = (*bounds.values, *bounds.gains, bounds.negative_elbo)
+        numbers += [*bounds.samples, *(number for mean in means for number in (mean.value, mean.error))]
+    if figures.gaps is not None:
+        gaps = figures.gaps
+        columns = (gaps.exact, gaps.by_grid, gaps.best, gaps.encoder, gaps.astray)
+        lengths += [0 < len(gaps.labels) == gaps.n, *(len(column) == gaps.n for column in columns)]
+        numbers += [number for column in (*columns, gaps.labels, [gaps.extent]) for number in column]
+    if figures.magnification is not None:
+        known = figures.magnification
+        lengths += [latent_dim == 2, known.side**2 == len(known.values) > 0, 0 < known.extent < 100]
+        numbers += known.values
+    if figures.confusion is not None:
+        counts = figures.confusion.counts
+        lengths += [0 < len(counts) <= MOST_CLASSES, *(len(row) == len(counts) for row in counts)]
+        numbers += [number for row in counts for number in row]
+    lengths.append(len(figures.examples) <= MOST_CLASSES)
+    for one in figures.examples:
+        lengths.append(len(one.best) == len(one.worst) <= EXAMPLES)
+        lengths.append(all(0 <= place < 10**9 for place in (one.label, *one.best, *one.worst)))
+    return all(lengths) and all(abs(number) <= MOST_NATS for number in numbers)
 
 
 @dataclass(frozen=True)

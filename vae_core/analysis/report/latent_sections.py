@@ -129,22 +129,5 @@ def _quantiles(contents: ReportContents) -> tuple[str, str]:
     return chart, sentence
 
 
-def ellipse(z_mean: np.ndarray, z_log_var: np.ndarray, extent: float, deviations: float = 2.0) -> str:
-    """SVG of a diagonal Gaussian's ellipse over a `heat` of that extent: its two-deviation line and its middle.
-
-    Args:
-        z_mean: (2,).
-        z_log_var: (2,).
-        extent: Half the width of the map.
-        deviations: How far out the line is.
-    """
-    x, y = plane_point(float(z_mean[0]), float(z_mean[1]), extent)
-    across, up = (plane_length(deviations * float(np.exp(value / 2)), extent) for value in z_log_var)
-    return (
-        f'<ellipse cx="{x:.1f}" cy="{y:.1f}" rx="{max(across, 2):.1f}" ry="{max(up, 2):.1f}" fill="none" stroke="{COLOURS[1]}" stroke-width="2.5"/>'
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{COLOURS[1]}"/>'
-    )
-
-
 def _subscript(number: int) -> str:
     return str(number).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))

@@ -13,10 +13,10 @@ from vae_core.storage.kind import MODEL, kind_of
 REFRESH = "1s"
 
 
-def offer_to_measure(model: LoadedModel, test_images: Source | None, use: str, what: str) -> None:
+def offer_to_measure(model: LoadedModel, test_images: Source | None, use: str, what: str, long: bool = False) -> None:
     """In the place of figures that are not there: a button that measures them, its progress, or why it cannot be done.
 
-    what: what is measured, for a sentence that begins "... has not been measured".
+    what: what is measured, for a sentence that begins "... has not been measured". long: whether it takes minutes.
     """
     reason = _why_not(model, test_images)
     if reason:
@@ -29,7 +29,7 @@ def offer_to_measure(model: LoadedModel, test_images: Source | None, use: str, w
         return
     with st.container(border=True):
         st.markdown(
-            f"{markdown_text(what)} has not been measured for this model yet. It takes under a minute, once; you can go on meanwhile."
+            f"{markdown_text(what)} has not been measured for this model yet. It takes {'a minute or two' if long else 'under a minute'}, once; you can go on meanwhile."
         )
         if measurement is not None and measurement.state == "failed":
             st.error(
