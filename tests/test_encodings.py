@@ -8,13 +8,16 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
-from own_models import own_run, own_zip
+from own_models import CLASSES, own_run, own_zip
 from tiny_models import save_checkpoint
 from tiny_runs import MODEL, save_npz
 
@@ -118,6 +121,64 @@ def test_every_command(encoding: str, names: dict[str, str], spoken: Spoken, tmp
             assert "?" not in text, (line, text)
     left = [path.name for path in tmp_path.rglob("*") if path.name.startswith(".") and path.name != TRASH]
     assert left == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_training_from_its_start_to_what_is_kept(encoding: str, tmp_path: Path) -> None:
+    """Stopped, resumed and what follows, in one process whose terminal has this encoding; classes have such names too."""
+    folder = tmp_path / FOLDER
+    data, run, model = own_zip(folder / "Bilder ∞ 鞋.zip"), folder / "runs" / RUN_NAME, folder / "models" / MODEL_NAME
+    renamed_classes(data)
+    training = f"--data|{data}|--epochs|40|--batch-size|8|--images|32|--run-dir|{run}"
+    lines = [
+        f"train|--preset|classic|{training}",
+        f"resume|{run}",
+        f"runs|--root|{run.parent}",
+        f"evaluate|{run}",
+        f"keep|{run}|{model}",
+        f"export|{model}|--format|onnx|--output|{folder / 'aus ×'}",
+        f"export|{run}|--format|projector|--output|{folder / 'Projektor ×'}",
+    ]
+    code = "import sys; from vae_core.cli.main import main; print([main(line.split('|')) for line in sys.argv[1:]])"
+    stopping = threading.Thread(target=stopped_once, args=(Run(run),), daemon=True)
+    stopping.start()
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *lines], cwd=ROOT, env=environment, capture_output=True, timeout=300
+    )
+    printed = done.stdout.decode(encoding) + done.stderr.decode(encoding)
+    stopping.join(60)
+    assert done.returncode == 0 and "stopped" in printed and printed.count(str([0] * len(lines))) == 1, printed
+    assert "Traceback" not in printed and "codec can't" not in printed
+    assert Run(run).state() == ("finished", "") and Run(run).config()["dataset"]["classes"] == [
+        "Hüte",
+        "Stiefel −",
+        "鞋",
+    ]
+    assert "鞋" in (model / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "鞋" in next((folder / "Projektor ×").rglob("metadata.tsv")).read_text(encoding="utf-8")
+    if encoding == "utf-8":
+        assert MODEL_NAME in printed and "?" not in printed
+
+
+def stopped_once(run: Run) -> None:
+    """Ask a run to stop as soon as it trains."""
+    deadline = time.monotonic() + 120
+    while run.status().get("state") != "running" and time.monotonic() < deadline:
+        time.sleep(0.01)
+    main(["runs", "--root", str(run.path.parent), "--stop", run.path.name])
+
+
+def renamed_classes(path: Path) -> None:
+    """Give the classes of `own_zip` names beyond any of the encodings."""
+    with zipfile.ZipFile(path) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    names = dict(zip(CLASSES, ("Stiefel −", "Hüte", "鞋"), strict=True))
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in contents.items():
+            folder, _, file = name.partition("/")
+            archive.writestr(f"{names[folder]}/{file}", content)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

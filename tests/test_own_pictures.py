@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from vae_core.datasets import fashion_mnist, loading, npz_arrays
+from vae_core.datasets.avif_sizes import stream_sizes
 from vae_core.datasets.class_names import distinct, in_order
 from vae_core.datasets.dataset import SPLITS, Dataset
 from vae_core.datasets.folder_layout import layout
@@ -211,6 +212,16 @@ def test_sizes_are_known_before_decoding(monkeypatch: pytest.MonkeyPatch) -> Non
         "a frame beyond its GIF": gif[:6] + struct.pack("<HH", 8, 8) + gif[10:],
         "a WebP canvas": b"RIFF" + struct.pack("<I", 99) + canvas + bytes(99),
     }
+    for name, more in {
+        "still": {},
+        "animated": {"save_all": True, "append_images": [Image.fromarray(255 - large)]},
+    }.items():
+        avif = encoded(large, "AVIF", **more)
+        assert set(stream_sizes(avif)) == {(400, 400)}
+        # the container's sizes alone, both the image's and the track's
+        for form in (">II", ">I2xI2x", ">HH"):
+            avif = avif.replace(struct.pack(form, 400, 400), struct.pack(form, 32, 32))
+        lying[f"the stream of an AVIF, {name}"] = avif
     honest = {
         kind: encoded(large, kind)
         for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000", "PCX", "PPM")

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from vae_core.datasets.avif_sizes import stream_sizes
 from vae_core.storage import limits
 from vae_core.storage.errors import FileProblem
 from vae_core.storage.records import read_bytes
@@ -203,7 +204,7 @@ def _is_tga(data: bytes) -> bool:
 
 
 def _sizes(data: bytes) -> Iterator[tuple[int, int]]:
-    """Sizes that Pillow does not tell before it decodes, or allocates for while it opens: of icons and WebP canvases."""
+    """Sizes that Pillow does not tell before it decodes, or allocates for while it opens: of icons, WebP canvases, AV1 streams."""
     if data[:4] in (b"\0\0\1\0", b"\0\0\2\0") and len(data) > 22:
         # icons and cursors: the pictures inside say their size again
         for entry in range(min(struct.unpack_from("<H", data, 4)[0], 256)):
@@ -218,6 +219,8 @@ def _sizes(data: bytes) -> Iterator[tuple[int, int]]:
                 yield abs(width), abs(height) // 2
     elif data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8X" and len(data) >= 30:
         yield (1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little"))
+    elif data[4:8] == b"ftyp":
+        yield from stream_sizes(data)
     elif data[:2] in (b"II", b"MM"):
         yield from _tiles(data)
 
