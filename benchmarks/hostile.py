@@ -44,6 +44,7 @@ HEAVY = {  # name: model, codes
     "classic-256-colour": (ModelConfig("classic", 2, (256, 256, 3)), 2_000),
     "swift-256-colour-256-units": (ModelConfig("swift", 256, (256, 256, 3)), 10_000),
     "classic-128-colour-256-units": (ModelConfig("classic", 256, (128, 128, 3)), 10_000),
+    "classic-128-colour-160-units": (ModelConfig("classic", 160, (128, 128, 3)), 10_000),
     "swift-28-256-units": (ModelConfig("swift", 256), 10_000),
     "20,000-codes": (ModelConfig("swift", 2), 20_000),
     "20,000-codes-of-50-units": (ModelConfig("swift", 50), 20_000),

@@ -18,10 +18,12 @@ from tiny_runs import MODEL
 from vae_core.checkpoints import probe, registry, store
 from vae_core.checkpoints.bundle import import_model, pack_model
 from vae_core.cli.main import main
+from vae_core.config import PRESETS, ModelConfig
 from vae_core.datasets import fashion_mnist, loading
 from vae_core.datasets.preprocessing import prepare
 from vae_core.jobs.model_check import ModelProblem, check_in_child
 from vae_core.jobs.worker_pool import Ready
+from vae_core.network.presets import build
 from vae_core.runs.health import health
 from vae_core.runs.live_reader import live
 
@@ -177,3 +179,17 @@ def test_a_slow_part_is_measured_again(
         with pytest.raises(probe.ProbeProblem, match=r"its figures take .* seconds of a processor"):
             probe.probe(path)
     assert count == [tries]
+
+
+def test_weights_are_bounded_by_what_a_page_may_hold(
+    base: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page holds them several times: the presets' at 64 × 64 in colour are taken, a dense layer of 18 million is not."""
+    for preset in PRESETS:
+        for units in (2, 64, 256):
+            assert build(ModelConfig(preset, units, (64, 64, 3))).parameters() <= probe.MAX_PARAMETERS
+    assert build(ModelConfig("classic", 256, (128, 128, 3))).parameters() > probe.MAX_PARAMETERS
+    path = import_model(base, tmp_path, lambda folder: None)
+    monkeypatch.setattr(probe, "MAX_PARAMETERS", 1000)
+    with pytest.raises(probe.ProbeProblem, match=r"parameters; at most 1,000 are taken"):
+        probe.probe(path)

@@ -39,8 +39,8 @@ PAGE_SECONDS = 2.0
 TRIES = 3
 # Multiply-adds for each set of small pictures that a page decodes: a quarter of a second.
 PAGE_WORK = 3_000_000_000
-# 80 MB of float32; while a network is built they are there four times.
-MAX_PARAMETERS = 20_000_000
+# 48 MB of float32; while a page works they are there up to five times: 300 MB a page is the limit.
+MAX_PARAMETERS = 12_000_000
 # Bytes of MODEL_CARD.md.
 MAX_CARD = 200_000
 # Values of a traversal; traversals beside each other; class centres that are decoded.
