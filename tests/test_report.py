@@ -143,6 +143,7 @@ def test_figures_that_do_not_belong_together_are_measured_anew(measured: Any) ->
         replace(known, magnification=replace(known.magnification, side=7)),
         replace(known, confusion=figures.Confusion(1, 1, [[1, 2], [3]])),
         replace(known, bounds=[replace(known.bounds[0], gains=[])]),
+        replace(known, amortisation=figures.AmortisationFigures(2, 1, [1.0], [1.0, 2.0], [0, 0])),
         replace(known, examples=[figures.ClassExamples(0, [-1], [2])]),
     ]
     assert figures.consistent(known, 2)
@@ -304,7 +305,7 @@ def test_shipped_figures_are_of_the_shipped_weights(name: str) -> None:
     assert loss is not None and loss.n == 10_000
     assert checkpoint.metrics is not None
     assert loss.negative_elbo.value == pytest.approx(checkpoint.metrics["negative_elbo"]["value"], abs=0.5)
-    assert (known.gaps is None) == (name == "fashion-16d")
+    assert (known.gaps is None) == (known.amortisation is not None) == (name == "fashion-16d")
 
 
 # --- one picture ---------------------------------------------------------------------------------------------------------

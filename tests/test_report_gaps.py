@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from linear_gaussian import LinearGaussian
 
-from vae_core.analysis.report import gaps, grid_posterior, refinement
+from vae_core.analysis.report import amortisation, gaps, grid_posterior, refinement
 from vae_core.checkpoints import store
 from vae_core.config import ModelConfig
 from vae_core.datasets import loading
@@ -127,6 +127,35 @@ def test_every_pair_at_once_is_as_one_by_one(likelihood: str, shape: tuple[int, 
         logits = engine.decode_logits(z).reshape(len(z), -1)
         some = refinement.pairwise(engine, images.reshape(3, -1), np.array([i, i]), logits, chosen)
         np.testing.assert_allclose(some, -loss[chosen], rtol=1e-5, atol=0.02)
+
+
+class Differentiable(LinearGaussian):
+    """With the gradient of its decoder: the logits are log(m / (1 - m)) of m = 0.5 + W z."""
+
+    def decoder_gradient(self, z: np.ndarray, by_logits: np.ndarray) -> np.ndarray:
+        means = self.decode(z).reshape(len(z), -1).astype(np.float64)
+        return np.asarray((by_logits.reshape(len(z), -1) / (means * (1 - means))) @ self.loadings, np.float32)
+
+
+@pytest.mark.parametrize(("widen", "shift"), [(1.0, 0.0), (4.0, 0.0), (1.0, 0.5)])
+def test_the_ascent_finds_the_amortisation_gap_without_a_grid(widen: float, shift: float) -> None:
+    model = Differentiable(widen, shift, sigma=0.02, correlated=True, scale=0.008)
+    images = model.images(60)
+    found = amortisation.measure_amortisation(model, images)
+    off = np.full(2, shift)
+    expected = 0.5 * (2 * (widen - 1 - math.log(widen)) + off @ model.precision @ off)
+    assert (found.gap >= 0).all()
+    codes = (model.encode(images), (found.z_mean, found.z_log_var))
+    encoder, reached = (gaps.quadrature_elbo(model, images, *of) for of in codes)
+    np.testing.assert_allclose(reached - encoder, expected, atol=0.06)
+    assert found.gap.mean() == pytest.approx(expected, abs=0.15 * expected + 0.03)
+
+
+def test_the_ascent_works_in_many_units_and_never_loses() -> None:
+    images = np.random.default_rng(1).random((3, 28, 28, 1), np.float32)
+    for likelihood in ("bernoulli", "gaussian"):
+        found = amortisation.measure_amortisation(engine_of(7, likelihood), images, steps=20)
+        assert (found.gap >= 0).all() and found.gap.max() > 0
 
 
 def test_one_unit_too() -> None:

@@ -30,7 +30,7 @@ start.import_tables()
 from streamlit.testing.v1 import AppTest
 packages = lambda: {name.split(".")[0] for name in sys.modules}
 before = packages()
-for page in (None, "train", "latent_space", "reconstruction", "heatmaps", "applications", "models"):
+for page in (None, "train", "latent_space", "reconstruction", "heatmaps", "applications", "report", "models"):
     at = AppTest.from_file("streamlit_app.py", default_timeout=60)
     if page:
         at.switch_page(f"pages/{page}.py")

@@ -139,6 +139,12 @@ def lines(figures: ReportFigures, classes: tuple[str, ...]) -> Iterator[str]:
         for i, k in enumerate(bounds.samples):
             gain, whole = bounds.gains[i], bounds.on_all(i)
             yield f"  K = {k:,}: gain {gain.value:.2f} ± {gain.error:.2f}, −IWAE {whole.value:.2f} ± {whole.error:.2f}"
+    known = figures.amortisation
+    if known is not None:
+        yield (
+            f"Amortisation gap, first {known.n:,} test images, at least: {known.gap().mean():.2f} (−ELBO {np.mean(known.encoder):.2f} by the encoder, "
+            f"{np.mean(known.best):.2f} by a Gaussian found for each image in {known.steps} steps)"
+        )
     if figures.gaps is not None:
         yield from _gap_lines(figures.gaps, classes)
 

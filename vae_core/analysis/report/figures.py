@@ -13,13 +13,14 @@ from vae_core.analysis.checks import ProgressCallback, unit_range
 from vae_core.analysis.evaluation import NEIGHBOURS, EvaluationData
 from vae_core.analysis.latent_points import encode_dataset, slice_length
 from vae_core.analysis.likelihood import elbo_terms, iwae, pixel_entropy_floor
+from vae_core.analysis.report.amortisation import STEPS, DifferentiableDecoder, measure_amortisation
 from vae_core.analysis.report.gaps import Gaps, measure_gaps
 from vae_core.analysis.report.grid_posterior import EXTENT, MOST_UNITS, SIDE
 from vae_core.analysis.report.magnification import Magnification, magnification
 from vae_core.network.latents import EncoderDecoder
 
-# Images at most: of each split's loss, of the bounds, of the gaps, of the batch that explains the scale; classes of the confusion.
-OF_SPLIT, OF_BOUNDS, OF_GAPS, OF_BATCH, MOST_CLASSES = 10_000, 200, 500, 64, 25
+# Images at most: of each split's loss, of the bounds, of the gaps in two units and in more, of the batch that explains the scale; classes of the confusion.
+OF_SPLIT, OF_BOUNDS, OF_GAPS, OF_AMORTISATION, OF_BATCH, MOST_CLASSES = 10_000, 200, 500, 100, 64, 25
 SAMPLES = (1, 10, 100, 1000)
 MOST_SAMPLES = 5000
 SPLITS = ("train", "validation", "test")
@@ -121,6 +122,29 @@ class GapFigures:
 
 
 @dataclass(frozen=True)
+class AmortisationFigures:
+    """−ELBO of the first n test images of a model of more units: by the encoder, and by a Gaussian found for each image.
+
+    Attributes:
+        n: Number of images.
+        steps: Of the ascent.
+        best: −ELBO of the Gaussian that was found, nats.
+        encoder: −ELBO of the encoder's, of the same samples of z.
+        labels: Class of each.
+    """
+
+    n: int
+    steps: int
+    best: list[float]
+    encoder: list[float]
+    labels: list[int]
+
+    def gap(self) -> np.ndarray:
+        """What the encoder fails to find, (n,) nats, 0 or more."""
+        return np.array(self.encoder) - np.array(self.best)
+
+
+@dataclass(frozen=True)
 class Confusion:
     """Classes of test images against the vote of the nearest train codes.
 
@@ -161,6 +185,7 @@ class ReportFigures:
         batch_n: Test images of the batch that explains the scale.
         batch_reconstruction: Its reconstruction loss, nats, summed over pixels, mean over images.
         batch_kl: Its KL, nats, summed over units, mean over images.
+        amortisation: Of a model of three units or more.
     """
 
     likelihood: str
@@ -175,6 +200,7 @@ class ReportFigures:
     batch_n: int
     batch_reconstruction: float
     batch_kl: float
+    amortisation: AmortisationFigures | None = None
 
     def loss_on(self, split: str) -> SplitLoss | None:
         """Losses on a split; None where it has no images."""
@@ -182,7 +208,7 @@ class ReportFigures:
 
 
 def measure(
-    engine: EncoderDecoder,
+    engine: DifferentiableDecoder,
     dataset: EvaluationData,
     progress: ProgressCallback | None = None,
     most_samples: int = SAMPLES[-1],
@@ -223,6 +249,17 @@ def measure(
         images = unit_range(pixels[: min(OF_GAPS, most)])
         found = measure_gaps(engine, images, progress=stages.part(0.3))
         gaps = _gap_figures(found, labels[: len(images)])
+    amortisation = None
+    if gaps is None:
+        images = unit_range(pixels[: min(OF_AMORTISATION, most)])
+        reached = measure_amortisation(engine, images, progress=stages.part(0.3))
+        amortisation = AmortisationFigures(
+            len(images),
+            STEPS,
+            _rounded(-reached.best),
+            _rounded(-reached.encoder),
+            labels[: len(images)].astype(int).tolist(),
+        )
     latents = encode_dataset(engine, dataset, "test", most, stages.part(0.02))
     variances = latents.z_mean.astype(np.float64).var(axis=0)
     batch = slice(0, OF_BATCH)
@@ -239,6 +276,7 @@ def measure(
         len(terms.kl[batch]),
         float(terms.reconstruction[batch].mean()),
         float(terms.kl[batch].sum(axis=1).mean()),
+        amortisation,
     )
 
 
@@ -268,6 +306,10 @@ def consistent(figures: ReportFigures, latent_dim: int) -> bool:
         columns = (gaps.exact, gaps.by_grid, gaps.best, gaps.encoder, gaps.astray)
         lengths += [0 < len(gaps.labels) == gaps.n, *(len(column) == gaps.n for column in columns)]
         numbers += [number for column in (*columns, gaps.labels, [gaps.extent]) for number in column]
+    if figures.amortisation is not None:
+        found = figures.amortisation
+        lengths += [0 < found.n == len(found.best) == len(found.encoder) == len(found.labels)]
+        numbers += [*found.best, *found.encoder, *found.labels]
     if figures.magnification is not None:
         known = figures.magnification
         lengths += [latent_dim == 2, known.side**2 == len(known.values) > 0, 0 < known.extent < 100]
