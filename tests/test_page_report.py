@@ -17,6 +17,7 @@ from tiny_models import save_checkpoint
 
 from pages.ui.shared import measuring as page_measuring
 from vae_core.analysis.report import figures
+from vae_core.analysis.report.measure import measure
 from vae_core.checkpoints import measurements, publish, store
 from vae_core.config import ModelConfig
 from vae_core.datasets import loading
@@ -51,7 +52,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
         sizes = {split: 20 for split in arrays}
         data = Dataset("noise", "", "0" * 64, ("a", "b"), shape, sizes, lambda split, known=arrays: known)
-        known = figures.measure(store.load(folder).engine(), data, most_samples=2, limit=6)
+        known = measure(store.load(folder).engine(), data, most_samples=2, limit=6)
         measurements.save(folder, "report", figures.to_dict(known), "0" * 64)
     return root
 

@@ -22,6 +22,7 @@ from vae_core.analysis.report import baselines, comparison, drawing, figures, on
 from vae_core.analysis.report.document import document, sections
 from vae_core.analysis.report.loss_sections import headline
 from vae_core.analysis.report.magnification import magnification_at
+from vae_core.analysis.report.measure import measure
 from vae_core.analysis.standing import BASELINES
 from vae_core.analysis.verdicts import Verdict
 from vae_core.checkpoints import measurements, report_contents, store
@@ -66,7 +67,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[store.
     for name, fields in KINDS.items():
         checkpoint = store.load(save_checkpoint(root / name, ModelConfig("classic", **fields)))
         data = data_of(checkpoint.network.image_shape)
-        known[name] = (checkpoint, figures.measure(checkpoint.engine(), data, most_samples=10, limit=12))
+        known[name] = (checkpoint, measure(checkpoint.engine(), data, most_samples=10, limit=12))
     return known
 
 
@@ -102,7 +103,7 @@ def test_more_samples_tighten_the_bound_and_gains_are_paired() -> None:
     empty = np.zeros((0, 4, 4, 1), np.uint8), np.zeros(0, np.uint8)
     full = pixels, np.zeros(40, np.uint8)
     data = Dataset("linear", "", "d", ("a",), (4, 4, 1), sizes, lambda split: {split: full if sizes[split] else empty})
-    known = figures.measure(model, data, most_samples=100)
+    known = measure(model, data, most_samples=100)
     (bounds,) = known.bounds
     values = [mean.value for mean in bounds.values]
     assert values == sorted(values, reverse=True)
@@ -118,7 +119,7 @@ def test_progress_runs_to_its_end_in_whole_percent() -> None:
     checkpoint_data = data_of((28, 28, 1))
     engine = store.load(SHIPPED / "fashion-2d").engine()
     steps: list[tuple[int, int]] = []
-    figures.measure(engine, checkpoint_data, lambda *step: steps.append(step), most_samples=2, limit=10)
+    measure(engine, checkpoint_data, lambda *step: steps.append(step), most_samples=2, limit=10)
     assert steps == sorted(set(steps)) and steps[-1][0] >= 95 and {total for _, total in steps} == {100}
 
 
@@ -153,12 +154,12 @@ def test_figures_that_do_not_belong_together_are_measured_anew(measured: Any) ->
 def test_bad_input_is_refused() -> None:
     engine = store.load(SHIPPED / "fashion-2d").engine()
     with pytest.raises(ValueError, match="1 to 5,000 samples per image, got 0"):
-        figures.measure(engine, data_of((28, 28, 1)), most_samples=0, limit=5)
+        measure(engine, data_of((28, 28, 1)), most_samples=0, limit=5)
     nothing = replace(
         data_of((28, 28, 1)), read=lambda split: {split: (np.zeros((0, 28, 28, 1), np.uint8), np.zeros(0))}
     )
     with pytest.raises(ValueError, match="a report needs test images"):
-        figures.measure(engine, nothing)
+        measure(engine, nothing)
 
 
 def test_the_magnification_of_a_linear_decoder_is_known() -> None:
@@ -364,7 +365,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         read=lambda split: {split: wardrobe.draw(20)},
     )
     monkeypatch.setattr("vae_core.cli.report_command.dataset_of", lambda checkpoint, name: small)
-    monkeypatch.setattr(figures, "OF_BOUNDS", 2)
+    monkeypatch.setattr("vae_core.analysis.report.measure.OF_BOUNDS", 2)
     return save_checkpoint(tmp_path / "mine", ModelConfig("classic", 2))
 
 

@@ -117,7 +117,7 @@ def _keep(checkpoint: Checkpoint, figures: ReportFigures, dataset: Dataset) -> P
 
 def _measured(checkpoint: Checkpoint, dataset: Dataset, samples: int) -> ReportFigures:
     """The figures, with the progress on standard error."""
-    from vae_core.analysis.report.figures import measure
+    from vae_core.analysis.report.measure import measure
 
     if not dataset.sizes["test"]:
         raise ValueError(f"{dataset.name} has no test images, which a report is about. Name other --data.")

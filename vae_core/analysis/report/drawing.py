@@ -243,23 +243,29 @@ def dot_plot(dots: Sequence[Dot]) -> str:
     return f'<div class="dots">{"".join(rows)}</div>'
 
 
-def stacked_bars(rows: Sequence[tuple[str, Sequence[float]]], legend: Sequence[str], digits: int = 2) -> str:
+def stacked_bars(
+    rows: Sequence[tuple[str, Sequence[float]]],
+    legend: Sequence[str],
+    digits: int = 2,
+    colours: Sequence[str] = COLOURS,
+) -> str:
     """Bars of several parts on one scale, each with its sum.
 
     Args:
         rows: Name and parts, 0 or more each.
         legend: What the parts are.
         digits: Behind the point.
+        colours: Of the parts.
     """
     longest = max((sum(parts) for _, parts in rows), default=0) or 1
     cells = []
     for name, parts in rows:
         pieces = [
-            f'<i style="width:{82 * max(part, 0) / longest:.2f}%;background:{COLOURS[i % len(COLOURS)]}"></i>'
+            f'<i style="width:{82 * max(part, 0) / longest:.2f}%;background:{colours[i % len(colours)]}"></i>'
             for i, part in enumerate(parts)
         ]
         cells.append(f'<div>{escape(name)}</div><div class="bar">{"".join(pieces)}<b>{sum(parts):.{digits}f}</b></div>')
-    return key(legend) + f'<div class="bars">{"".join(cells)}</div>'
+    return key(legend, colours) + f'<div class="bars">{"".join(cells)}</div>'
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], numeric: int = 1) -> str:

@@ -59,7 +59,7 @@ def latent_space(contents: ReportContents) -> Section:
         charts.append(
             figure(
                 chart,
-                "Quantiles of each unit's aggregate posterior against those of the prior; on the grey line they agree.",
+                "Quantiles of each unit's aggregate posterior against those of the prior; on the diagonal they agree.",
             )
         )
         text = f"If every unit's aggregate posterior were the prior, all lines would lie on the diagonal. {worst}"

@@ -8,7 +8,7 @@ import numpy as np
 
 from vae_core.analysis.report import baselines, scale
 from vae_core.analysis.report.contents import ReportContents
-from vae_core.analysis.report.drawing import Dot, Series, dot_plot, figure, line_chart, stacked_bars, table
+from vae_core.analysis.report.drawing import COLOURS, Dot, Series, dot_plot, figure, line_chart, stacked_bars, table
 from vae_core.analysis.report.figures import ASTRAY, AmortisationFigures, GapFigures, Mean
 from vae_core.analysis.report.section import Section, nats, paragraph
 from vae_core.analysis.standing import standing
@@ -171,7 +171,7 @@ def _many_units(contents: ReportContents) -> str:
         "both ELBOs of the same 64 samples of z. The search starts where the encoder looks, so what lies elsewhere is not counted: a lower bound. "
         "Amortisation gap: Cremer et al. 2018, arXiv:1801.03558."
     )
-    chart = stacked_bars(rows, [GAP_PARTS[1]])
+    chart = stacked_bars(rows, [GAP_PARTS[1]], colours=COLOURS[1:])
     return paragraph(text) + paragraph(found) + chart + paragraph(method, small=True)
 
 
