@@ -1,0 +1,1 @@
+"""Which pixels drive what a model makes of a picture: attribution maps, their check, and what a latent unit changes."""
