@@ -35,6 +35,7 @@ COMMANDS = (
     "interpolate",
     "reconstruct",
     "heatmap",
+    "attribute",
     "export",
     "keep",
     "standby",
@@ -150,6 +151,14 @@ def test_misused_flags(words: str, capsys: pytest.CaptureFixture[str]) -> None:
         ("heatmap {run} --data {npz} --layer dense_1", "--layer must be a convolution layer of the encoder"),
         ("heatmap {run} --data {npz} --channel 64", "--channel must be in 0..63 for conv_2, got 64"),
         ("heatmap {run} --data {npz} --colormap mud", "mud"),
+        ("attribute {run} --data {npz} --target z9", "got unit 9 in 'z9'"),
+        ("attribute {run} --data {npz} --target up", "a target is z0, -z0, log_var:0"),
+        ("attribute {run} --data {npz} --index 0 1", "one picture at a time"),
+        ("attribute {run} --data {npz} --method occlusion --patch 99", "patch must fit into the picture"),
+        (
+            "attribute {run} --data {npz} --method grad_cam --layer dense_1",
+            "layer must be a convolution of the encoder",
+        ),
         ("evaluate {run} --data {npz} --write -n 3", "--write keeps the figures of the whole test split"),
         ("evaluate {run} --data {npz} --thresholds", "too few for thresholds"),
         ("evaluate {run} --data {npz} --samples", "--samples compares samples with Fashion-MNIST's"),
@@ -311,6 +320,27 @@ def test_everything_after_training_goes_without_tensorflow(kept: Path, squares: 
             "--output",
             f"{tmp_path}/map.png",
         ],
+        [
+            "attribute",
+            model,
+            *data,
+            "--target=-z0",
+            "--method",
+            "integrated_gradients",
+            "--check",
+            "--output",
+            f"{tmp_path}/driven.png",
+        ],
+        [
+            "attribute",
+            model,
+            "--picture",
+            str(picture),
+            "--target",
+            "reconstruction",
+            "--output",
+            f"{tmp_path}/error.png",
+        ],
         ["export", model, *data, "--format", "projector", "--output", f"{tmp_path}/projector"],
         ["export", model, "--format", "onnx", "--output", f"{tmp_path}/onnx"],
         ["export", model, "--format", "browser", "--output", f"{tmp_path}/browser"],
@@ -324,7 +354,9 @@ def test_everything_after_training_goes_without_tensorflow(kept: Path, squares: 
     assert "error: keras is not installed. Run: pip install -r requirements.txt" in done.stderr
     assert not (tmp_path / "never").exists()
 
-    for name in ("samples", "index", "own", "maps", "map"):
+    assert "the map sums to it with an error of" in done.stdout and "z_mean of unit 0, downwards" in done.stdout
+    assert "random from the top to encoder conv_1: rank correlation" in done.stdout
+    for name in ("samples", "index", "own", "maps", "map", "driven", "error"):
         with Image.open(tmp_path / f"{name}.png") as image:
             assert min(image.size) >= 16 and np.ptp(np.asarray(image)) > 0
     assert "| −ELBO, nats |" in done.stdout and "test, 20" in done.stdout

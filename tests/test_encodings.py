@@ -48,6 +48,8 @@ reconstruct {run} --index 0 1 --output {new}.png
 reconstruct {model} --picture {picture} --output {new}.png
 heatmap {run} --index 1 --output {new}.png
 heatmap {model} --picture {picture} --output {new}.png
+attribute {run} --index 1 --check --output {new}.png
+attribute {model} --picture {picture} --target z0 --output {new}.png
 export {model} --format onnx --output {new}
 export {model} --format browser --output {new}
 export {run} --format projector --output {new}

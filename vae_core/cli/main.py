@@ -17,6 +17,7 @@ from typing import Any
 
 from vae_core.cli.application_flags import add_application_commands
 from vae_core.cli.arguments import MODEL_HELP, MOST, OWN_HELP, name, number, png, strip_or_animation, whole
+from vae_core.cli.attribution_command import add_attribution_command
 from vae_core.cli.common import TrainingFailed
 from vae_core.cli.config_flags import add_config_flags
 from vae_core.cli.output import lost_output, make_output_last
@@ -42,6 +43,7 @@ MODULES = {  # that define a command; the others are in `model_commands`
     "denoise": "application_commands",
     "anomalies": "application_commands",
     "cluster": "application_commands",
+    "attribute": "attribution_command",
     "report": "report_command",
 }
 MOST_IWAE = 5000  # samples per image, as many as papers take: minutes of work, and not days
@@ -225,6 +227,7 @@ def build_parser() -> argparse.ArgumentParser:
     arg("--alpha", type=number(0, 1), default=0.6, help="weight of the heatmap over the picture, 0..1 (0.6)")
     arg("--colormap", type=name, default="viridis", help="a matplotlib colour map (viridis)")
 
+    add_attribution_command(add)
     add_application_commands(add)
 
     arg = add(
