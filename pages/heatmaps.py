@@ -1,4 +1,4 @@
-"""Heatmaps: what every convolution answers to a picture, layer by layer and channel by channel, over the picture itself."""
+"""Heatmaps: what every convolution answers to a picture, and which pixels drive a latent unit, over the picture itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui.app.cache import LoadedModel
+from pages.ui.app.cache import LoadedModel, Source
 from pages.ui.app.frame import frame
 from pages.ui.app.model_pictures import pictures_for
 from pages.ui.app.subject import Subject
@@ -17,6 +17,8 @@ from pages.ui.components.mosaic import Tile, mosaic
 from pages.ui.formatting import markdown_text, number, plain_text
 from pages.ui.glossary import meaning, term
 from pages.ui.heatmaps.controls import GLANCES, MOSAICS, channel_name, map_controls, settings_controls, take_click
+from pages.ui.heatmaps.driving import driving
+from pages.ui.heatmaps.driving_controls import DRIVES, view_control
 from pages.ui.heatmaps.parts import channel_tile, downloads, glance_sheet, layer_sheet
 from pages.ui.heatmaps.pictures import (
     SUMMARIES,
@@ -33,6 +35,7 @@ from pages.ui.heatmaps.pictures import (
     tiles,
 )
 from pages.ui.heatmaps.second_picture import second, second_picture_toggle
+from pages.ui.heatmaps.strongest import strongest_pictures
 from pages.ui.shared.colour_bar import colour_bar
 from pages.ui.shared.picture import picture
 from pages.ui.shared.picture_line import picture_line
@@ -44,10 +47,18 @@ MEANING = (
 
 
 def main(model: LoadedModel) -> None:
-    """The picture; one map over it beside all layers and all channels; what is rarely changed folded below."""
+    """The picture; then either what each layer answers to it, or which of its pixels drive a latent unit."""
     test_images = pictures_for(model)
     take_click()
     selected = picture_line(model, test_images)
+    if view_control() == DRIVES:
+        driving(model, selected)
+        return
+    layers(model, test_images, selected)
+
+
+def layers(model: LoadedModel, test_images: Source | None, selected: Subject) -> None:
+    """One map over the picture beside all layers and all channels; what is rarely changed folded below."""
     result = st.container()
     fold = st.expander("Colours, order, smoothing, second picture, downloads", key="heat_fold", icon=":material/tune:")
     with fold:
@@ -75,6 +86,8 @@ def main(model: LoadedModel) -> None:
             layer_tiles(feature_maps, which, settings)
         with place.channels:
             channel_tiles(feature_maps, rendered, which, settings)
+    with result:
+        strongest_pictures(model, test_images, part, layer, channel)
     with fold:
         downloads(
             model,

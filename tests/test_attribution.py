@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vae_core.analysis.attribution import maps
+from vae_core.analysis.attribution import drawing, maps
 from vae_core.analysis.attribution.dual import unit_effects
 from vae_core.analysis.attribution.maps import MapSettings, attribute
 from vae_core.analysis.attribution.sanity import randomisation_check, rank_correlation, smoothness
@@ -316,3 +316,20 @@ def test_a_box_at_the_border_is_cut_off() -> None:
     encoder = build(ModelConfig("classic", 2)).encoder
     assert receptive_field(encoder, "conv_1", 0, 0) == Box(0, 0, 3, 3)
     assert receptive_field(encoder, "conv_1", 13, 13) == Box(26, 26, 28, 28)
+
+
+def test_weak_places_of_a_drawn_map_show_the_picture() -> None:
+    image = np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4, 1)
+    values = np.zeros((2, 2), np.float32)
+    values[0, 0], values[1, 1] = 2, -2
+    drawn = drawing.over_picture(image, values, signed=True, share=1)
+    assert (drawn.low, drawn.high) == (-2, 2)
+    assert np.array_equal(drawn.rgb[:2, 2:], np.broadcast_to(np.round(255 * image[:2, 2:]), (2, 2, 3)).astype(np.uint8))
+    red, blue = drawn.rgb[0, 0].astype(int), drawn.rgb[3, 3].astype(int)
+    assert red[0] > red[2] + 50 and blue[2] > blue[0] + 50
+    assert np.array_equal(
+        drawing.over_picture(image, 0 * values, signed=True).rgb[..., 0], np.round(255 * image[..., 0])
+    )
+    assert drawing.limit_of(np.zeros((3, 3))) == 0
+    # a single bright value among zeros is no outlier to be clipped away
+    assert drawing.limit_of(np.pad([[5.0]], 20)) == 5

@@ -383,3 +383,116 @@ def test_thumbnails() -> None:
 )
 def test_numbers(value: float, text: str) -> None:
     assert number(value) == text
+
+
+def driven(page: Open, folder: Path, **url: str) -> AppTest:
+    return page(folder, view="What drives a unit", **url)
+
+
+def test_what_drives_a_unit(page: Open, tiny_checkpoint: Path) -> None:
+    at = driven(page, tiny_checkpoint.parent, image="3")
+    shown = words(at)
+    assert "**What raises z₁**, over the picture" in shown and "**Red** pixels push the number up" in shown
+    assert "200 steps from a black picture" in shown and "the map adds up to that but for" in shown
+    assert "the one with the largest KL first" in shown and "**All layers**" not in shown
+    engine, image = store.load(tiny_checkpoint).engine(), loading.load_local().images("test")[3:4]
+    assert f"Here z_mean of z₁ is {number(float(engine.encode(image)[0][0, 0]))}." in shown
+
+
+def test_every_control_of_what_drives_a_unit(page: Open, tiny_checkpoint: Path) -> None:
+    at, seen = driven(page, tiny_checkpoint.parent), set()
+
+    def changed(title: str, done: str = "") -> None:
+        shown = words(at.run())
+        assert f"**{title}**, over the picture" in shown and done in shown
+        seen.add((title, repr(shown_pictures(at)[0].value), done))
+
+    changed("What raises z₁")
+    at.selectbox(key="unit").set_value(1)
+    changed("What raises z₂")
+    for number_key, title in (
+        ("down", "What lowers z₂"),
+        ("log_var", "What makes the encoder unsure of z₂"),
+        ("unit_kl", "What drives the KL of z₂"),
+        ("kl", "What drives the KL of all units"),
+        ("reconstruction", "What drives the reconstruction error"),
+    ):
+        at.selectbox(key="explain").set_value(number_key)
+        changed(title)
+    assert "unit" not in {box.key for box in at.selectbox}
+    at.select_slider(key="drive_steps").set_value(10)
+    changed("What drives the reconstruction error", "10 steps")
+    for method, done in (
+        ("gradient", "gradient by the pixels"),
+        ("smoothgrad", "25 noisy copies"),
+        ("occlusion", "625 patches"),
+    ):
+        at.selectbox(key="method").set_value(method)
+        changed("What drives the reconstruction error", done)
+    at.slider(key="drive_patch").set_value(7)
+    at.selectbox(key="drive_stride").set_value("4")
+    changed("What drives the reconstruction error", "patches of 7 × 7 pixels blanked to black, stride 4")
+    at.selectbox(key="method").set_value("smoothgrad").run()
+    at.select_slider(key="drive_samples").set_value(5)
+    at.slider(key="drive_noise").set_value(0.3)
+    changed("What drives the reconstruction error", "5 noisy copies, deviation 0.3")
+    at.selectbox(key="method").set_value("grad_cam")
+    changed("What drives the reconstruction error", "layer conv\\_2; 7 × 7 values")
+    at.selectbox(key="drive_layer").set_value("conv_1")
+    changed("What drives the reconstruction error", "layer conv\\_1; 14 × 14 values")
+    at.selectbox(key="method").set_value("vae_attention")
+    changed("Where the encoder looks", "averaged over 2 unit")
+    assert len(seen) == 16
+    assert at.latex[0].value and "Liu et al. 2020" in words(at)
+
+
+def test_a_click_on_a_unit_asks_what_drives_it(page: Open, tiny_checkpoint: Path) -> None:
+    at = driven(page, tiny_checkpoint.parent, explain="KL of all units")
+    assert "**What drives the KL of all units**" in words(at)
+    at.session_state["unit_effects"] = {"chosen": "1"}  # as the component does
+    assert "**What raises z₂**" in words(at.run())
+
+
+def test_a_random_model_s_map_was_not_learned(page: Open, tiny_checkpoint: Path) -> None:
+    at = driven(page, tiny_checkpoint.parent, method="Gradient")
+    at.button(key="heat_check").click()
+    shown = words(at.run())
+    assert "This map hardly depends on what was learned" in shown
+    assert "rank correlation with the one above" in shown
+    at.selectbox(key="unit").set_value(1)
+    assert "hardly depends" not in words(at.run())  # that was of another map
+
+
+@pytest.mark.parametrize(
+    "model", [ModelConfig("swift", 1), ModelConfig("classic", 3, image_shape=(64, 64, 3))], ids=["1 unit", "colour"]
+)
+def test_what_drives_a_unit_of_odd_models_and_own_pictures(page: Open, tmp_path: Path, model: ModelConfig) -> None:
+    save_checkpoint(tmp_path / "odd", model, codes=0)
+    upload = Upload("mine.png", garment())
+    for method in ("Integrated gradients", "Occlusion", "Grad-CAM"):
+        at = page(
+            tmp_path, {"selection": Selection(upload=upload)}, view="What drives a unit", method=method, unit="z₇"
+        )
+        assert "**What raises z₁**, over the picture" in words(at)
+    if model.latent_dim == 1:
+        assert "**What the unit changes in the reconstruction**" in words(at)
+    at = page(tmp_path, view="What drives a unit", explain="Reconstruction error")  # nothing chosen: a decoded point
+    assert "**What drives the reconstruction error**" in words(at)
+
+
+def test_what_a_channel_answers_most_strongly_to(page: Open, tiny_checkpoint: Path) -> None:
+    at = page(tiny_checkpoint.parent)
+    assert "answers most strongly to" not in words(at)
+    at.selectbox(key="channel").set_value("5")
+    assert "**What channel 5 answers most strongly to**" in words(at.run())
+    assert "The 9 of " in words(at) and "7 × 7 at most" in words(at)
+    assert any("channel 5 answers" in picture.proto.imgs[0].alt for picture in shown_pictures(at))
+    at.selectbox(key="layer").set_value("decoder/deconv_1")
+    assert "A channel of the decoder looks at z" in words(at.run())
+
+
+def test_without_data_a_channel_s_strongest_pictures_are_missed_in_a_sentence(page: Open, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "odd", ModelConfig("classic", 2, image_shape=(64, 64, 3)))
+    at = page(tmp_path, {"channel": "3"})
+    assert "**What channel 3 answers most strongly to**" in words(at)
+    assert "it was trained on are not here" in words(at)

@@ -21,6 +21,7 @@ from collections.abc import Collection
 
 NAME, SENTENCE = 100, 600  # characters of a name and of a message that are shown
 MARKS = 4  # combining marks in a row that are kept: more climb over the neighbouring lines
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 JOINERS = "\u200c\u200d"  # invisible, but words of some languages and many emoji are written with them
 BREAK = "\u2060"  # word joiner: no width, no line break; a backslash does not stop what is replaced after parsing
 REPLACEMENT = "\ufffd"
@@ -91,6 +92,11 @@ def number(value: float, digits: int = 3) -> str:
     if 0 < abs(rounded) < 1e-4:
         return f"{rounded:.1e}".replace("-", "−")
     return f"{rounded:,.7f}".rstrip("0").rstrip(".").replace("-", "−")
+
+
+def unit_name(unit: int) -> str:
+    """z₁ for latent unit 0."""
+    return "z" + str(unit + 1).translate(_SUBSCRIPTS)
 
 
 def beside(label: str, others: Collection[str]) -> str:

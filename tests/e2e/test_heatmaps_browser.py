@@ -192,3 +192,26 @@ def test_it_fits_with_the_map_on_the_first_screen(open_page: Any, width: int, he
     assert max(sizes) <= width  # nothing to scroll sideways
     for box in (tile.bounding_box() for tile in page.get_by_role("option").all()[:8]):
         assert box["x"] >= 0 and box["x"] + box["width"] <= width and min(box["width"], box["height"]) >= 24
+
+
+@pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "light"), (390, 844, "dark")])
+def test_a_unit_is_chosen_and_its_map_is_there(open_page: Any, width: int, height: int, scheme: str) -> None:
+    page = open_page(width, height, scheme, "/heatmaps")
+    page.get_by_text("What drives a unit", exact=True).click()
+    shows(page, "What raises z₁")
+    first = page.get_by_alt_text("What raises z₁, over ")
+    first.wait_for(timeout=60_000)
+    before, box = first.get_attribute("src"), first.bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] <= height and box["width"] >= 300  # the result comes first
+    page.get_by_role("listbox", name="What each latent unit changes").get_by_role("option", name="z₂:").click()
+    shows(page, "What raises z₂")
+    second = page.get_by_alt_text("What raises z₂, over ")
+    second.wait_for(timeout=60_000)
+    assert second.get_attribute("src") != before
+    sizes = page.evaluate(
+        "() => [document.documentElement.scrollWidth, document.querySelector('[data-testid=stMain]').scrollWidth]"
+    )
+    assert max(sizes) <= width
+    page.reload()  # the address keeps the view and the unit
+    settle(page)
+    shows(page, "What raises z₂")

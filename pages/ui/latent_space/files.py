@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pages.ui.app.cache import LoadedModel
 from pages.ui.app.subject import Subject, in_words
-from pages.ui.formatting import file_text
+from pages.ui.formatting import file_text, unit_name
 from pages.ui.images import SIDE, enlarge
-from pages.ui.latent_space.landmarks import Landmarks, small, unit_name
+from pages.ui.latent_space.landmarks import Landmarks, small
 from vae_core.analysis import latent_points
 from vae_core.analysis.backendless import matplotlib
 from vae_core.analysis.mosaics import mosaic

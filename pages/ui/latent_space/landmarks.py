@@ -18,7 +18,6 @@ THUMB = 64  # pixels a side of a small picture at most: larger ones are thinned 
 STEPS = 11  # pictures of a traversal
 MOST_CENTRES = 100  # of the classes with the most codes
 QUIET = 0.05  # nats: a unit with a KL below it tells next to nothing of the picture
-SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,3 @@ def traversals(engine: Engine, z: np.ndarray, units: Sequence[int]) -> tuple[np.
     points = np.concatenate([latent_points.traverse(z, unit, values) for unit in units])
     pictures = small(engine.decode(points))
     return pictures.reshape(len(units), STEPS, *pictures.shape[1:]), values
-
-
-def unit_name(unit: int) -> str:
-    """z₁ for unit 0."""
-    return "z" + str(unit + 1).translate(SUBSCRIPTS)

@@ -11,11 +11,11 @@ from pages.ui.app.subject import Subject, in_words
 from pages.ui.components.latent_rows import Row, latent_rows
 from pages.ui.components.latent_rows import clicked as row_clicked
 from pages.ui.components.mosaic import Tile, clicked, mosaic
-from pages.ui.formatting import markdown_text, plain_text
+from pages.ui.formatting import markdown_text, plain_text, unit_name
 from pages.ui.glossary import term
 from pages.ui.images import enlarge
 from pages.ui.latent_space.cache import support, traversed
-from pages.ui.latent_space.landmarks import QUIET, STEPS, Landmarks, small, traversal_extent, unit_name
+from pages.ui.latent_space.landmarks import QUIET, STEPS, Landmarks, small, traversal_extent
 from pages.ui.shared.picture import picture
 from pages.ui.shared.verdict_card import place_verdict, show_verdict
 from vae_core.analysis import latent_geometry, likelihood

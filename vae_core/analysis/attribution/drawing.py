@@ -17,6 +17,8 @@ from vae_core.analysis.normalisation import limits_of
 SIGNED, UNSIGNED = "RdBu_r", "inferno"
 # Share of the values that saturate: one bright pixel would darken the rest.
 CLIP = 0.005
+# Share of the colours on either side of 0 that is too pale to lie over a picture.
+PALE = 0.5
 
 
 def limit_of(values: np.ndarray, clip: float = CLIP) -> float:
@@ -58,8 +60,10 @@ def over_picture(
         The picture (H, W, 3) uint8 with the limits of its colours.
     """
     size = picture.shape[0], picture.shape[1]
-    drawn = coloured(values, signed, limit)
-    strength = np.clip(np.abs(values) / drawn.high, 0, 1) if drawn.high > 0 else np.zeros_like(values)
-    # weak values would vanish: half the strength is three quarters of the colour
+    limit = limit_of(values) if limit is None else limit
+    strength = np.clip(np.abs(values) / limit, 0, 1) if limit > 0 else np.zeros_like(values)
+    # what is weak is told by its cover alone: the pale middle of the colours would look like bright pixels
+    vivid = np.sign(values) * limit * (PALE + (1 - PALE) * strength) if signed else values
+    drawn = coloured(vivid, signed, limit)
     cover = share * np.sqrt(mosaics.resize(strength, size))
     return Heatmap(mosaics.overlay(picture, mosaics.resize(drawn.rgb, size), cover), drawn.low, drawn.high)
