@@ -443,6 +443,9 @@ def test_every_control_of_what_drives_a_unit(page: Open, tiny_checkpoint: Path) 
     at.selectbox(key="method").set_value("vae_attention")
     changed("Where the encoder looks", "averaged over 2 unit")
     assert len(seen) == 16
+    assert "**Red** pixels push the number down" in words(
+        driven(page, tiny_checkpoint.parent, explain="z_mean, downwards")
+    )
     assert at.latex[0].value and "Liu et al. 2020" in words(at)
 
 

@@ -22,9 +22,8 @@ from vae_core.analysis.attribution.targets import Target
 
 EFFECTS, STAGES, CHECKED = "unit_effects", "check_stages", "heat_checked"
 WORKING = "The same map with random weights …"
-SIGNED = "**Red** pixels push the number up, **blue** ones push it down, and where the picture shows through they hardly matter."
 UNSIGNED = "Bright places count; where the picture shows through they hardly do."
-CAUTION = "The map explains the model and not the picture; whether it was learned can be checked below."
+CAUTION = "The map explains the model and not the picture; whether it was learned can be checked."
 
 
 def take_unit_click(latent_dim: int) -> None:
@@ -40,24 +39,22 @@ def driving(model: LoadedModel, selected: Subject) -> None:
     """The map at the left, its controls and all units at the right; on a phone one below the other."""
     take_unit_click(model.engine.latent_dim)
     left, right = st.columns([2, 3], gap="medium")
-    large, below = left.container(), left.container()
     with right:
         choice = main_controls(model.engine.latent_dim)
-        rare = st.container()
-        units = st.container()
+        rare, units, below = st.container(), st.container(), st.container()
     with rare:
         choice = rare_controls(model.engine, choice)
     try:
         attribution = attribution_of(model, selected.image, choice.target, choice.method, choice.settings)
     except ValueError as error:
-        large.error(markdown_text(error, SENTENCE), icon=":material/error:")
+        left.error(markdown_text(error, SENTENCE), icon=":material/error:")
         return
-    with large:
+    with left:
         attribution_map(selected, attribution)
-    with below:
-        check(model, selected, choice)
     with units:
         unit_changes(model, selected, choice)
+    with below:
+        check(model, selected, choice)
 
 
 def title_of(target: Target) -> str:
@@ -80,9 +77,16 @@ def attribution_map(selected: Subject, attribution: Attribution) -> None:
     st.markdown(f"**{title}**, over the picture")
     picture(drawn.rgb, alt=plain_text(f"{title}, over {selected.name}"), width="stretch")
     colour_bar(drawing.SIGNED if attribution.signed else drawing.UNSIGNED, drawn.low, drawn.high)
-    st.caption(
-        f"{_value_text(attribution)} {markdown_text(METHODS[attribution.method].sentence)} {_summary(attribution)}"
-    )
+    if attribution.signed:
+        up, down = ("up", "down") if attribution.target.sign > 0 else ("down", "up")
+        st.markdown(
+            f"**Red** pixels push the number {markdown_text(up)}, **blue** ones push it {markdown_text(down)}; where the picture shows through they "
+            f"hardly matter. {CAUTION}"
+        )
+    else:
+        st.markdown(f"{UNSIGNED} {CAUTION}")
+    sentence = markdown_text(METHODS[attribution.method].sentence, SENTENCE)
+    st.caption(f"{_value_text(attribution)} {sentence} {_summary(attribution)}")
 
 
 def _value_text(attribution: Attribution) -> str:
@@ -105,7 +109,7 @@ def _summary(attribution: Attribution) -> str:
     text = f"Done: {markdown_text(attribution.summary, SENTENCE)}; {height:d} × {width:d} values."
     if attribution.completeness_error is None or attribution.baseline_value is None:
         return text
-    change = attribution.value - attribution.baseline_value
+    change = attribution.target.sign * (attribution.value - attribution.baseline_value)
     share = attribution.relative_completeness_error
     percent = "" if share is None else f", {100 * share:.2g} % of it"
     text += f" From black to this picture the number changes by {number(change)}; the map adds up to that but for {number(attribution.completeness_error, 2)}{percent}."
