@@ -50,6 +50,8 @@ heatmap {run} --index 1 --output {new}.png
 heatmap {model} --picture {picture} --output {new}.png
 attribute {run} --index 1 --check --output {new}.png
 attribute {model} --picture {picture} --target z0 --output {new}.png
+report {run} --output {new}.html
+report {model} --data {npz} --output {new}.html
 export {model} --format onnx --output {new}
 export {model} --format browser --output {new}
 export {run} --format projector --output {new}
