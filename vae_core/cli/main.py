@@ -17,7 +17,7 @@ from typing import Any
 
 from vae_core.cli.application_flags import add_application_commands
 from vae_core.cli.arguments import MODEL_HELP, MOST, OWN_HELP, name, number, png, strip_or_animation, whole
-from vae_core.cli.attribution_command import add_attribution_command
+from vae_core.cli.attribution_flags import add_attribution_command
 from vae_core.cli.common import TrainingFailed
 from vae_core.cli.config_flags import add_config_flags
 from vae_core.cli.output import lost_output, make_output_last
