@@ -17,6 +17,7 @@ from tiny_models import save_checkpoint
 
 from pages.ui.shared import measuring as page_measuring
 from vae_core.analysis.applications import anomalies, clustering, compression, denoising
+from vae_core.analysis.applications.code_archive import pack, quantise
 from vae_core.analysis.applications.statistics import Interval
 from vae_core.checkpoints import measurements, publish, store
 from vae_core.config import ModelConfig
@@ -146,6 +147,42 @@ def test_compression(show: Callable[..., AppTest], measured: Path) -> None:
     assert bits(at) < fine
     at.segmented_control(key="compress_axis").set_value("MSE").run()
     assert "(MSE: down)" in words(at)
+
+
+def test_a_file_of_codes_is_opened_again(show: Callable[..., AppTest], measured: Path) -> None:
+    engine = store.load(measured / "fashion-2d").engine()
+    codes = np.random.default_rng(0).normal(size=(70, 2)).astype(np.float32)
+    data = pack(quantise(codes, np.full_like(codes, -4)), engine)
+    at = show(measured)
+    at.file_uploader(key="compress_open").upload("codes.vaez", data, "application/octet-stream").run()
+    assert f"**70 pictures** in {len(data):,} bytes" in words(at) and "The first 64 are shown." in words(at)
+    assert len(at.image) == 1 + 3 + 1 and problems(at) == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda data: data[:-5] + b"?" + data[-4:], "is damaged: its checksum is wrong"),
+        (lambda data: b"no codes at all, but some text", "is no file of codes"),
+    ],
+)
+def test_a_file_of_codes_that_cannot_be_read_is_refused(
+    show: Callable[..., AppTest], measured: Path, damage: Callable[[bytes], bytes], said: str
+) -> None:
+    engine = store.load(measured / "fashion-2d").engine()
+    data = pack(quantise(np.zeros((3, 2), np.float32), np.zeros((3, 2), np.float32)), engine)
+    at = show(measured)
+    at.file_uploader(key="compress_open").upload("*a*.vaez", damage(data), "application/octet-stream").run()
+    assert not at.exception and said in at.error[0].value and "\\*a\\*.vaez" in at.error[0].value
+    assert len(at.image) == 1 + 3
+
+
+def test_a_file_of_codes_of_another_model_is_refused(show: Callable[..., AppTest], models: Path) -> None:
+    other = store.load(models / "one").engine()
+    data = pack(quantise(np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32)), other)
+    at = show(models)
+    at.file_uploader(key="compress_open").upload("one.vaez", data, "application/octet-stream").run()
+    assert "was written with another model, of 1 latent units" in at.error[0].value
 
 
 def bits(at: AppTest) -> float:

@@ -15,11 +15,12 @@ from own_models import own_run, own_zip
 from streamlit.testing.v1 import AppTest
 from tiny_models import save_checkpoint
 
+from pages.ui.formatting import number
 from pages.ui.generate import files
 from pages.ui.generate.samples import CHOSEN, FITTED, SHEET
 from pages.ui.generate.stops import STOPS
 from vae_core.analysis import latent_points
-from vae_core.analysis.generation import density, sampling
+from vae_core.analysis.generation import copies, density, sampling
 from vae_core.analysis.generation.classifier import FOLDER, PART, WEIGHTS
 from vae_core.checkpoints import store
 from vae_core.checkpoints.publish import fit_density
@@ -60,6 +61,10 @@ def test_a_visitor_sees_a_sheet_and_a_sample(show: Callable[..., AppTest], tmp_p
     at = show(tmp_path)
     text = words(at)
     assert "256 garments that do not exist" in text and "Sample 1 of 256" in text and "Is it a copy?" in text
+    pixels = loading.load("drawn").pixels("test")
+    n = min(300, len(pixels) // 2)
+    usual = float(np.median(copies.usual_pixel_distances(pixels[n:], pixels[:n])))
+    assert f"A test image's own nearest neighbour is {number(usual)} away by pixels (median of {n})" in text
     at.session_state[SHEET] = {"chosen": "7"}
     at.run()
     assert "Sample 8 of 256" in words(at)

@@ -12,6 +12,7 @@ from pages.ui.app.cache import LoadedModel, Source, alike
 from pages.ui.app.subject import Subject
 from pages.ui.applications.cache import data_of, measured
 from pages.ui.applications.parts import WIDE, Shown, picture_row, plain_chart, say
+from pages.ui.applications.read_back import open_codes
 from pages.ui.formatting import file_text, html_text, markdown_text, number, plain_text
 from pages.ui.glossary import term
 from pages.ui.shared.measuring import offer_to_measure
@@ -97,6 +98,7 @@ def compression(model: LoadedModel, test_images: Source | None, selected: Subjec
             )
     with right:
         _plot(model, test_images, selected, done, DISTORTIONS[axis], axis)
+    open_codes(model)
 
 
 def compressed(model: LoadedModel, selected: Subject, precision: float) -> Compressed:

@@ -28,6 +28,8 @@ from vae_core.storage.errors import DataError
 
 # Bytes of train images that the server keeps to look for copies among.
 LARGEST = 200 << 20
+# Test images from which a usual distance is told.
+LEAST = 10
 MODEL: dict[str | type[Any], Callable[[Any], Any]] = {LoadedModel: lambda model: model.key}
 
 
@@ -93,6 +95,16 @@ def judge(model: LoadedModel) -> classifier.Classifier | None:
     """The classifier, where it knows the model's classes: those of clothes, in pictures of 28×28."""
     suits = model.clothes and tuple(model.engine.image_shape) == classifier.IMAGE_SHAPE and len(model.classes) == 10
     return classifier.shipped() if suits else None
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={Source: lambda here: here.dataset.checksum})
+def usual_test_distance(test_images: Source) -> tuple[float, int] | None:
+    """How far a test image is from the nearest of the others by pixels: the median of so many; None where too few are here."""
+    pixels = test_images.pixels
+    n = min(copies.TYPICAL, len(pixels) // 2)
+    if n < LEAST or pixels.size > LARGEST:
+        return None
+    return float(np.median(copies.usual_pixel_distances(pixels[n:], pixels[:n]))), n
 
 
 def training_side(model: LoadedModel) -> TrainingSide | str:

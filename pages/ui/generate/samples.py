@@ -11,7 +11,7 @@ from pages.ui.app.subject import in_words
 from pages.ui.components.mosaic import Tile, clicked, mosaic
 from pages.ui.formatting import beside, file_text, markdown_text, number, plain_text
 from pages.ui.generate import files
-from pages.ui.generate.cache import Draw, TrainingSide, density_of, sheet_of, training_side
+from pages.ui.generate.cache import Draw, TrainingSide, density_of, sheet_of, training_side, usual_test_distance
 from pages.ui.generate.verdict import agreement, classifier_notes, neighbour_notes
 from pages.ui.images import enlarge
 from pages.ui.shared.picture import picture
@@ -160,7 +160,7 @@ def sheet(model: LoadedModel, draw: Draw, samples: Samples, index: int) -> None:
 
 
 def sample(model: LoadedModel, test_images: Source | None, z: np.ndarray, image: np.ndarray, name: str) -> None:
-    """One sample: large, its z, verdicts, what to do with it, and its nearest real images."""
+    """One sample: large, its z, verdicts, what to do with it, and the pictures nearest to it."""
     large, beside_it = st.columns([168, 330], gap="small")
     with large:
         picture(enlarge(image, 168), alt=f"{name}, enlarged")
@@ -196,7 +196,7 @@ def sample(model: LoadedModel, test_images: Source | None, z: np.ndarray, image:
 
 def nearest_real(model: LoadedModel, test_images: Source | None, z: np.ndarray, image: np.ndarray) -> None:
     """Its nearest test and training images, in latent space and in pixels, with distances; and whether it is a copy."""
-    st.markdown("**Is it a copy?** Its nearest real images")
+    st.markdown("**Is it a copy?** The pictures nearest to it")
     shown: list[tuple[np.ndarray, str, str]] = []
     if test_images is not None and codes_have_pictures(model, test_images) and model.latents is not None:
         rows, away = latent_geometry.nearest(model.latents.z_mean, z[None], 1)
@@ -219,6 +219,13 @@ def nearest_real(model: LoadedModel, test_images: Source | None, z: np.ndarray, 
     elif verdict:
         st.caption(verdict)
     else:
+        compared = test_images if test_images is not None and test_images.pixels.shape[1:] == image.shape else None
+        usual = None if compared is None else usual_test_distance(compared)
+        if compared is not None and usual is not None:
+            st.caption(
+                f"Among {markdown_text(compared.title)}. A test image's own nearest neighbour is {number(usual[0])} away by pixels (median of "
+                f"{usual[1]:d}). The model never saw these: a copy would be one of a training image."
+            )
         st.button(
             "Look among the training images",
             icon=":material/search:",
