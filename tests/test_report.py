@@ -364,7 +364,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         sizes={"train": 30, "validation": 10, "test": 20},
         read=lambda split: {split: wardrobe.draw(20)},
     )
-    monkeypatch.setattr("vae_core.cli.report_command.dataset_of", lambda checkpoint, name: small)
+    monkeypatch.setattr("vae_core.checkpoints.training_data.own_dataset", lambda *_, **__: small)
     monkeypatch.setattr("vae_core.analysis.report.measure.OF_BOUNDS", 2)
     return save_checkpoint(tmp_path / "mine", ModelConfig("classic", 2))
 

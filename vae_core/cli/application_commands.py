@@ -14,9 +14,8 @@ import numpy as np
 from vae_core import settings
 from vae_core.checkpoints import measurements
 from vae_core.cli.common import note
-from vae_core.cli.model_inputs import as_rgb, dataset_of, load_model, mosaic_scale, named_pictures
+from vae_core.cli.model_inputs import as_rgb, dataset_of, load_model, model_to_measure, mosaic_scale, named_pictures
 from vae_core.cli.written_files import check_file, check_output, save_file, save_png
-from vae_core.runs.directory import Run
 from vae_core.storage.tables import delimited
 
 if TYPE_CHECKING:
@@ -253,14 +252,7 @@ def cluster(
 def _measure(model: str, data: str | None, use: str, csv: str | None, write: bool, replace: bool) -> None:
     """Measure a use over the first test images, print it, and keep it where that was asked for."""
     path = check_file(csv, replace) if csv else None
-    if write and data is not None:
-        raise ValueError(
-            "--write keeps figures of the data that the model was trained on. Leave out --data or --write."
-        )
-    checkpoint = load_model(model)
-    if write:
-        Run(checkpoint.path).check_model()
-    dataset = dataset_of(checkpoint, data)
+    checkpoint, dataset = model_to_measure(model, data, write)
     if not dataset.sizes["test"] or not dataset.sizes["train"]:
         raise ValueError(f"{dataset.name} has no test or no train images, and measuring needs both. Name other --data.")
     header, rows, figures = _MEASURES[use](checkpoint, dataset, _note_progress)

@@ -12,6 +12,7 @@ import numpy as np
 from vae_core import settings
 from vae_core.cli.common import model_path, note
 from vae_core.datasets.preprocessing import treatment
+from vae_core.runs.directory import Run
 from vae_core.storage import limits
 
 if TYPE_CHECKING:
@@ -40,6 +41,18 @@ def load_model(model: str) -> Checkpoint:
     from vae_core.checkpoints import store
 
     return store.load(model_path(model))
+
+
+def model_to_measure(model: str, data: str | None, write: bool) -> tuple[Checkpoint, Dataset]:
+    """The model that a command measures, and on which data; `ValueError` if --write cannot keep the figures with the model."""
+    if write and data is not None:
+        raise ValueError(
+            "--write keeps figures of the data that the model was trained on. Leave out --data or --write."
+        )
+    checkpoint = load_model(model)
+    if write:
+        Run(checkpoint.path).check_model()
+    return checkpoint, dataset_of(checkpoint, data)
 
 
 def named_pictures(

@@ -12,9 +12,8 @@ import numpy as np
 from vae_core import settings
 from vae_core.checkpoints import measurements
 from vae_core.cli.common import note
-from vae_core.cli.model_inputs import dataset_of, load_model
+from vae_core.cli.model_inputs import dataset_of, load_model, model_to_measure
 from vae_core.cli.written_files import check_file, save_file
-from vae_core.runs.directory import Run
 from vae_core.storage.kind import MODEL, kind_of
 
 if TYPE_CHECKING:
@@ -74,14 +73,7 @@ def report(
 
 
 def _print_figures(model: str, data: str | None, write: bool, samples: int) -> None:
-    if write and data is not None:
-        raise ValueError(
-            "--write keeps figures of the data that the model was trained on. Leave out --data or --write."
-        )
-    checkpoint = load_model(model)
-    if write:
-        Run(checkpoint.path).check_model()
-    dataset = dataset_of(checkpoint, data)
+    checkpoint, dataset = model_to_measure(model, data, write)
     figures = _measured(checkpoint, dataset, samples)
     print(f"{checkpoint.name} on {dataset.name}, nats per image, beta = 1")
     for line in lines(figures, dataset.classes):
